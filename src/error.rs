@@ -1,0 +1,232 @@
+//! The one error type of the library, written for the person who has to act on it.
+//!
+//! An error says what was attempted and on what, why it failed, what is true about the database
+//! now, and what to do next. `Display` prints one level (`attempted: reason`); the renderer in
+//! `cli/` adds the rest, so a failure appears once. Lower layers choose a [`Kind`]; a verb may
+//! narrow [`Kind::Operation`] to what it means for its command. Exit codes live in `cli/exit.rs`.
+//! No error ever holds a secret: connection targets are named in their masked form.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+/// Result of every fallible library function.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What a failure means for the database and for the caller (design.md §9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// The arguments or settings do not make sense; nothing was contacted.
+    Usage,
+    /// Refused before anything was touched.
+    Refused,
+    /// Another run holds the lock and the wait was bounded.
+    LockTimeout,
+    /// No complete, checked archive could be made; the migration was not started.
+    BackupFailed,
+    /// The run failed and the database is proven to be as it was.
+    Failed,
+    /// A rollback is needed but would discard writes of others.
+    Withheld,
+    /// Nobody can say without a person looking.
+    InDoubt,
+    /// A comparison found a difference, or an archive is damaged.
+    Difference,
+    /// Stopped by this signal number; the database is proven to be as it was.
+    Interrupted(i32),
+    /// A server, network or file operation failed and no verb has said yet what that means.
+    Operation,
+}
+
+/// A failure with everything a tired person needs to know about it.
+#[derive(Debug)]
+pub struct Error(Box<Parts>);
+
+/// Boxed, so that every `Result` stays small.
+#[derive(Debug)]
+struct Parts {
+    kind: Kind,
+    attempted: String,
+    reason: Option<String>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+    now: Option<String>,
+    hints: Vec<String>,
+    sqlstate: Option<String>,
+    transient: bool,
+}
+
+impl Error {
+    /// An error of `kind`; `attempted` is a verb phrase, lower case, no full stop
+    /// (`open the archive backups/x.sql.gz`).
+    pub fn new(kind: Kind, attempted: impl Into<String>) -> Self {
+        Self(Box::new(Parts {
+            kind,
+            attempted: attempted.into(),
+            reason: None,
+            source: None,
+            now: None,
+            hints: Vec::new(),
+            sqlstate: None,
+            transient: false,
+        }))
+    }
+
+    /// Refused before anything was touched.
+    pub fn refused(attempted: impl Into<String>) -> Self {
+        Self::new(Kind::Refused, attempted)
+    }
+
+    /// The arguments or settings do not make sense.
+    pub fn usage(attempted: impl Into<String>) -> Self {
+        Self::new(Kind::Usage, attempted)
+    }
+
+    /// A server, network or file operation failed.
+    pub fn operation(attempted: impl Into<String>) -> Self {
+        Self::new(Kind::Operation, attempted)
+    }
+
+    /// Says why.
+    #[must_use]
+    pub fn because(mut self, reason: impl Into<String>) -> Self {
+        self.0.reason = Some(reason.into());
+        self
+    }
+
+    /// Keeps the lower error; its text is the reason unless one was given.
+    #[must_use]
+    pub fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// Says what is true about the database now.
+    #[must_use]
+    pub fn now(mut self, fact: impl Into<String>) -> Self {
+        self.0.now = Some(fact.into());
+        self
+    }
+
+    /// Adds one thing to do next; shown on its own line.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hints.push(hint.into());
+        self
+    }
+
+    /// Gives the error another meaning.
+    #[must_use]
+    pub fn with_kind(mut self, kind: Kind) -> Self {
+        self.0.kind = kind;
+        self
+    }
+
+    /// Narrows [`Kind::Operation`] to `kind`; every other kind already says what it means.
+    #[must_use]
+    pub fn narrowed(self, kind: Kind) -> Self {
+        match self.0.kind {
+            Kind::Operation => self.with_kind(kind),
+            _ => self,
+        }
+    }
+
+    /// Records the server's SQLSTATE (five characters).
+    #[must_use]
+    pub fn with_sqlstate(mut self, code: impl Into<String>) -> Self {
+        self.0.sqlstate = Some(code.into());
+        self
+    }
+
+    /// Marks a failure that may pass by itself (connection lost, lock timeout, deadlock,
+    /// serialization): the retry class of design.md §6.
+    #[must_use]
+    pub fn mark_transient(mut self) -> Self {
+        self.0.transient = true;
+        self
+    }
+
+    /// What the failure means.
+    pub fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    /// What was attempted, on what.
+    pub fn attempted(&self) -> &str {
+        &self.0.attempted
+    }
+
+    /// Why it failed: the given reason, else the lower error's text.
+    pub fn reason(&self) -> Option<String> {
+        self.0
+            .reason
+            .clone()
+            .or_else(|| self.0.source.as_ref().map(ToString::to_string))
+    }
+
+    /// What is true about the database now, where the failing code knew.
+    pub fn database_now(&self) -> Option<&str> {
+        self.0.now.as_deref()
+    }
+
+    /// What to do next.
+    pub fn hints(&self) -> &[String] {
+        &self.0.hints
+    }
+
+    /// The server's SQLSTATE, if a server raised it.
+    pub fn sqlstate(&self) -> Option<&str> {
+        self.0.sqlstate.as_deref()
+    }
+
+    /// Whether trying again may help.
+    pub fn is_transient(&self) -> bool {
+        self.0.transient
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.attempted)?;
+        match self.reason() {
+            Some(reason) => write!(f, ": {reason}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// Adds what was attempted to a lower error.
+pub trait Attempt<T> {
+    /// Turns the error into a [`Kind::Operation`] error; the phrase is made only on failure.
+    fn attempt(self, attempted: impl FnOnce() -> String) -> Result<T>;
+}
+
+impl<T, E: StdError + Send + Sync + 'static> Attempt<T> for std::result::Result<T, E> {
+    fn attempt(self, attempted: impl FnOnce() -> String) -> Result<T> {
+        self.map_err(|source| Error::operation(attempted()).caused_by(source))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn display_prints_one_level() {
+        let lower = std::io::Error::other("disk on fire");
+        let error = Error::operation("write backups/x").caused_by(lower);
+        assert_eq!(error.to_string(), "write backups/x: disk on fire");
+    }
+
+    #[test]
+    fn narrowing_keeps_a_meaning_that_was_given() {
+        let refused = Error::refused("x").narrowed(Kind::BackupFailed);
+        assert_eq!(refused.kind(), Kind::Refused);
+        let operation = Error::operation("x").narrowed(Kind::BackupFailed);
+        assert_eq!(operation.kind(), Kind::BackupFailed);
+    }
+}

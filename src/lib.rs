@@ -1,0 +1,8 @@
+//! pgbelay holds the rope for a PostgreSQL schema migration: back up, migrate, verify, and on any
+//! failure put the database back and prove it.
+//!
+//! The layers are those of design.md §3 and arrows point down only; `tests/architecture.rs` holds
+//! them. The library is mute: it reports through [`context::Monitor`] and returns values.
+
+pub mod context;
+pub mod error;
