@@ -1,0 +1,40 @@
+//! Connections to PostgreSQL: settings, TLS, quoting, COPY streams, retry classes.
+//!
+//! The only place that knows tokio-postgres and rustls. Everything above sees [`Session`],
+//! [`Row`], [`Sql`] and [`Secret`].
+
+#![expect(
+    clippy::disallowed_types,
+    reason = "this is the layer that wraps tokio-postgres"
+)]
+
+mod binding;
+mod connect;
+mod diagnosis;
+mod fault;
+mod handover;
+mod pooler;
+mod quote;
+mod row;
+mod secret;
+mod session;
+pub mod settings;
+pub mod target;
+mod tls;
+mod wait;
+
+pub use connect::{connect, pinned_settings};
+pub use fault::is_transient_code;
+pub use handover::{SHADOWING_VARIABLES, shadowing};
+pub use pooler::detect_pooler;
+pub use quote::{Sql, quote_ident, quote_literal};
+pub use row::Row;
+pub use secret::Secret;
+pub use session::{CopyIn, CopyOut, ServerVersion, Session};
+pub use settings::{Inputs, Provenance, Resolved, resolve};
+pub use target::Target;
+pub use wait::wait_for;
+
+/// Begins a transaction that sees one state of the database, and in which nothing can be written
+/// by mistake.
+pub const BEGIN_SNAPSHOT: Sql = Sql::constant("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");

@@ -1,0 +1,131 @@
+//! Is a transaction pooler in between? Then session locks, settings and temporary state would
+//! wander between connections, and nothing that pgbelay promises could be kept.
+//!
+//! The evidence is the server process behind a session: it must stay the same for the session's
+//! life and can never serve two open sessions. The other session holds a transaction open while
+//! this one asks again, so a pooler that hands connections out per transaction cannot hide.
+//! Nothing is set on the way: it would stay on somebody else's connection.
+
+use std::time::Duration;
+
+use super::connect::{CONNECT_TIMEOUT, open_any};
+use super::quote::Sql;
+use super::session::Session;
+use super::target::Target;
+use crate::context::Context;
+use crate::error::{Error, Kind, Result};
+
+/// Rounds of asking both sessions; other clients of the pooler may hide one by chance.
+const ROUNDS: usize = 3;
+
+/// Bound of one question: a pooler whose connections are all taken lets it wait.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Refuses ([`Kind::Refused`]) a transaction or statement pooler; a pooler in session mode passes.
+pub async fn detect_pooler(target: &Target, ctx: &Context) -> Result<()> {
+    let session = open_any(target, "pooler check", CONNECT_TIMEOUT, ctx)
+        .await
+        .map_err(|failure| settled(failure.error))?;
+    let result = refuse(&session, target, ctx).await;
+    session.close().await;
+    result
+}
+
+/// The check on an open session that has changed nothing yet.
+pub(super) async fn refuse(session: &Session, target: &Target, ctx: &Context) -> Result<()> {
+    let opened = tokio::time::timeout(
+        ANSWER_TIMEOUT,
+        open_any(target, "pooler check", ANSWER_TIMEOUT, ctx),
+    );
+    let other = match opened.await {
+        Ok(Ok(other)) => other,
+        Ok(Err(failure)) => return Err(settled(failure.error)),
+        Err(_) => return Err(no_second_session(target)),
+    };
+    let shared = shared_process(session, &other).await;
+    other.close().await;
+    match shared {
+        Ok(None) => Ok(()),
+        Ok(Some(evidence)) => Err(pooled(target, evidence)),
+        Err(error) if error.sqlstate() == Some("08P01") => Err(pooled(
+            target,
+            "it refuses transactions of several statements",
+        )),
+        Err(error) => Err(settled(error)),
+    }
+}
+
+/// Evidence that server processes are shared, if there is any.
+async fn shared_process(session: &Session, other: &Session) -> Result<Option<&'static str>> {
+    for _ in 0..ROUNDS {
+        let before = process(session).await?;
+        ask(other, Sql::constant("BEGIN")).await?;
+        let theirs = process(other).await?;
+        let after = process(session).await;
+        ask(other, Sql::constant("ROLLBACK")).await?;
+        let Some(after) = answered(after)? else {
+            return Ok(Some("a second session keeps the first one waiting"));
+        };
+        if before == theirs || after == theirs {
+            return Ok(Some("two open sessions share one server process"));
+        }
+        if before != after || before != session.backend_pid() {
+            return Ok(Some("the server process changes within one session"));
+        }
+    }
+    Ok(None)
+}
+
+/// The server process that answers; a timeout is an error marked transient.
+async fn process(session: &Session) -> Result<i32> {
+    let statement = Sql::constant("SELECT pg_catalog.pg_backend_pid() AS process");
+    let question = session.query_one(&statement);
+    match tokio::time::timeout(ANSWER_TIMEOUT, question).await {
+        Ok(row) => row?.number("process"),
+        Err(_) => Err(no_answer()),
+    }
+}
+
+async fn ask(session: &Session, statement: Sql) -> Result<()> {
+    tokio::time::timeout(ANSWER_TIMEOUT, session.execute(&statement))
+        .await
+        .unwrap_or_else(|_| Err(no_answer()))
+}
+
+fn no_answer() -> Error {
+    Error::operation("look for a connection pooler")
+        .because("the server did not answer in time")
+        .mark_transient()
+}
+
+/// `None` when no answer came in time.
+fn answered(process: Result<i32>) -> Result<Option<i32>> {
+    match process {
+        Ok(process) => Ok(Some(process)),
+        Err(error) if error.sqlstate().is_none() && error.is_transient() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn pooled(target: &Target, evidence: &str) -> Error {
+    settled(
+        Error::refused(format!("work on {}", target.masked()))
+            .because(format!("a transaction pooler is in between: {evidence}"))
+            .hint("connect to PostgreSQL itself (its own host and port), or to a pooler database with pool_mode=session"),
+    )
+}
+
+fn no_second_session(target: &Target) -> Error {
+    settled(
+        Error::refused(format!("open a second session on {}", target.masked()))
+            .because(format!(
+                "it was not opened within {} s while the first was open",
+                ANSWER_TIMEOUT.as_secs()
+            ))
+            .hint("a pooler with a pool of one cannot be used: connect to PostgreSQL itself"),
+    )
+}
+
+fn settled(error: Error) -> Error {
+    error.narrowed(Kind::Refused).now("nothing was touched")
+}

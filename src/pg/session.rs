@@ -1,0 +1,245 @@
+//! One connection to the server: statements out, text rows and COPY streams back.
+//!
+//! Everything above `pg/` talks to PostgreSQL through [`Session`]. Statements use the simple
+//! protocol (text values, several statements per call, no prepared state that a pooler could
+//! lose); COPY uses tokio-postgres's streams. Each server error keeps SQLSTATE, message, detail,
+//! hint and, where the server gives it, the position; [`crate::pg::retry`] decides what may pass.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
+use tokio::task::JoinHandle;
+use tokio_postgres::{Client, CopyInSink, CopyOutStream, SimpleQueryMessage};
+
+use super::quote::Sql;
+use super::row::Row;
+use crate::error::{Error, Result};
+
+/// An open connection. Dropping it closes it; [`Session::close`] also waits for the end.
+pub struct Session {
+    client: Client,
+    driver: JoinHandle<()>,
+    version: ServerVersion,
+    backend_pid: i32,
+    /// Masked form of the target, for messages.
+    target: String,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("target", &self.target)
+            .field("backend_pid", &self.backend_pid)
+            .finish_non_exhaustive()
+    }
+}
+
+/// `server_version_num` and its text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerVersion {
+    /// As `server_version_num`: 150018 is 15.18.
+    pub number: u32,
+    /// As `server_version` shows it.
+    pub text: String,
+}
+
+impl ServerVersion {
+    /// The major version: 15 of 150018.
+    pub fn major(&self) -> u32 {
+        self.number / 10_000
+    }
+}
+
+impl Session {
+    /// Wraps a connected client; only `pg::connect` calls this.
+    pub(super) async fn start(
+        client: Client,
+        driver: JoinHandle<()>,
+        target: String,
+    ) -> Result<Self> {
+        let mut session = Self {
+            client,
+            driver,
+            version: ServerVersion {
+                number: 0,
+                text: String::new(),
+            },
+            backend_pid: 0,
+            target,
+        };
+        let row = session
+            .query_one(&Sql::constant(include_str!("sql/identify.sql")))
+            .await?;
+        session.version = ServerVersion {
+            number: row.number("version_number")?,
+            text: row.string("version_text")?,
+        };
+        session.backend_pid = row.number("backend_pid")?;
+        Ok(session)
+    }
+
+    /// What the server says it is.
+    pub fn version(&self) -> &ServerVersion {
+        &self.version
+    }
+
+    /// The server process of this connection.
+    pub fn backend_pid(&self) -> i32 {
+        self.backend_pid
+    }
+
+    /// The masked target, for messages.
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// Whether the connection is gone.
+    pub fn is_closed(&self) -> bool {
+        self.client.is_closed()
+    }
+
+    /// Runs statements and drops their results.
+    pub async fn execute(&self, sql: &Sql) -> Result<()> {
+        self.client
+            .batch_execute(sql.text())
+            .await
+            .map_err(|error| self.failed(sql.text(), error))
+    }
+
+    /// Runs statements and returns the rows of all of them, in order.
+    pub async fn query(&self, sql: &Sql) -> Result<Vec<Row>> {
+        let messages = self
+            .client
+            .simple_query(sql.text())
+            .await
+            .map_err(|error| self.failed(sql.text(), error))?;
+        let mut columns: Arc<[String]> = Arc::from([]);
+        let mut rows = Vec::new();
+        for message in messages {
+            match message {
+                SimpleQueryMessage::RowDescription(description) => {
+                    columns = description
+                        .iter()
+                        .map(|column| column.name().to_owned())
+                        .collect();
+                }
+                SimpleQueryMessage::Row(row) => rows.push(Row {
+                    columns: Arc::clone(&columns),
+                    values: (0..row.len())
+                        .map(|i| row.get(i).map(str::to_owned))
+                        .collect(),
+                }),
+                _ => {}
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Runs a query that returns exactly one row.
+    pub async fn query_one(&self, sql: &Sql) -> Result<Row> {
+        let mut rows = self.query(sql).await?;
+        match (rows.pop(), rows.is_empty()) {
+            (Some(row), true) => Ok(row),
+            _ => Err(Error::operation(format!("query {}", self.target))
+                .because("the server did not return exactly one row")),
+        }
+    }
+
+    /// Starts `COPY … TO STDOUT`; each chunk is one row of COPY text with its newline.
+    pub async fn copy_out(&self, sql: &Sql) -> Result<CopyOut> {
+        let stream = self
+            .client
+            .copy_out(sql.text())
+            .await
+            .map_err(|error| self.failed(sql.text(), error))?;
+        Ok(CopyOut {
+            stream: Box::pin(stream),
+            what: self.target.clone(),
+        })
+    }
+
+    /// Starts `COPY … FROM STDIN`; nothing counts until [`CopyIn::finish`].
+    pub async fn copy_in(&self, sql: &Sql) -> Result<CopyIn> {
+        let sink = self
+            .client
+            .copy_in(sql.text())
+            .await
+            .map_err(|error| self.failed(sql.text(), error))?;
+        Ok(CopyIn {
+            sink: Box::pin(sink),
+            what: self.target.clone(),
+        })
+    }
+
+    /// Closes the connection and waits until the server was told.
+    pub async fn close(self) {
+        drop(self.client);
+        // The driver ends by itself once the client is gone; a hanging network must not hold us.
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(2), self.driver).await;
+    }
+
+    fn failed(&self, sql: &str, error: tokio_postgres::Error) -> Error {
+        super::fault::server_error(&format!("run {} on {}", summary(sql), self.target), error)
+    }
+}
+
+/// The first words of a statement, for messages.
+fn summary(sql: &str) -> String {
+    let line = sql
+        .lines()
+        .map(str::trim)
+        .find(|line| !line.is_empty() && !line.starts_with("--"))
+        .unwrap_or("a statement");
+    match line.char_indices().nth(120) {
+        Some((end, _)) => format!("`{} …`", &line[..end]),
+        None => format!("`{line}`"),
+    }
+}
+
+/// Rows of a `COPY … TO STDOUT`.
+pub struct CopyOut {
+    stream: Pin<Box<CopyOutStream>>,
+    what: String,
+}
+
+impl CopyOut {
+    /// The next row's COPY text, its newline included; `None` at the end.
+    pub async fn next(&mut self) -> Result<Option<Bytes>> {
+        match self.stream.next().await {
+            None => Ok(None),
+            Some(Ok(bytes)) => Ok(Some(bytes)),
+            Some(Err(error)) => Err(super::fault::server_error(
+                &format!("read COPY data from {}", self.what),
+                error,
+            )),
+        }
+    }
+}
+
+/// A running `COPY … FROM STDIN`.
+pub struct CopyIn {
+    sink: Pin<Box<CopyInSink<Bytes>>>,
+    what: String,
+}
+
+impl CopyIn {
+    /// Sends COPY text; chunks need not end at a row's end.
+    pub async fn send(&mut self, bytes: Bytes) -> Result<()> {
+        let what = &self.what;
+        self.sink.send(bytes).await.map_err(|error| {
+            super::fault::server_error(&format!("send COPY data to {what}"), error)
+        })
+    }
+
+    /// Ends the COPY and returns the number of rows that the server took.
+    pub async fn finish(mut self) -> Result<u64> {
+        let what = &self.what;
+        self.sink
+            .as_mut()
+            .finish()
+            .await
+            .map_err(|error| super::fault::server_error(&format!("finish COPY to {what}"), error))
+    }
+}
