@@ -5,5 +5,6 @@
 //! them. The library is mute: it reports through [`context::Monitor`] and returns values.
 
 pub mod context;
+pub mod durable;
 pub mod error;
 pub mod pg;
