@@ -4,6 +4,7 @@
 //! The layers are those of design.md §3 and arrows point down only; `tests/architecture.rs` holds
 //! them. The library is mute: it reports through [`context::Monitor`] and returns values.
 
+pub mod archive;
 pub mod context;
 pub mod durable;
 pub mod error;

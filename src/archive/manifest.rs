@@ -1,0 +1,222 @@
+//! The archive's table of contents, as data.
+//!
+//! The manifest is what `check`, `show`, `diff`, `restore` and the proof trust; it is covered by
+//! the footer's hash. Fields are only ever added (with a default), never given another meaning:
+//! later versions must read version 1 for ever.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// Everything an archive says about itself and about the database it was taken from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Format version, 1.
+    pub format: u32,
+    /// The tool and its version (`pgbelay 0.1.0`).
+    pub tool: String,
+    /// Why it was made: `backup` or `before-rollback`.
+    pub purpose: String,
+    /// When the snapshot was taken, by the client's clock, UTC.
+    pub created: DateTime<Utc>,
+    /// Where it came from.
+    pub database: DatabaseFacts,
+    /// `pg_current_snapshot()` of the dump's transaction: `xmin:xmax:xip,…`.
+    pub snapshot: String,
+    /// The settings pinned while reading (spec §3.8).
+    pub settings: BTreeMap<String, String>,
+    /// Entries in restore order.
+    pub entries: Vec<EntryRecord>,
+    /// Members in file order.
+    pub members: Vec<MemberRecord>,
+    /// Tables with data, in restore order.
+    pub tables: Vec<TableRecord>,
+    /// Sequence values.
+    pub sequences: Vec<SequenceRecord>,
+    /// Large objects with their data digests.
+    pub large_objects: Vec<LargeObjectRecord>,
+    /// Every table shaped like Alembic's version table, with all its rows.
+    pub version_tables: Vec<VersionTableRecord>,
+    /// Roles that owners, grants and policies name.
+    pub roles: Vec<String>,
+    /// Extensions relied on.
+    pub extensions: Vec<ExtensionRecord>,
+    /// Loss kinds that the operator accepted knowingly.
+    #[serde(default)]
+    pub accepted_losses: Vec<String>,
+}
+
+/// The database an archive was taken from; never holds a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct DatabaseFacts {
+    /// `current_database()`.
+    pub name: String,
+    /// Its OID in `pg_database`.
+    pub oid: u32,
+    /// `pg_control_system().system_identifier`, or empty where the role may not read it.
+    pub system_identifier: String,
+    /// `server_version_num`.
+    pub server_version_number: u32,
+    /// `server_version`.
+    pub server_version: String,
+    /// `server_encoding`.
+    pub encoding: String,
+    /// Database-level properties by name (spec §4): owner, locale, settings, ACL, comment.
+    pub properties: BTreeMap<String, String>,
+}
+
+/// Where an entry belongs in restore order (spec §2.4, §2.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Section {
+    /// Structure that data needs.
+    PreData,
+    /// Rows, sequence values, large objects.
+    Data,
+    /// Indexes, constraints, triggers, policies.
+    PostData,
+    /// Grants and default privileges, after everything they talk about.
+    Acl,
+    /// What must come last: event triggers, refreshes of materialized views.
+    Last,
+}
+
+/// One database object or one aspect of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntryRecord {
+    /// Unique, free of OIDs, independent of search_path: `table public.users`.
+    pub identity: String,
+    /// The kind in pg_dump's words: `TABLE`, `FK CONSTRAINT`, `COMMENT`.
+    pub kind: String,
+    /// Schema, raw.
+    pub schema: Option<String>,
+    /// Name, raw, for people.
+    pub name: String,
+    /// Where it belongs.
+    pub section: Section,
+    /// Owner, raw.
+    pub owner: Option<String>,
+    /// Indexes into `entries` of what must exist before it.
+    pub depends: Vec<u32>,
+    /// DDL that removes it; none if it dies with its parent.
+    pub drop: Option<String>,
+    /// Where its DDL stands; none for entries whose content is data (`TABLE DATA`).
+    pub place: Option<TextPlace>,
+}
+
+/// A piece of a member's decompressed text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TextPlace {
+    /// Index into `members`.
+    pub member: u32,
+    /// First byte.
+    pub offset: u64,
+    /// Bytes.
+    pub length: u64,
+}
+
+/// What a member holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MemberKind {
+    /// First line and session settings.
+    Preamble,
+    /// DDL of entries.
+    Entries,
+    /// One complete `COPY … FROM stdin; … \.` statement.
+    Data,
+    /// `setval` statements.
+    Sequences,
+    /// Statements that load large objects.
+    LargeObjects,
+}
+
+/// One gzip member.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberRecord {
+    /// What it holds.
+    pub kind: MemberKind,
+    /// First byte in the file.
+    pub offset: u64,
+    /// Compressed bytes, gzip header and trailer included.
+    pub length: u64,
+    /// Decompressed bytes.
+    pub text_length: u64,
+    /// XXH3-128 of the compressed bytes, 32 hex digits.
+    pub hash: String,
+    /// Index into `tables` for data members.
+    pub table: Option<u32>,
+    /// Rows in a data member.
+    pub rows: u64,
+}
+
+/// One table's data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableRecord {
+    /// Identity of the table's entry: `table public.users`.
+    pub identity: String,
+    /// Schema, raw.
+    pub schema: String,
+    /// Name, raw.
+    pub name: String,
+    /// Columns in COPY order, raw.
+    pub columns: Vec<String>,
+    /// The statement that starts each of its data members, without its newline:
+    /// `COPY public.users (id, email) FROM stdin;`. Quoted names in it may contain newlines.
+    pub copy: String,
+    /// Rows.
+    pub rows: u64,
+    /// Bytes of COPY text, newlines included.
+    pub bytes: u64,
+    /// [`super::TableDigest`] as 32 hex digits.
+    pub digest: String,
+}
+
+/// One sequence's value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SequenceRecord {
+    /// `sequence public.users_id_seq`.
+    pub identity: String,
+    /// Schema, raw.
+    pub schema: String,
+    /// Name, raw.
+    pub name: String,
+    /// `last_value`.
+    pub last_value: i64,
+    /// `is_called`.
+    pub is_called: bool,
+}
+
+/// One large object's data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LargeObjectRecord {
+    /// Its OID, kept on restore.
+    pub oid: u32,
+    /// Bytes.
+    pub bytes: u64,
+    /// XXH3-128 of its bytes, 32 hex digits.
+    pub digest: String,
+}
+
+/// A table shaped like Alembic's version table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VersionTableRecord {
+    /// Schema, raw.
+    pub schema: String,
+    /// Name, raw.
+    pub name: String,
+    /// All rows, sorted.
+    pub revisions: Vec<String>,
+}
+
+/// An extension relied on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExtensionRecord {
+    /// Name.
+    pub name: String,
+    /// `extversion`.
+    pub version: String,
+    /// Schema, raw.
+    pub schema: String,
+}
