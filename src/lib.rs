@@ -8,4 +8,6 @@ pub mod archive;
 pub mod context;
 pub mod durable;
 pub mod error;
+pub mod journal;
 pub mod pg;
+pub mod store;
