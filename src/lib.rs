@@ -5,6 +5,7 @@
 //! them. The library is mute: it reports through [`context::Monitor`] and returns values.
 
 pub mod archive;
+pub mod catalog;
 pub mod context;
 pub mod durable;
 pub mod error;

@@ -1,0 +1,414 @@
+//! Grants and default privileges (spec §1.6).
+//!
+//! The difference between an ACL and its base, item by item: what the base has and the ACL lacks
+//! is revoked, what the ACL has and the base lacks is granted, the owner's own grants first and
+//! the others in array order, which keeps chains of grant options valid. The drop statement goes
+//! the other way, back to the base.
+
+use serde::Deserialize;
+
+use super::address::{Address, DEFAULT_ACL};
+use super::entry::Kind;
+use super::graph::Node;
+use super::read::Reading;
+use crate::error::Result;
+use crate::pg::{Row, Session, Sql};
+
+/// One privilege of an exploded ACL; names are quoted, PUBLIC is `PUBLIC`, a lost role is null.
+#[derive(Debug, Clone, Deserialize)]
+struct Privilege {
+    grantee: Option<String>,
+    grantor: Option<String>,
+    privilege: String,
+    grantable: bool,
+}
+
+/// What one grantor gave one grantee.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Item {
+    grantee: String,
+    grantor: String,
+    /// Privilege and whether it may be passed on.
+    privileges: Vec<(String, bool)>,
+}
+
+/// Where grants go: `TABLE public.users`, perhaps one of its columns.
+struct Object<'a> {
+    /// `ON TABLE public.users` or `ON TABLES`.
+    on: String,
+    /// Put before GRANT and REVOKE (`ALTER DEFAULT PRIVILEGES FOR ROLE r `).
+    prefix: String,
+    column: Option<&'a str>,
+    owner: &'a str,
+    /// All privileges that this kind of object knows on this major.
+    all: Vec<String>,
+}
+
+pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> {
+    let rows = session
+        .query(&Sql::constant(include_str!("sql/acls.sql")))
+        .await?;
+    let mut tables = std::collections::HashMap::new();
+    for row in &rows {
+        let address: Address = (row.number("class")?, row.number("object")?);
+        let column = row.opt("quoted_column")?;
+        let target = format!("{} {}", row.text("keyword")?, row.text("target")?);
+        let identity = match column {
+            None => format!("acl {}", lower_keyword(&target)),
+            Some(column) => format!("acl column {}.{column}", row.text("target")?),
+        };
+        let (Some(items), Some(base)) = (items(row, "items")?, items(row, "base_items")?) else {
+            reading.refuse(
+                identity,
+                "pg_shdepend",
+                "a grant names a role that no longer exists",
+            );
+            continue;
+        };
+        let object = Object {
+            on: format!("ON {target}"),
+            prefix: String::new(),
+            column,
+            owner: row.opt("quoted_owner")?.unwrap_or_default(),
+            all: row.list("all_privileges")?,
+        };
+        let node = Node::new(Kind::Acl, row.opt("schema")?, row.text("target")?, identity)
+            .text(
+                statements(&object, &base, &items),
+                Some(statements(&object, &items, &base)),
+            )
+            .tied([format!("{:06}", row.number::<i32>("part")?)]);
+        let id = reading.graph.add_unaddressed(node);
+        if let Some(carrier) = reading.graph.find(address) {
+            reading.graph.need(id, carrier);
+        }
+        // A table-wide REVOKE takes column grants along, so the table's entry goes first.
+        match column {
+            None => _ = tables.insert(address, id),
+            Some(_) => {
+                if let Some(&table) = tables.get(&address) {
+                    reading.graph.need(id, table);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `FOREIGN SERVER s` → `foreign server s`; names stay as they are.
+fn lower_keyword(target: &str) -> String {
+    let words = target
+        .chars()
+        .take_while(|c| c.is_ascii_uppercase() || *c == ' ')
+        .count();
+    let (words, name) = target.split_at(words);
+    format!("{}{name}", words.to_lowercase())
+}
+
+pub(super) async fn add_defaults(reading: &mut Reading, session: &Session) -> Result<()> {
+    let rows = session
+        .query(&Sql::constant(include_str!("sql/default_acls.sql")))
+        .await?;
+    for row in &rows {
+        let kinds = match row.letter("object_type")? {
+            'r' => "TABLES",
+            'S' => "SEQUENCES",
+            'f' => "FUNCTIONS",
+            'T' => "TYPES",
+            'n' => "SCHEMAS",
+            'L' => "LARGE OBJECTS",
+            // An unknown letter stays uncovered: the closed world names the row.
+            _ => continue,
+        };
+        let Some(role) = row.opt("quoted_role")? else {
+            continue;
+        };
+        let place = row
+            .opt("quoted_schema")?
+            .map(|schema| format!(" IN SCHEMA {schema}"))
+            .unwrap_or_default();
+        let identity = format!(
+            "default privileges of {role}{} on {}",
+            place.to_lowercase(),
+            kinds.to_lowercase()
+        );
+        let (Some(items), Some(base)) = (items(row, "items")?, items(row, "base_items")?) else {
+            reading.refuse(
+                identity,
+                "pg_default_acl",
+                "a grant names a role that no longer exists",
+            );
+            continue;
+        };
+        let object = Object {
+            on: format!("ON {kinds}"),
+            prefix: format!("ALTER DEFAULT PRIVILEGES FOR ROLE {role}{place} "),
+            column: None,
+            owner: role,
+            all: row.list("all_privileges")?,
+        };
+        let node = Node::new(Kind::DefaultAcl, row.opt("schema")?, kinds, identity)
+            .text(
+                statements(&object, &base, &items),
+                Some(statements(&object, &items, &base)),
+            )
+            .tied([role.to_owned()]);
+        let id = reading.graph.add((DEFAULT_ACL, row.number("oid")?), node);
+        need_schema(reading, id, row.opt("schema")?);
+    }
+    Ok(())
+}
+
+fn need_schema(reading: &mut Reading, id: usize, schema: Option<&str>) {
+    let Some(name) = schema else { return };
+    let found = reading
+        .graph
+        .nodes
+        .iter()
+        .position(|node| node.kind == Kind::Schema && node.name == name);
+    if let Some(schema) = found {
+        reading.graph.need(id, schema);
+    }
+}
+
+/// Groups an exploded ACL back into items; none if a role is gone.
+fn items(row: &Row, column: &str) -> Result<Option<Vec<Item>>> {
+    let privileges = match row.opt(column)? {
+        None => Vec::new(),
+        Some(_) => row.json(column)?,
+    };
+    Ok(grouped(privileges))
+}
+
+fn grouped(privileges: Vec<Privilege>) -> Option<Vec<Item>> {
+    let mut items: Vec<Item> = Vec::new();
+    for one in privileges {
+        let (grantee, grantor) = (one.grantee?, one.grantor?);
+        let privilege = (one.privilege, one.grantable);
+        match items
+            .iter_mut()
+            .find(|item| item.grantee == grantee && item.grantor == grantor)
+        {
+            Some(item) => item.privileges.push(privilege),
+            None => items.push(Item {
+                grantee,
+                grantor,
+                privileges: vec![privilege],
+            }),
+        }
+    }
+    Some(items)
+}
+
+/// Statements that lead from one ACL to another.
+fn statements(object: &Object<'_>, from: &[Item], to: &[Item]) -> String {
+    let mut text = String::new();
+    for item in from.iter().filter(|item| !to.contains(item)) {
+        let privileges: Vec<&str> = item
+            .privileges
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect();
+        text.push_str(&as_grantor(
+            object,
+            item,
+            &format!(
+                "{}REVOKE {} {} FROM {};\n",
+                object.prefix,
+                list(object, &privileges),
+                object.on,
+                item.grantee
+            ),
+        ));
+    }
+    let mut missing: Vec<&Item> = to.iter().filter(|item| !from.contains(item)).collect();
+    missing.sort_by_key(|item| item.grantee != object.owner);
+    for item in missing {
+        for grantable in [false, true] {
+            text.push_str(&grant(object, item, grantable));
+        }
+    }
+    text
+}
+
+fn grant(object: &Object<'_>, item: &Item, grantable: bool) -> String {
+    let privileges: Vec<&str> = item
+        .privileges
+        .iter()
+        .filter(|(_, may_grant)| *may_grant == grantable)
+        .map(|(name, _)| name.as_str())
+        .collect();
+    if privileges.is_empty() {
+        return String::new();
+    }
+    let option = if grantable { " WITH GRANT OPTION" } else { "" };
+    let statement = format!(
+        "{}GRANT {} {} TO {}{option};\n",
+        object.prefix,
+        list(object, &privileges),
+        object.on,
+        item.grantee
+    );
+    as_grantor(object, item, &statement)
+}
+
+/// A grant made by somebody else than the owner is made as that role again.
+fn as_grantor(object: &Object<'_>, item: &Item, statement: &str) -> String {
+    if item.grantor == object.owner || !object.prefix.is_empty() {
+        return statement.to_owned();
+    }
+    format!("SET ROLE {};\n{statement}RESET ROLE;\n", item.grantor)
+}
+
+fn list(object: &Object<'_>, privileges: &[&str]) -> String {
+    if let Some(column) = object.column {
+        return privileges
+            .iter()
+            .map(|privilege| format!("{privilege}({column})"))
+            .collect::<Vec<_>>()
+            .join(", ");
+    }
+    let is_all = object.all.len() > 1
+        && object
+            .all
+            .iter()
+            .all(|one| privileges.contains(&one.as_str()));
+    if is_all {
+        "ALL".to_owned()
+    } else {
+        privileges.join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(grantee: &str, privileges: &[(&str, bool)]) -> Item {
+        Item {
+            grantee: grantee.into(),
+            grantor: "owner".into(),
+            privileges: privileges
+                .iter()
+                .map(|(name, option)| ((*name).to_owned(), *option))
+                .collect(),
+        }
+    }
+
+    fn table() -> Object<'static> {
+        Object {
+            on: "ON TABLE public.t".into(),
+            prefix: String::new(),
+            column: None,
+            owner: "owner",
+            all: vec!["SELECT".into(), "INSERT".into()],
+        }
+    }
+
+    #[test]
+    fn only_differences_become_statements() {
+        let base = [item("owner", &[("SELECT", false), ("INSERT", false)])];
+        let now = [
+            base[0].clone(),
+            item("app", &[("SELECT", false), ("INSERT", true)]),
+        ];
+        assert_eq!(
+            statements(&table(), &base, &now),
+            "GRANT SELECT ON TABLE public.t TO app;\nGRANT INSERT ON TABLE public.t TO app WITH GRANT OPTION;\n"
+        );
+        assert_eq!(
+            statements(&table(), &now, &base),
+            "REVOKE ALL ON TABLE public.t FROM app;\n"
+        );
+    }
+
+    fn exploded(rows: &[(&str, &str, &str, bool)]) -> Vec<Privilege> {
+        let some = |name: &str| (!name.is_empty()).then(|| name.to_owned());
+        rows.iter()
+            .map(|(grantee, grantor, privilege, grantable)| Privilege {
+                grantee: some(grantee),
+                grantor: some(grantor),
+                privilege: (*privilege).to_owned(),
+                grantable: *grantable,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn privileges_of_one_grantor_to_one_grantee_are_one_item() {
+        let rows = exploded(&[
+            ("owner", "owner", "SELECT", false),
+            ("app", "owner", "SELECT", true),
+            ("owner", "owner", "INSERT", false),
+            ("reader", "app", "SELECT", false),
+            ("app", "owner", "INSERT", false),
+        ]);
+        let items = grouped(rows).unwrap();
+        let shown: Vec<(&str, &str, usize)> = items
+            .iter()
+            .map(|item| {
+                (
+                    item.grantee.as_str(),
+                    item.grantor.as_str(),
+                    item.privileges.len(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                ("owner", "owner", 2),
+                ("app", "owner", 2),
+                ("reader", "app", 1)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_lost_role_makes_the_whole_list_unreadable() {
+        assert!(grouped(exploded(&[("", "owner", "SELECT", false)])).is_none());
+        assert!(grouped(exploded(&[("app", "", "SELECT", false)])).is_none());
+        assert_eq!(grouped(Vec::new()), Some(Vec::new()));
+    }
+
+    #[test]
+    fn grants_of_others_are_made_as_they_were() {
+        let mut passed_on = item("reader", &[("SELECT", false)]);
+        passed_on.grantor = "app".into();
+        assert_eq!(
+            statements(&table(), &[], &[passed_on.clone()]),
+            "SET ROLE app;\nGRANT SELECT ON TABLE public.t TO reader;\nRESET ROLE;\n"
+        );
+        let defaults = Object {
+            on: "ON TABLES".into(),
+            prefix: "ALTER DEFAULT PRIVILEGES FOR ROLE owner ".into(),
+            ..table()
+        };
+        assert_eq!(
+            statements(&defaults, &[], &[passed_on]),
+            "ALTER DEFAULT PRIVILEGES FOR ROLE owner GRANT SELECT ON TABLES TO reader;\n"
+        );
+    }
+
+    #[test]
+    fn a_column_is_named_with_each_privilege_and_all_is_never_said() {
+        let column = Object {
+            column: Some("\"e mail\""),
+            ..table()
+        };
+        let now = [item("app", &[("SELECT", false), ("INSERT", false)])];
+        assert_eq!(
+            statements(&column, &[], &now),
+            "GRANT SELECT(\"e mail\"), INSERT(\"e mail\") ON TABLE public.t TO app;\n"
+        );
+    }
+
+    #[test]
+    fn revoked_default_is_revoked() {
+        let base = [item("owner", &[("SELECT", false), ("INSERT", false)])];
+        assert_eq!(
+            statements(&table(), &base, &[]),
+            "REVOKE ALL ON TABLE public.t FROM owner;\n"
+        );
+    }
+}

@@ -1,0 +1,112 @@
+//! The closed world (P10, spec §7.2): whatever a catalog holds and no entry covers is named.
+//!
+//! Default is refusal: a kind that nobody here has heard of is found because nobody claimed it.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::address::{Address, TRIGGER};
+use super::entry::Uncovered;
+use super::read::Reading;
+use crate::error::Result;
+use crate::pg::{Session, Sql};
+
+/// How many uncovered objects are described; a database that has more is hopeless anyway.
+const DESCRIBED: usize = 1_000;
+
+pub(super) async fn check(reading: &mut Reading, session: &Session) -> Result<()> {
+    let rows = session
+        .query(&Sql::constant(include_str!("sql/user_objects.sql")))
+        .await?;
+    let mut left: BTreeSet<Address> = BTreeSet::new();
+    for row in &rows {
+        let address = (row.number("class")?, row.number("object")?);
+        if !reading.is_member(address)
+            && reading.graph.find(address).is_none()
+            && !comes_with_another(reading, address)
+        {
+            left.insert(address);
+        }
+    }
+    let roots: Vec<Address> = left
+        .iter()
+        .copied()
+        .filter(|address| !belongs_to_another(*address, &left, &reading.owned_by))
+        .collect();
+    describe(reading, session, &roots).await?;
+    refuse_labels(reading, session).await
+}
+
+/// An array type or a constructor function goes without saying when its type is named.
+fn belongs_to_another(
+    address: Address,
+    left: &BTreeSet<Address>,
+    owned_by: &HashMap<Address, Vec<(Address, char)>>,
+) -> bool {
+    let mut owners = owned_by.get(&address).into_iter().flatten();
+    owners.any(|(owner, _)| left.contains(owner))
+}
+
+/// What the server makes together with a covered object (a range's constructors, a multirange's
+/// array) needs no entry. Triggers do: those listed here were changed by the user.
+fn comes_with_another(reading: &Reading, address: Address) -> bool {
+    let mut owners = reading.owned_by.get(&address).into_iter().flatten();
+    address.0 != TRIGGER
+        && owners.any(|(owner, kind)| *kind == 'i' && reading.graph.find(*owner).is_some())
+}
+
+async fn describe(reading: &mut Reading, session: &Session, objects: &[Address]) -> Result<()> {
+    if objects.is_empty() {
+        return Ok(());
+    }
+    let rows = session.query(&describe_query(objects)).await?;
+    for row in &rows {
+        reading.uncovered.push(Uncovered {
+            description: row.string("description")?,
+            catalog: row.string("catalog")?,
+            reason: row.string("reason")?,
+            drop: row.opt_string("removal")?,
+        });
+    }
+    if objects.len() > DESCRIBED {
+        reading.refuse(
+            format!("… and {} more objects", objects.len() - DESCRIBED),
+            "several catalogs",
+            "this kind of object is not covered yet",
+        );
+    }
+    Ok(())
+}
+
+fn describe_query(objects: &[Address]) -> Sql {
+    let mut sql = Sql::constant(include_str!("sql/describe_head.sql"));
+    for (place, (class, object)) in objects.iter().take(DESCRIBED).enumerate() {
+        if place > 0 {
+            sql = sql.then(", ");
+        }
+        sql = sql
+            .then("(")
+            .number(*class)
+            .then("::oid, ")
+            .number(*object)
+            .then("::oid)");
+    }
+    sql.then(include_str!("sql/describe_tail.sql"))
+}
+
+async fn refuse_labels(reading: &mut Reading, session: &Session) -> Result<()> {
+    for row in session
+        .query(&Sql::constant(include_str!("sql/security_labels.sql")))
+        .await?
+    {
+        reading.refuse(
+            format!(
+                "security label of {} on {}",
+                row.text("provider")?,
+                row.text("description")?
+            ),
+            "pg_seclabel",
+            "security labels are not covered yet",
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! Comments on everything that has an entry, and on columns (spec §1.7).
+
+use super::address::{CLASS, EXTENSION, NAMESPACE};
+use super::extensions::is_default_comment;
+use super::graph::Comment;
+use super::read::Reading;
+use super::schemas::{PUBLIC_COMMENT, missing_public_comment};
+use crate::error::Result;
+use crate::pg::{Row, Session, Sql};
+
+pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> {
+    let rows = session
+        .query(&Sql::constant(include_str!("sql/comments.sql")))
+        .await?;
+    for row in &rows {
+        add_one(reading, row)?;
+    }
+    add_missing_public(reading, &rows)
+}
+
+fn add_one(reading: &mut Reading, row: &Row) -> Result<()> {
+    let address = (row.number("class")?, row.number("object")?);
+    // An extension's script may comment on its members; theirs cannot be told from the user's.
+    if address.0 != EXTENSION && reading.is_member(address) {
+        return Ok(());
+    }
+    let Some(id) = reading.graph.find(address) else {
+        return Ok(());
+    };
+    let Some(target) = target(reading, row, address, id)? else {
+        return Ok(());
+    };
+    let comment = Comment {
+        target,
+        text: row.string("text")?,
+    };
+    let node = &reading.graph.nodes[id];
+    let raw = row.text("raw_text")?;
+    let comes_by_itself = is_default_comment(node, &comment, raw)
+        || (comment.target == "SCHEMA public" && raw == PUBLIC_COMMENT);
+    if !comes_by_itself {
+        reading.graph.comment(id, comment);
+    }
+    Ok(())
+}
+
+fn target(reading: &Reading, row: &Row, address: (u32, u32), id: usize) -> Result<Option<String>> {
+    if row.number::<i32>("part")? > 0 {
+        let relation = reading.relations.get(address.1);
+        return Ok(
+            match (address.0 == CLASS, relation, row.opt("quoted_column")?) {
+                (true, Some(relation), Some(column)) => {
+                    Some(format!("COLUMN {}.{column}", relation.quoted))
+                }
+                _ => None,
+            },
+        );
+    }
+    if let Some(target) = reading.comment_targets.get(&address) {
+        return Ok(Some(target.clone()));
+    }
+    Ok(reading.graph.nodes[id].comment_target.clone())
+}
+
+fn add_missing_public(reading: &mut Reading, rows: &[Row]) -> Result<()> {
+    let public = reading
+        .graph
+        .nodes
+        .iter()
+        .position(|node| node.comment_target.as_deref() == Some("SCHEMA public"));
+    let Some(public) = public else { return Ok(()) };
+    for row in rows {
+        let address = (row.number("class")?, row.number("object")?);
+        if address.0 == NAMESPACE && reading.graph.find(address) == Some(public) {
+            return Ok(());
+        }
+    }
+    reading.graph.comment(public, missing_public_comment());
+    Ok(())
+}

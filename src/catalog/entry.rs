@@ -1,0 +1,375 @@
+//! What a reading of the catalogs yields, as values.
+//!
+//! Nothing here asks the server. Identities are free of OIDs, so that values of two databases, or of
+//! one database at two times, compare as texts.
+
+use std::collections::BTreeMap;
+
+use crate::archive::Section;
+use crate::pg::Sql;
+
+/// One database, read under one snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Catalog {
+    /// Entries in restore order (spec §2).
+    pub entries: Vec<Entry>,
+    /// Tables whose rows belong to the backup, in the order of their entries.
+    pub tables: Vec<Table>,
+    /// Sequences whose values belong to the backup, in the order of their entries.
+    pub sequences: Vec<Sequence>,
+    /// OIDs of large objects, ascending.
+    pub large_objects: Vec<u32>,
+    /// Tables shaped like Alembic's version table, with their rows.
+    pub version_tables: Vec<VersionTable>,
+    /// Extensions that the user installed.
+    pub extensions: Vec<Extension>,
+    /// Roles that owners, grants, policies and default privileges name, sorted.
+    pub roles: Vec<String>,
+    /// The database itself.
+    pub database: DatabaseProperties,
+    /// User objects that no entry covers: the closed world is open here (spec §7).
+    pub uncovered: Vec<Uncovered>,
+}
+
+/// An entry's kind; priorities are those of spec §2.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "the names are PostgreSQL's own")]
+pub enum Kind {
+    Schema,
+    Extension,
+    Type,
+    Domain,
+    Function,
+    Procedure,
+    Sequence,
+    Table,
+    View,
+    MaterializedView,
+    TableAttach,
+    SequenceOwnedBy,
+    Default,
+    TableData,
+    SequenceSet,
+    CheckConstraint,
+    Constraint,
+    Index,
+    IndexAttach,
+    Rule,
+    Trigger,
+    FkConstraint,
+    Policy,
+    RowSecurity,
+    DefaultAcl,
+    MaterializedViewData,
+    Comment,
+    Acl,
+    Language,
+    Collation,
+    Transform,
+    Cast,
+    ShellType,
+    Aggregate,
+    AccessMethod,
+    Operator,
+    OperatorFamily,
+    OperatorClass,
+    Conversion,
+    TsParser,
+    TsTemplate,
+    TsDictionary,
+    TsConfiguration,
+    ForeignDataWrapper,
+    ForeignServer,
+    UserMapping,
+    ForeignTable,
+    LargeObject,
+    LargeObjectData,
+    Statistics,
+    Publication,
+    PublicationTable,
+    PublicationSchema,
+    EventTrigger,
+}
+
+impl Kind {
+    /// The kind in pg_dump's words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Schema => "SCHEMA",
+            Self::Extension => "EXTENSION",
+            Self::Type => "TYPE",
+            Self::Domain => "DOMAIN",
+            Self::Function => "FUNCTION",
+            Self::Procedure => "PROCEDURE",
+            Self::Sequence => "SEQUENCE",
+            Self::Table => "TABLE",
+            Self::View => "VIEW",
+            Self::MaterializedView => "MATERIALIZED VIEW",
+            Self::TableAttach => "TABLE ATTACH",
+            Self::SequenceOwnedBy => "SEQUENCE OWNED BY",
+            Self::Default => "DEFAULT",
+            Self::TableData => "TABLE DATA",
+            Self::SequenceSet => "SEQUENCE SET",
+            Self::CheckConstraint => "CHECK CONSTRAINT",
+            Self::Constraint => "CONSTRAINT",
+            Self::Index => "INDEX",
+            Self::IndexAttach => "INDEX ATTACH",
+            Self::Rule => "RULE",
+            Self::Trigger => "TRIGGER",
+            Self::FkConstraint => "FK CONSTRAINT",
+            Self::Policy => "POLICY",
+            Self::RowSecurity => "ROW SECURITY",
+            Self::DefaultAcl => "DEFAULT ACL",
+            Self::MaterializedViewData => "MATERIALIZED VIEW DATA",
+            Self::Comment => "COMMENT",
+            Self::Acl => "ACL",
+            Self::Language => "PROCEDURAL LANGUAGE",
+            Self::Collation => "COLLATION",
+            Self::Transform => "TRANSFORM",
+            Self::Cast => "CAST",
+            Self::ShellType => "SHELL TYPE",
+            Self::Aggregate => "AGGREGATE",
+            Self::AccessMethod => "ACCESS METHOD",
+            Self::Operator => "OPERATOR",
+            Self::OperatorFamily => "OPERATOR FAMILY",
+            Self::OperatorClass => "OPERATOR CLASS",
+            Self::Conversion => "CONVERSION",
+            Self::TsParser => "TEXT SEARCH PARSER",
+            Self::TsTemplate => "TEXT SEARCH TEMPLATE",
+            Self::TsDictionary => "TEXT SEARCH DICTIONARY",
+            Self::TsConfiguration => "TEXT SEARCH CONFIGURATION",
+            Self::ForeignDataWrapper => "FOREIGN DATA WRAPPER",
+            Self::ForeignServer => "SERVER",
+            Self::UserMapping => "USER MAPPING",
+            Self::ForeignTable => "FOREIGN TABLE",
+            Self::LargeObject => "LARGE OBJECT",
+            Self::LargeObjectData => "LARGE OBJECT DATA",
+            Self::Statistics => "STATISTICS",
+            Self::Publication => "PUBLICATION",
+            Self::PublicationTable => "PUBLICATION TABLE",
+            Self::PublicationSchema => "PUBLICATION TABLES IN SCHEMA",
+            Self::EventTrigger => "EVENT TRIGGER",
+        }
+    }
+}
+
+/// One database object, or one aspect of it, ready to be created, dropped and compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// What it is.
+    pub kind: Kind,
+    /// Schema, raw; none for objects without one.
+    pub schema: Option<String>,
+    /// Name for people, raw: `users`, `users users_pkey`.
+    pub name: String,
+    /// Unique, free of OIDs, independent of search_path: `table public.users`,
+    /// `constraint users_pkey on public.users`, `acl table public.users`.
+    pub identity: String,
+    /// Owner, raw.
+    pub owner: Option<String>,
+    /// Where it belongs in restore order.
+    pub section: Section,
+    /// Complete SQL, each statement ended by `;` and a newline; owner included. Empty for
+    /// `TABLE DATA` and `SEQUENCE SET`, whose content is in [`Table`] and [`Sequence`].
+    pub create: String,
+    /// SQL that removes exactly this object, without CASCADE; none if it dies with its parent.
+    pub drop: Option<String>,
+    /// Indexes into [`Catalog::entries`] of what must exist before it.
+    pub depends: Vec<usize>,
+}
+
+impl Entry {
+    /// The text that two states are compared by. Grants mean a set: their order is free
+    /// (spec §10.1), so their lines are sorted.
+    pub fn canonical(&self) -> String {
+        canonical_text(self.kind.name(), &self.create)
+    }
+}
+
+/// As [`Entry::canonical`], for an entry read back from an archive.
+pub fn canonical_text(kind: &str, create: &str) -> String {
+    if kind != Kind::Acl.name() && kind != Kind::DefaultAcl.name() {
+        return create.to_owned();
+    }
+    let mut lines: Vec<&str> = create.lines().collect();
+    lines.sort_unstable();
+    lines.join("\n")
+}
+
+/// A table whose rows belong to the backup (relkind r, partitions included).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    /// Its OID under this snapshot; never stored.
+    pub oid: u32,
+    /// Schema, raw.
+    pub schema: String,
+    /// Name, raw.
+    pub name: String,
+    /// Identity of its entry: `table public.users`.
+    pub identity: String,
+    /// Undropped, non-generated columns in attribute order, raw (spec §3.1).
+    pub columns: Vec<String>,
+    /// `schema.name (col, …)`, quoted; without the list when there is no such column.
+    pub copy_target: String,
+    /// For an extension's configuration table: which rows are the user's (`WHERE …`, or empty).
+    pub condition: Option<String>,
+    /// Heap and TOAST bytes, an estimate of the work.
+    pub size_bytes: u64,
+}
+
+impl Table {
+    /// Reads its rows: one COPY text line per row.
+    pub fn copy_out(&self) -> Sql {
+        let target = Sql::deparsed(&*self.copy_target);
+        match self
+            .condition
+            .as_deref()
+            .filter(|condition| !condition.is_empty())
+        {
+            None => Sql::constant("COPY ").sql(&target).then(" TO STDOUT"),
+            Some(condition) => self.copy_where(condition),
+        }
+    }
+
+    /// Only some rows. The condition is the extension author's SQL, as the server keeps it.
+    fn copy_where(&self, condition: &str) -> Sql {
+        let mut sql = Sql::constant("COPY (SELECT ");
+        for (place, column) in self.columns.iter().enumerate() {
+            sql = sql.then(if place == 0 { "" } else { ", " }).ident(column);
+        }
+        sql.then(" FROM ONLY ")
+            .qualified(&self.schema, &self.name)
+            .then(" ")
+            .sql(&Sql::deparsed(condition))
+            .then(") TO STDOUT")
+    }
+
+    /// The line that starts each of its data members (`COPY … FROM stdin;`), good for psql and
+    /// for the COPY protocol alike.
+    pub fn copy_line(&self) -> String {
+        format!("COPY {} FROM stdin;", self.copy_target)
+    }
+}
+
+/// A sequence and its value. Not transactional: the value may be newer than the snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sequence {
+    /// Schema, raw.
+    pub schema: String,
+    /// Name, raw.
+    pub name: String,
+    /// `sequence public.users_id_seq`.
+    pub identity: String,
+    /// `last_value`.
+    pub last_value: i64,
+    /// `is_called`.
+    pub is_called: bool,
+}
+
+impl Sequence {
+    /// The statement that sets it back.
+    pub fn set(&self) -> Sql {
+        set_sequence(&self.schema, &self.name, self.last_value, self.is_called)
+    }
+}
+
+/// `SELECT pg_catalog.setval(…);` for a sequence.
+pub fn set_sequence(schema: &str, name: &str, last_value: i64, is_called: bool) -> Sql {
+    let qualified = Sql::default().qualified(schema, name);
+    Sql::constant("SELECT pg_catalog.setval(")
+        .literal(qualified.text())
+        .then(", ")
+        .number(last_value)
+        .then(if is_called {
+            ", true);\n"
+        } else {
+            ", false);\n"
+        })
+}
+
+/// A table with the one column `version_num`, as Alembic makes it, and all its rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionTable {
+    /// Schema, raw.
+    pub schema: String,
+    /// Name, raw.
+    pub name: String,
+    /// All rows, sorted.
+    pub revisions: Vec<String>,
+}
+
+/// An installed extension.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extension {
+    /// Name.
+    pub name: String,
+    /// `extversion`.
+    pub version: String,
+    /// Schema, raw.
+    pub schema: String,
+}
+
+/// Facts and properties of the database itself (spec §4).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DatabaseProperties {
+    /// `current_database()`.
+    pub name: String,
+    /// Its OID.
+    pub oid: u32,
+    /// `pg_control_system().system_identifier`, empty where not readable.
+    pub system_identifier: String,
+    /// `server_encoding`.
+    pub encoding: String,
+    /// Owner, locale, provider, settings, ACL, comment … by name.
+    pub properties: BTreeMap<String, String>,
+}
+
+/// A user object that the backup would lose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Uncovered {
+    /// `pg_describe_object` (`aggregate public.my_sum(integer)`).
+    pub description: String,
+    /// The catalog it was found in (`pg_proc`).
+    pub catalog: String,
+    /// Why no entry covers it, for people.
+    pub reason: String,
+    /// SQL that would remove it, where `pg_identify_object` gives a droppable name.
+    pub drop: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grants_are_compared_as_a_set_and_nothing_else_is() {
+        for (kind, first, second, equal) in [
+            (
+                Kind::Acl,
+                "GRANT a;\nGRANT b;\n",
+                "GRANT b;\nGRANT a;\n",
+                true,
+            ),
+            (Kind::DefaultAcl, "x;\ny;\n", "y;\nx;\n", true),
+            (Kind::Acl, "GRANT a;\n", "GRANT a;\nGRANT b;\n", false),
+            (Kind::Acl, "GRANT a;\nGRANT a;\n", "GRANT a;\n", false),
+            // The order of columns, of statements in a body, of lines in a comment matters.
+            (Kind::Table, "a;\nb;\n", "b;\na;\n", false),
+            (Kind::Function, "a\nb", "b\na", false),
+        ] {
+            let (first, second) = (
+                canonical_text(kind.name(), first),
+                canonical_text(kind.name(), second),
+            );
+            assert_eq!(first == second, equal, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_sequence_is_set_back_with_its_name_quoted_twice() {
+        assert_eq!(
+            set_sequence("public", "we\"ird's", 7, false).text(),
+            "SELECT pg_catalog.setval('\"public\".\"we\"\"ird''s\"', 7, false);\n"
+        );
+    }
+}

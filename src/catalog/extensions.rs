@@ -1,0 +1,100 @@
+//! Extensions: created by name; their members stand for them in the graph.
+//!
+//! The version is pinned when it is not the one that a plain CREATE EXTENSION would take here, so
+//! that the same server restores the same version and a newer server still restores (spec §1.3).
+
+use super::address::EXTENSION;
+use super::entry::{Extension, Kind};
+use super::graph::{Comment, Node};
+use super::read::Reading;
+use crate::error::Result;
+use crate::pg::{Session, Sql};
+
+pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<Vec<Extension>> {
+    let rows = session
+        .query(&Sql::constant(include_str!("sql/extensions.sql")))
+        .await?;
+    let mut extensions = Vec::new();
+    for row in &rows {
+        let (oid, name, quoted) = (row.number("oid")?, row.text("name")?, row.text("quoted")?);
+        let version = row.text("version")?;
+        let pin = if row.opt("default_version")? == Some(version) {
+            String::new()
+        } else {
+            format!(" VERSION {}", row.text("quoted_version")?)
+        };
+        let create = format!(
+            "CREATE EXTENSION IF NOT EXISTS {quoted} WITH SCHEMA {}{pin};\n",
+            row.text("quoted_schema")?
+        );
+        let node = Node::new(Kind::Extension, None, name, format!("extension {quoted}"))
+            .text(create, Some(format!("DROP EXTENSION {quoted};")));
+        let id = reading.graph.add((EXTENSION, oid), node);
+        add_comment(reading, id, row, quoted)?;
+        alias_members(reading, oid, id);
+        extensions.push(Extension {
+            name: name.to_owned(),
+            version: version.to_owned(),
+            schema: row.string("schema")?,
+        });
+    }
+    Ok(extensions)
+}
+
+/// The control file's comment comes with CREATE EXTENSION; only another one is worth a statement,
+/// because COMMENT ON EXTENSION needs the extension's owner. The catalogs' comment is read later;
+/// here only the target is noted.
+fn add_comment(reading: &mut Reading, id: usize, row: &crate::pg::Row, quoted: &str) -> Result<()> {
+    if let Some(node) = reading.graph.nodes.get_mut(id) {
+        node.comment_target = Some(format!("EXTENSION {quoted}"));
+        node.tie = row.opt_string("default_comment")?.into_iter().collect();
+    }
+    Ok(())
+}
+
+fn alias_members(reading: &mut Reading, extension: u32, node: usize) {
+    let members: Vec<_> = reading
+        .members
+        .iter()
+        .filter(|&(_, &owner)| owner == extension)
+        .map(|(&address, _)| address)
+        .collect();
+    for address in members {
+        reading.graph.alias(address, node);
+    }
+}
+
+/// Rows of configuration tables and values of configuration sequences: the only data of members
+/// that belongs to the user (spec §3.6). They are deleted, not dropped, before they come back.
+pub(super) async fn add_configuration(reading: &mut Reading, session: &Session) -> Result<()> {
+    let sql = Sql::constant(include_str!("sql/configuration.sql"));
+    for row in session.query(&sql).await? {
+        let extension = reading.graph.find((EXTENSION, row.number("extension")?));
+        let relation = reading.relations.get(row.number("relation")?).cloned();
+        let (Some(extension), Some(relation)) = (extension, relation) else {
+            continue;
+        };
+        let (kind, word) = match relation.kind {
+            'r' => (Kind::TableData, "data"),
+            'S' => (Kind::SequenceSet, "value"),
+            _ => continue,
+        };
+        let condition = row.string("condition")?;
+        let identity = format!("{word} of {}", relation.identity());
+        let drop = (kind == Kind::TableData)
+            .then(|| format!("DELETE FROM ONLY {} {condition};", relation.quoted));
+        let node = Node::new(kind, Some(&relation.schema), &relation.name, identity)
+            .text(String::new(), drop);
+        let id = reading.graph.add_unaddressed(node);
+        reading.graph.need(id, extension);
+        reading.conditions.insert(relation.oid, condition);
+    }
+    Ok(())
+}
+
+/// The text of a comment that CREATE EXTENSION brings by itself.
+pub(super) fn is_default_comment(node: &Node, comment: &Comment, raw_text: &str) -> bool {
+    node.kind == Kind::Extension
+        && comment.target.starts_with("EXTENSION ")
+        && node.tie.first().is_some_and(|default| default == raw_text)
+}

@@ -1,0 +1,341 @@
+//! Indexes, the constraints that they implement, and index attaches (spec §1.3 INDEX,
+//! INDEX ATTACH, CONSTRAINT).
+
+use std::collections::HashMap;
+
+use super::address::{CLASS, CONSTRAINT};
+use super::entry::{Kind, Uncovered};
+use super::graph::{Node, NodeId};
+use super::read::Reading;
+use super::relations::Relation;
+use crate::error::Result;
+use crate::pg::{Row, Session, Sql};
+
+/// One pg_index row with what belongs to it.
+struct Index {
+    oid: u32,
+    schema: String,
+    name: String,
+    quoted: String,
+    quoted_name: String,
+    kind: char,
+    usable: bool,
+    clustered: bool,
+    replica_identity: bool,
+    tablespace: Option<String>,
+    options: Option<String>,
+    parent: Option<u32>,
+    quoted_parent: Option<String>,
+    constraint: Option<u32>,
+    /// `column number:target` pairs.
+    statistics: Vec<String>,
+    definition: String,
+}
+
+pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> {
+    let definitions = constraint_definitions(session).await?;
+    let rows = session
+        .query(&Sql::constant(include_str!("sql/indexes.sql")))
+        .await?;
+    let mut attaches = Vec::new();
+    for row in &rows {
+        let relation_oid: u32 = row.number("relation")?;
+        if reading.is_member((CLASS, relation_oid))
+            || reading.is_member((CLASS, row.number("oid")?))
+        {
+            continue;
+        }
+        let Some(relation) = reading.relations.get(relation_oid).cloned() else {
+            continue;
+        };
+        let index = index(row)?;
+        if index.kind == 'i' && !index.usable {
+            refuse_invalid(reading, &index, &relation);
+            continue;
+        }
+        let id = match index.constraint.and_then(|oid| definitions.get(&oid)) {
+            Some(constraint) => add_constraint(reading, &index, constraint, &relation),
+            None => add_index(reading, &index, &relation),
+        };
+        reading
+            .comment_targets
+            .insert((CLASS, index.oid), format!("INDEX {}", index.quoted));
+        if index.parent.is_some() {
+            attaches.push((id, index, relation));
+        }
+    }
+    for (id, index, relation) in attaches {
+        add_attach(reading, id, &index, &relation);
+    }
+    wait_for_attaches(reading);
+    Ok(())
+}
+
+struct KeyConstraint {
+    oid: u32,
+    name: String,
+    quoted: String,
+    definition: String,
+    is_child: bool,
+}
+
+/// Primary key, unique and exclusion constraints by OID.
+async fn constraint_definitions(session: &Session) -> Result<HashMap<u32, KeyConstraint>> {
+    let rows = session
+        .query(&Sql::constant(include_str!("sql/constraints.sql")))
+        .await?;
+    let mut found = HashMap::new();
+    for row in rows.iter() {
+        if !matches!(row.letter("kind")?, 'p' | 'u' | 'x') {
+            continue;
+        }
+        let constraint = KeyConstraint {
+            oid: row.number("oid")?,
+            name: row.string("name")?,
+            quoted: row.string("quoted")?,
+            definition: row.string("definition")?,
+            is_child: row.number::<u32>("parent")? != 0,
+        };
+        found.insert(constraint.oid, constraint);
+    }
+    Ok(found)
+}
+
+fn index(row: &Row) -> Result<Index> {
+    Ok(Index {
+        oid: row.number("oid")?,
+        schema: row.string("schema")?,
+        name: row.string("name")?,
+        quoted: row.string("quoted")?,
+        quoted_name: row.string("quoted_name")?,
+        kind: row.letter("kind")?,
+        usable: row.bool("valid")? && row.bool("ready")?,
+        clustered: row.bool("clustered")?,
+        replica_identity: row.bool("replica_identity")?,
+        tablespace: row.opt_string("tablespace")?,
+        options: row.opt_string("options")?,
+        parent: row.opt_number("parent")?,
+        quoted_parent: row.opt_string("quoted_parent")?,
+        constraint: row.opt_number("constraint")?,
+        statistics: row.list("statistics")?,
+        definition: row.string("definition")?,
+    })
+}
+
+/// An invalid index is what an interrupted CREATE INDEX CONCURRENTLY leaves; pg_dump would lose it
+/// without a word (spec §1.9.5).
+fn refuse_invalid(reading: &mut Reading, index: &Index, relation: &Relation) {
+    reading.uncovered.push(Uncovered {
+        description: format!("index {}", index.quoted),
+        catalog: "pg_index".into(),
+        reason: format!(
+            "it is invalid: a CREATE INDEX CONCURRENTLY on {} failed or was interrupted; REINDEX or DROP it",
+            relation.quoted
+        ),
+        drop: Some(format!("DROP INDEX IF EXISTS {};", index.quoted)),
+    });
+    let mut node = Node::new(
+        Kind::Index,
+        Some(&index.schema),
+        &index.name,
+        format!("index {}", index.quoted),
+    );
+    node.is_dummy = true;
+    reading.graph.add((CLASS, index.oid), node);
+    if let Some(constraint) = index.constraint
+        && let Some(id) = reading.graph.find((CLASS, index.oid))
+    {
+        reading.graph.alias((CONSTRAINT, constraint), id);
+    }
+}
+
+fn add_index(reading: &mut Reading, index: &Index, relation: &Relation) -> NodeId {
+    let create = format!(
+        "{}{}",
+        in_tablespace(index, &format!("{};\n", index.definition)),
+        followers(reading, index, relation)
+    );
+    let drop = index
+        .parent
+        .is_none()
+        .then(|| format!("DROP INDEX {};", index.quoted));
+    let node = Node::new(
+        Kind::Index,
+        Some(&index.schema),
+        &index.name,
+        format!("index {}", index.quoted),
+    )
+    .text(create, drop)
+    .tied([relation.name.clone()])
+    .commented_as(format!("INDEX {}", index.quoted));
+    let id = reading.graph.add((CLASS, index.oid), node);
+    need_relation(reading, id, relation);
+    id
+}
+
+fn add_constraint(
+    reading: &mut Reading,
+    index: &Index,
+    constraint: &KeyConstraint,
+    relation: &Relation,
+) -> NodeId {
+    let add = format!(
+        "ALTER TABLE ONLY {} ADD CONSTRAINT {} {};\n",
+        relation.quoted,
+        constraint.quoted,
+        with_options(&constraint.definition, index.options.as_deref()),
+    );
+    let create = format!(
+        "{}{}",
+        in_tablespace(index, &add),
+        followers(reading, index, relation)
+    );
+    let drop = (!constraint.is_child).then(|| {
+        format!(
+            "ALTER TABLE ONLY {} DROP CONSTRAINT {};",
+            relation.quoted, constraint.quoted
+        )
+    });
+    let node = Node::new(
+        Kind::Constraint,
+        Some(&relation.schema),
+        &constraint.name,
+        format!("constraint {} on {}", constraint.quoted, relation.quoted),
+    )
+    .text(create, drop)
+    .tied(["1".to_owned(), relation.name.clone()])
+    .commented_as(format!(
+        "CONSTRAINT {} ON {}",
+        constraint.quoted, relation.quoted
+    ));
+    let id = reading.graph.add((CONSTRAINT, constraint.oid), node);
+    reading.graph.alias((CLASS, index.oid), id);
+    need_relation(reading, id, relation);
+    id
+}
+
+fn need_relation(reading: &mut Reading, id: NodeId, relation: &Relation) {
+    if let Some(table) = reading.graph.find((CLASS, relation.oid)) {
+        reading.graph.need(id, table);
+    }
+}
+
+/// Storage parameters stand before DEFERRABLE in the grammar; pg_get_constraintdef prints them for
+/// exclusion constraints only.
+fn with_options(definition: &str, options: Option<&str>) -> String {
+    let Some(options) = options else {
+        return definition.to_owned();
+    };
+    if definition.starts_with("EXCLUDE") {
+        return definition.to_owned();
+    }
+    for suffix in [" DEFERRABLE INITIALLY DEFERRED", " DEFERRABLE"] {
+        if let Some(head) = definition.strip_suffix(suffix) {
+            return format!("{head} WITH ({options}){suffix}");
+        }
+    }
+    format!("{definition} WITH ({options})")
+}
+
+/// Neither pg_get_indexdef nor a constraint's text names a tablespace.
+fn in_tablespace(index: &Index, statement: &str) -> String {
+    match &index.tablespace {
+        None => statement.to_owned(),
+        Some(tablespace) => format!(
+            "SET default_tablespace = {tablespace};\n{statement}SET default_tablespace = '';\n"
+        ),
+    }
+}
+
+/// Statements about an index that only make sense once it exists.
+fn followers(reading: &Reading, index: &Index, relation: &Relation) -> String {
+    let mut text = String::new();
+    if index.clustered {
+        let word = if relation.kind == 'm' {
+            "MATERIALIZED VIEW"
+        } else {
+            "TABLE"
+        };
+        text.push_str(&format!(
+            "ALTER {word} {} CLUSTER ON {};\n",
+            relation.quoted, index.quoted_name
+        ));
+    }
+    for pair in &index.statistics {
+        if let Some((column, target)) = pair.split_once(':') {
+            text.push_str(&format!(
+                "ALTER INDEX {} ALTER COLUMN {column} SET STATISTICS {target};\n",
+                index.quoted
+            ));
+        }
+    }
+    if index.replica_identity {
+        text.push_str(&format!(
+            "ALTER TABLE ONLY {} REPLICA IDENTITY USING INDEX {};\n",
+            relation.quoted, index.quoted_name
+        ));
+    }
+    text.push_str(&reading.extension_lines((CLASS, index.oid), &format!("INDEX {}", index.quoted)));
+    text
+}
+
+fn add_attach(reading: &mut Reading, child: NodeId, index: &Index, relation: &Relation) {
+    let (Some(parent_oid), Some(quoted_parent)) = (index.parent, &index.quoted_parent) else {
+        return;
+    };
+    let Some(parent) = reading.graph.find((CLASS, parent_oid)) else {
+        return;
+    };
+    let create = format!(
+        "ALTER INDEX {quoted_parent} ATTACH PARTITION {};\n",
+        index.quoted
+    );
+    let identity = format!("attach of index {}", index.quoted);
+    let node = Node::new(
+        Kind::IndexAttach,
+        Some(&index.schema),
+        &index.name,
+        identity,
+    )
+    .text(create, None);
+    let attach = reading.graph.add_unaddressed(node);
+    reading.graph.need(attach, child);
+    reading.graph.need(attach, parent);
+    need_relation(reading, attach, relation);
+    reading.index_attaches.push((parent_oid, index.oid, attach));
+}
+
+/// A foreign key to a partitioned table needs the referenced index complete (spec §2.2.8).
+fn wait_for_attaches(reading: &mut Reading) {
+    for (foreign_key, index) in reading.foreign_keys.clone() {
+        let Some(foreign_key) = reading.graph.find((CONSTRAINT, foreign_key)) else {
+            continue;
+        };
+        let mut waiting = vec![index];
+        while let Some(parent) = waiting.pop() {
+            for (of, child, attach) in reading.index_attaches.clone() {
+                if of == parent {
+                    reading.graph.need(foreign_key, attach);
+                    waiting.push(child);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_options;
+
+    #[test]
+    fn storage_parameters_stand_before_deferrable() {
+        assert_eq!(
+            with_options(
+                "UNIQUE (a) DEFERRABLE INITIALLY DEFERRED",
+                Some("fillfactor='70'")
+            ),
+            "UNIQUE (a) WITH (fillfactor='70') DEFERRABLE INITIALLY DEFERRED"
+        );
+        assert_eq!(with_options("PRIMARY KEY (a)", None), "PRIMARY KEY (a)");
+    }
+}

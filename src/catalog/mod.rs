@@ -1,0 +1,49 @@
+//! pg_catalog → entries: the one engine behind backup, restore, compare, rollback and `schema`.
+//!
+//! [`read`] turns the catalogs of one database into [`Entry`] values in restore order. Two
+//! readings of an unchanged database under the pinned settings give equal entries in equal order,
+//! so "is it the same?" is a comparison of text. Specification: spec/pg_dump.md.
+//!
+//! One object family per file; each adds nodes to the graph, `order` sorts it and breaks cycles,
+//! `assemble` makes entries of it, `closed_world` names what nobody claimed.
+
+mod acl;
+mod address;
+mod assemble;
+mod closed_world;
+mod comments;
+mod constraints;
+mod database;
+mod defaults;
+mod domains;
+mod entry;
+mod extensions;
+mod functions;
+mod graph;
+mod indexes;
+mod kinds;
+mod large_objects;
+mod lock;
+mod order;
+mod partitions;
+mod policies;
+mod read;
+mod relations;
+mod rules;
+mod schemas;
+mod sequences;
+mod table_ddl;
+mod triggers;
+mod types;
+mod version_tables;
+mod views;
+
+pub use database::{read as read_database, system_identifier};
+pub use entry::{
+    Catalog, DatabaseProperties, Entry, Extension, Kind, Sequence, Table, Uncovered, VersionTable,
+    canonical_text, set_sequence,
+};
+pub use large_objects::{Piece, identity as large_object_identity, read_large_object};
+pub use lock::lock_tables;
+pub use read::read;
+pub use version_tables::read as read_version_tables;

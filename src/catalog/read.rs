@@ -1,0 +1,246 @@
+//! One reading of the catalogs: run the queries, build the graph, order it, assemble entries.
+//!
+//! Everything happens inside the caller's transaction, under the caller's snapshot and pinned
+//! settings. The number of queries does not depend on the number of objects, except for the
+//! sequence values, which are read in batches.
+
+use std::collections::HashMap;
+
+use super::address::{Address, CLASS};
+use super::entry::{Catalog, Uncovered};
+use super::graph::{Graph, NodeId};
+use super::relations::{Relation, Relations};
+use super::{
+    acl, assemble, closed_world, comments, constraints, database, defaults, domains, extensions,
+    functions, indexes, kinds, large_objects, partitions, policies, rules, schemas, sequences,
+    table_ddl, triggers, types, version_tables, views,
+};
+use crate::error::Result;
+use crate::pg::{Row, Session, Sql};
+
+/// What the families share while a reading is under way.
+pub(super) struct Reading {
+    pub graph: Graph,
+    pub relations: Relations,
+    pub uncovered: Vec<Uncovered>,
+    /// Rows that belong to an extension.
+    pub members: HashMap<Address, u32>,
+    /// `ALTER … DEPENDS ON EXTENSION`, quoted extension names by address.
+    pub depends_on_extension: HashMap<Address, Vec<String>>,
+    /// What follows `COMMENT ON` where it differs from the node's: indexes of constraints.
+    pub comment_targets: HashMap<Address, String>,
+    /// Foreign keys with the referenced index.
+    pub foreign_keys: Vec<(u32, u32)>,
+    /// Index attaches: parent index, child index, node.
+    pub index_attaches: Vec<(u32, u32, NodeId)>,
+    /// Automatic (`a`) and internal (`i`) dependencies: what dies with what.
+    pub owned_by: HashMap<Address, Vec<(Address, char)>>,
+    /// Which rows of an extension's configuration table are the user's, by the table's OID.
+    pub conditions: HashMap<u32, String>,
+    /// Types with their shells: type, shell, the shell's text, the type's address.
+    pub shells: Vec<(NodeId, NodeId, String, Address)>,
+}
+
+impl Reading {
+    /// Whether a row belongs to an extension and is therefore not ours.
+    pub fn is_member(&self, address: Address) -> bool {
+        self.members.contains_key(&address)
+    }
+
+    /// Notes something that no entry can express.
+    pub fn refuse(
+        &mut self,
+        description: impl Into<String>,
+        catalog: &str,
+        reason: impl Into<String>,
+    ) {
+        self.uncovered.push(Uncovered {
+            description: description.into(),
+            catalog: catalog.to_owned(),
+            reason: reason.into(),
+            drop: None,
+        });
+    }
+
+    /// Refuses a relation whose owner was dropped by force: no OWNER TO could be written for it.
+    pub fn refuse_ownerless(&mut self, relation: &Relation) {
+        if relation.owner.is_none() {
+            let reason = "its owner is a role that no longer exists";
+            self.refuse(relation.identity(), "pg_class", reason);
+        }
+    }
+
+    /// Relations of these kinds that belong to no extension, in OID order: tables, say.
+    pub fn own_relations(&self, kinds: &[char]) -> Vec<Relation> {
+        self.relations
+            .all()
+            .filter(|relation| kinds.contains(&relation.kind))
+            .filter(|relation| !self.is_member((CLASS, relation.oid)))
+            .cloned()
+            .collect()
+    }
+
+    /// `ALTER <target> DEPENDS ON EXTENSION …;` lines of an object.
+    pub fn extension_lines(&self, address: Address, target: &str) -> String {
+        self.depends_on_extension
+            .get(&address)
+            .into_iter()
+            .flatten()
+            .map(|extension| format!("ALTER {target} DEPENDS ON EXTENSION {extension};\n"))
+            .collect()
+    }
+}
+
+/// Reads the database that `session` is connected to.
+///
+/// # Errors
+/// Server errors; a dependency cycle that cannot be broken; a catalog row that makes no sense.
+/// Objects that no entry covers are not an error here: see [`Catalog::uncovered`].
+pub async fn read(session: &Session) -> Result<Catalog> {
+    let mut reading = Reading {
+        graph: Graph::default(),
+        relations: Relations::load(session).await?,
+        uncovered: Vec::new(),
+        members: members(session).await?,
+        depends_on_extension: depends_on_extension(session).await?,
+        comment_targets: HashMap::new(),
+        foreign_keys: Vec::new(),
+        index_attaches: Vec::new(),
+        owned_by: HashMap::new(),
+        conditions: HashMap::new(),
+        shells: Vec::new(),
+    };
+    let extensions = extensions::add(&mut reading, session).await?;
+    schemas::add(&mut reading, session).await?;
+    types::add(&mut reading, session).await?;
+    domains::add(&mut reading, session).await?;
+    functions::add(&mut reading, session).await?;
+    table_ddl::add(&mut reading)?;
+    views::add(&mut reading)?;
+    sequences::add(&mut reading, session).await?;
+    defaults::add(&mut reading, session).await?;
+    constraints::add(&mut reading, session).await?;
+    indexes::add(&mut reading, session).await?;
+    partitions::add(&mut reading);
+    rules::add(&mut reading, session).await?;
+    triggers::add(&mut reading, session).await?;
+    policies::add(&mut reading, session).await?;
+    kinds::add(&mut reading, session).await?;
+    extensions::add_configuration(&mut reading, session).await?;
+    let large_objects = large_objects::add(&mut reading, session).await?;
+    add_edges(&mut reading, session).await?;
+    kinds::lean_on_shells(&mut reading);
+    views::add_refreshes(&mut reading);
+    comments::add(&mut reading, session).await?;
+    acl::add(&mut reading, session).await?;
+    acl::add_defaults(&mut reading, session).await?;
+    closed_world::check(&mut reading, session).await?;
+    let order = super::order::order(&mut reading.graph)?;
+    let assembled = assemble::entries(&reading.graph, &order);
+    let tables = table_ddl::data(&reading, &assembled);
+    let sequences = sequences::values(&reading, session, &assembled).await?;
+    let mut uncovered = reading.uncovered;
+    uncovered.sort_by(|a, b| a.description.cmp(&b.description));
+    Ok(Catalog {
+        entries: assembled.entries,
+        tables,
+        sequences,
+        large_objects,
+        version_tables: version_tables::read(session).await?,
+        extensions,
+        roles: roles(session).await?,
+        database: database::read(session).await?,
+        uncovered,
+    })
+}
+
+/// The owner of a row: raw and quoted. A role that no longer exists is refused by name.
+pub(super) fn owner(
+    reading: &mut Reading,
+    row: &Row,
+    what: &str,
+    catalog: &str,
+) -> Result<Option<(String, String)>> {
+    match (row.opt("owner")?, row.opt("quoted_owner")?) {
+        (Some(raw), Some(quoted)) => Ok(Some((raw.to_owned(), quoted.to_owned()))),
+        _ => {
+            reading.refuse(what, catalog, "its owner is a role that no longer exists");
+            Ok(None)
+        }
+    }
+}
+
+async fn members(session: &Session) -> Result<HashMap<Address, u32>> {
+    let rows = session
+        .query(&Sql::constant(include_str!("sql/members.sql")))
+        .await?;
+    rows.iter()
+        .map(|row| Ok((address(row)?, row.number("extension")?)))
+        .collect()
+}
+
+async fn depends_on_extension(session: &Session) -> Result<HashMap<Address, Vec<String>>> {
+    let sql = Sql::constant(include_str!("sql/depends_on_extension.sql"));
+    let mut found: HashMap<Address, Vec<String>> = HashMap::new();
+    for row in session.query(&sql).await? {
+        found
+            .entry(address(&row)?)
+            .or_default()
+            .push(row.string("extension")?);
+    }
+    Ok(found)
+}
+
+fn address(row: &Row) -> Result<Address> {
+    Ok((row.number("classid")?, row.number("objid")?))
+}
+
+/// Edges from pg_depend (spec §2.2, rule 1). An edge whose end nobody knows leads nowhere; what an
+/// extension's members own inside (row types, their indexes) stands for the extension too.
+async fn add_edges(reading: &mut Reading, session: &Session) -> Result<()> {
+    let rows = session
+        .query(&Sql::constant(include_str!("sql/dependencies.sql")))
+        .await?;
+    let mut edges = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let from: Address = address(row)?;
+        let to: Address = (row.number("refclassid")?, row.number("refobjid")?);
+        edges.push((from, to, row.letter("deptype")?));
+    }
+    alias_insides_of_members(&mut reading.graph, &edges);
+    for (from, to, kind) in edges {
+        if matches!(kind, 'i' | 'a') {
+            reading.owned_by.entry(from).or_default().push((to, kind));
+        }
+        if let (Some(from), Some(to)) = (reading.graph.find(from), reading.graph.find(to)) {
+            reading.graph.need(from, to);
+        }
+    }
+    Ok(())
+}
+
+fn alias_insides_of_members(graph: &mut Graph, edges: &[(Address, Address, char)]) {
+    loop {
+        let mut added = false;
+        for &(from, to, kind) in edges {
+            if !matches!(kind, 'i' | 'a') || graph.find(from).is_some() {
+                continue;
+            }
+            let Some(node) = graph.find(to) else { continue };
+            if graph.nodes[node].kind == super::entry::Kind::Extension {
+                graph.alias(from, node);
+                added = true;
+            }
+        }
+        if !added {
+            return;
+        }
+    }
+}
+
+async fn roles(session: &Session) -> Result<Vec<String>> {
+    let rows = session
+        .query(&Sql::constant(include_str!("sql/roles.sql")))
+        .await?;
+    rows.iter().map(|row| row.string("name")).collect()
+}

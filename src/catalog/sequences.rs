@@ -1,0 +1,204 @@
+//! Sequences: definition, owning column, value. An identity column's sequence comes with
+//! `ADD GENERATED … AS IDENTITY`, after its table.
+
+use std::collections::HashMap;
+
+use super::address::CLASS;
+use super::assemble::Assembled;
+use super::entry::{Kind, Sequence};
+use super::graph::{Body, Node, NodeId};
+use super::read::Reading;
+use super::relations::Relation;
+use crate::error::Result;
+use crate::pg::{Row, Session, Sql};
+
+/// Sequences whose values are read with one statement.
+const VALUES_BATCH: usize = 500;
+
+pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> {
+    let rows = session
+        .query(&Sql::constant(include_str!("sql/sequences.sql")))
+        .await?;
+    for row in &rows {
+        let oid = row.number("oid")?;
+        let address = (CLASS, oid);
+        let Some(relation) = reading.relations.get(oid).cloned() else {
+            continue;
+        };
+        if reading.is_member(address) || reading.graph.find(address).is_some() {
+            continue;
+        }
+        add_one(reading, row, &relation)?;
+    }
+    Ok(())
+}
+
+fn add_one(reading: &mut Reading, row: &Row, relation: &Relation) -> Result<()> {
+    let owner = row
+        .opt_number::<u32>("owner_relation")?
+        .and_then(|oid| reading.relations.get(oid))
+        .cloned();
+    let is_identity = row.opt("ownership")? == Some("i");
+    reading.refuse_ownerless(relation);
+    let mut node = Node::of_relation(Kind::Sequence, relation, relation.identity())
+        .commented_as(format!("SEQUENCE {}", relation.quoted));
+    node = match (&owner, is_identity) {
+        (Some(table), true) => node.text(identity_column(row, relation, table)?, None),
+        _ => {
+            node.owner = relation.raw_owner();
+            node.text(
+                standalone(row, relation)?,
+                Some(format!("DROP SEQUENCE {};", relation.quoted)),
+            )
+        }
+    };
+    let id = reading.graph.add((CLASS, relation.oid), node);
+    add_value(reading, id, relation);
+    if let (Some(table), false) = (owner, is_identity) {
+        add_ownership(reading, id, row, relation, &table)?;
+    }
+    Ok(())
+}
+
+fn standalone(row: &Row, relation: &Relation) -> Result<String> {
+    let unlogged = if relation.persistence == 'u' {
+        "UNLOGGED "
+    } else {
+        ""
+    };
+    Ok(format!(
+        "CREATE {unlogged}SEQUENCE {}\n    AS {}{};\n{}",
+        relation.quoted,
+        row.text("type")?,
+        parameters(row)?,
+        relation.owner_statement(),
+    ))
+}
+
+fn identity_column(row: &Row, relation: &Relation, table: &Relation) -> Result<String> {
+    let how = if row.opt("identity")? == Some("a") {
+        "ALWAYS"
+    } else {
+        "BY DEFAULT"
+    };
+    let mut create = format!(
+        "ALTER TABLE {} ALTER COLUMN {} ADD GENERATED {how} AS IDENTITY (\n    SEQUENCE NAME {}{}\n);\n",
+        table.quoted,
+        row.text("quoted_owner_column")?,
+        relation.quoted,
+        parameters(row)?,
+    );
+    if relation.persistence != table.persistence {
+        let to = if relation.persistence == 'u' {
+            "UNLOGGED"
+        } else {
+            "LOGGED"
+        };
+        create.push_str(&format!("ALTER SEQUENCE {} SET {to};\n", relation.quoted));
+    }
+    Ok(create)
+}
+
+fn parameters(row: &Row) -> Result<String> {
+    let cycle = if row.bool("cycle")? {
+        "\n    CYCLE"
+    } else {
+        ""
+    };
+    Ok(format!(
+        "\n    START WITH {}\n    INCREMENT BY {}\n    MINVALUE {}\n    MAXVALUE {}\n    CACHE {}{cycle}",
+        row.number::<i64>("start_value")?,
+        row.number::<i64>("increment_by")?,
+        row.number::<i64>("min_value")?,
+        row.number::<i64>("max_value")?,
+        row.number::<i64>("cache_size")?,
+    ))
+}
+
+fn add_value(reading: &mut Reading, sequence: NodeId, relation: &Relation) {
+    let identity = format!("value of {}", relation.identity());
+    let node = Node::of_relation(Kind::SequenceSet, relation, identity).body(Body::Data);
+    let value = reading.graph.add_unaddressed(node);
+    reading.graph.need(value, sequence);
+}
+
+fn add_ownership(
+    reading: &mut Reading,
+    sequence: NodeId,
+    row: &Row,
+    relation: &Relation,
+    table: &Relation,
+) -> Result<()> {
+    let create = format!(
+        "ALTER SEQUENCE {} OWNED BY {}.{};\n",
+        relation.quoted,
+        table.quoted,
+        row.text("quoted_owner_column")?,
+    );
+    let identity = format!("owner of {}", relation.identity());
+    let node = Node::of_relation(Kind::SequenceOwnedBy, relation, identity).text(
+        create,
+        Some(format!("ALTER SEQUENCE {} OWNED BY NONE;", relation.quoted)),
+    );
+    let owned = reading.graph.add_unaddressed(node);
+    reading.graph.need(owned, sequence);
+    if let Some(table) = reading.graph.find((CLASS, table.oid)) {
+        reading.graph.need(owned, table);
+    }
+    Ok(())
+}
+
+/// Reads the values, in the order of their entries.
+pub(super) async fn values(
+    reading: &Reading,
+    session: &Session,
+    assembled: &Assembled,
+) -> Result<Vec<Sequence>> {
+    let by_identity: HashMap<String, &Relation> = reading
+        .relations
+        .all()
+        .filter(|relation| relation.kind == 'S')
+        .map(|relation| (format!("value of {}", relation.identity()), relation))
+        .collect();
+    let relations: Vec<&Relation> = assembled
+        .entries
+        .iter()
+        .filter(|entry| entry.kind == Kind::SequenceSet)
+        .filter_map(|entry| by_identity.get(&entry.identity).copied())
+        .collect();
+    let mut values = Vec::with_capacity(relations.len());
+    for batch in relations.chunks(VALUES_BATCH) {
+        for row in session.query(&values_query(batch)).await? {
+            let place: usize = row.number("place")?;
+            if let Some(relation) = batch.get(place) {
+                values.push(value(relation, &row)?);
+            }
+        }
+    }
+    Ok(values)
+}
+
+fn values_query(batch: &[&Relation]) -> Sql {
+    let mut sql = Sql::default();
+    for (place, relation) in batch.iter().enumerate() {
+        if place > 0 {
+            sql = sql.then(" UNION ALL ");
+        }
+        sql = sql
+            .then("SELECT ")
+            .number(i64::try_from(place).unwrap_or(i64::MAX))
+            .then(" AS place, last_value, is_called FROM ")
+            .sql(&Sql::deparsed(relation.quoted.clone()));
+    }
+    sql.then(" ORDER BY place")
+}
+
+fn value(relation: &Relation, row: &Row) -> Result<Sequence> {
+    Ok(Sequence {
+        schema: relation.schema.clone(),
+        name: relation.name.clone(),
+        identity: relation.identity(),
+        last_value: row.number("last_value")?,
+        is_called: row.bool("is_called")?,
+    })
+}

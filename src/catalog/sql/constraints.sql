@@ -1,0 +1,25 @@
+-- Constraints of user tables and domains. conenforced and friends exist from 18 on, hence the
+-- look through jsonb. Index options stand beside p, u and x: pg_get_constraintdef leaves them out.
+SELECT k.oid,
+       k.conname AS name,
+       quote_ident(k.conname) AS quoted,
+       k.contype AS kind,
+       k.conrelid AS relation,
+       k.contypid AS domain,
+       k.confrelid AS referenced,
+       k.conindid AS index,
+       k.conparentid AS parent,
+       k.convalidated AS validated,
+       coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true) AS enforced,
+       k.conislocal AS is_local,
+       k.connoinherit AS no_inherit,
+       (SELECT a.attname FROM pg_catalog.pg_attribute a
+         WHERE a.attrelid = k.conrelid AND a.attnum = k.conkey[1]) AS first_column,
+       pg_get_constraintdef(k.oid) AS definition
+FROM pg_catalog.pg_constraint k
+JOIN pg_catalog.pg_namespace n ON n.oid = k.connamespace
+LEFT JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
+WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+  AND coalesce(c.relpersistence, 'p') <> 't'
+  AND k.contype <> 't'
+ORDER BY k.conrelid, k.contypid, k.conname;

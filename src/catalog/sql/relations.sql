@@ -1,0 +1,51 @@
+-- Tables (r), partitioned tables (p), views (v), materialized views (m), composite types (c) and
+-- sequences (S) and foreign tables (f) of user schemas. Temporary relations are never ours.
+-- Options come ready to print; check_option of a view is printed as its own clause.
+SELECT c.oid,
+       n.nspname AS schema,
+       c.relname AS name,
+       format('%I.%I', n.nspname, c.relname) AS quoted,
+       r.rolname AS owner,
+       quote_ident(r.rolname) AS quoted_owner,
+       c.relkind AS kind,
+       c.relpersistence AS persistence,
+       c.relreplident AS replica_identity,
+       c.relrowsecurity AS row_security,
+       c.relforcerowsecurity AS force_row_security,
+       c.relispopulated AS populated,
+       c.relispartition AS is_partition,
+       c.relhasrules AS has_rules,
+       CASE WHEN c.relkind = 'p' THEN pg_get_partkeydef(c.oid) END AS partition_key,
+       CASE WHEN c.relispartition THEN pg_get_expr(c.relpartbound, c.oid) END AS partition_bound,
+       CASE WHEN c.reloftype <> 0 THEN format_type(c.reloftype, NULL) END AS of_type,
+       quote_ident(ts.spcname) AS tablespace,
+       CASE WHEN am.amname <> 'heap' THEN quote_ident(am.amname) END AS access_method,
+       (SELECT string_agg(quote_ident(split_part(o, '=', 1)) || '=' || quote_literal(substr(o, strpos(o, '=') + 1)), ', ')
+          FROM unnest(c.reloptions) o WHERE o NOT LIKE 'check_option=%') AS options,
+       (SELECT upper(substr(o, strpos(o, '=') + 1))
+          FROM unnest(c.reloptions) o WHERE o LIKE 'check_option=%') AS check_option,
+       (SELECT string_agg('toast.' || quote_ident(split_part(o, '=', 1)) || '=' || quote_literal(substr(o, strpos(o, '=') + 1)), ', ')
+          FROM unnest(toast.reloptions) o) AS toast_options,
+       CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END AS view_definition,
+       (SELECT to_json(array_agg(i.inhparent ORDER BY i.inhseqno))
+          FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid) AS parents,
+       EXISTS (SELECT FROM pg_catalog.pg_inherits i
+               WHERE i.inhrelid = c.oid AND i.inhdetachpending) AS detach_pending,
+       quote_ident(fs.srvname) AS server,
+       (SELECT string_agg(format('%I %L', o.option_name, o.option_value), ', ' ORDER BY o.option_name)
+          FROM pg_options_to_table(ft.ftoptions) o) AS foreign_options,
+       CASE WHEN c.relkind = 'r'
+            THEN pg_relation_size(c.oid) + coalesce(pg_relation_size(nullif(c.reltoastrelid, 0)), 0)
+            ELSE 0 END AS size_bytes
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_roles r ON r.oid = c.relowner
+LEFT JOIN pg_catalog.pg_tablespace ts ON ts.oid = c.reltablespace
+LEFT JOIN pg_catalog.pg_am am ON am.oid = c.relam
+LEFT JOIN pg_catalog.pg_foreign_table ft ON ft.ftrelid = c.oid
+LEFT JOIN pg_catalog.pg_foreign_server fs ON fs.oid = ft.ftserver
+LEFT JOIN pg_catalog.pg_class toast ON toast.oid = c.reltoastrelid
+WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm', 'c', 'S')
+  AND c.relpersistence <> 't'
+  AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+ORDER BY n.nspname, c.relname;

@@ -1,0 +1,346 @@
+//! CREATE TABLE and what follows it (spec §1.3 TABLE). Identity columns come with their sequence,
+//! partitions are created whole and attached by an entry of their own.
+
+use std::collections::BTreeMap;
+
+use super::address::CLASS;
+use super::assemble::Assembled;
+use super::entry::{Kind, Table};
+use super::graph::{Body, Draft, Graph, Node, NodeId};
+use super::read::Reading;
+use super::relations::{Column, Relation};
+use crate::error::Result;
+
+/// A table's facts plus the parts that may be folded into its text.
+#[derive(Debug, Clone)]
+pub(super) struct TableBody {
+    pub relation: Relation,
+    /// Parents' quoted names in inheritance order; empty for partitions.
+    pub inherits: Vec<String>,
+    /// Inline defaults and generation expressions by column number: node and expression.
+    pub defaults: BTreeMap<i32, (NodeId, String)>,
+    /// Inline constraints in name order: node and text.
+    pub constraints: Vec<(NodeId, String)>,
+    /// Not-null clause by column number (18: with its constraint's name).
+    pub not_null: BTreeMap<i32, String>,
+    /// Not-null constraints of columns that are not listed (18).
+    pub inherited_not_null: Vec<String>,
+    /// Statements after CREATE TABLE that other families add.
+    pub after: Vec<String>,
+}
+
+pub(super) fn add(reading: &mut Reading) -> Result<()> {
+    for relation in reading.own_relations(&['r', 'p', 'f']) {
+        refuse_oddities(reading, &relation);
+        let kind = if relation.kind == 'f' {
+            Kind::ForeignTable
+        } else {
+            Kind::Table
+        };
+        let mut node = Node::of_relation(kind, &relation, relation.identity())
+            .commented_as(format!("{} {}", relation.word(), relation.quoted));
+        node.owner = relation.raw_owner();
+        let has_rows = relation.kind == 'r';
+        node.body = Body::Table(Box::new(TableBody {
+            inherits: inherits(reading, &relation),
+            defaults: BTreeMap::new(),
+            constraints: Vec::new(),
+            not_null: BTreeMap::new(),
+            inherited_not_null: Vec::new(),
+            after: Vec::new(),
+            relation: relation.clone(),
+        }));
+        let table = reading.graph.add((CLASS, relation.oid), node);
+        if has_rows {
+            add_data(reading, table, &relation);
+        }
+    }
+    Ok(())
+}
+
+fn add_data(reading: &mut Reading, table: NodeId, relation: &Relation) {
+    let identity = format!("data of {}", relation.identity());
+    let node = Node::of_relation(Kind::TableData, relation, identity).body(Body::Data);
+    let data = reading.graph.add_unaddressed(node);
+    reading.graph.need(data, table);
+}
+
+fn refuse_oddities(reading: &mut Reading, relation: &Relation) {
+    reading.refuse_ownerless(relation);
+    if relation.detach_pending {
+        reading.refuse(
+            relation.identity(),
+            "pg_inherits",
+            "its DETACH PARTITION … CONCURRENTLY was never finished; finish it with ALTER TABLE … DETACH PARTITION … FINALIZE",
+        );
+    }
+}
+
+fn inherits(reading: &Reading, relation: &Relation) -> Vec<String> {
+    if relation.is_partition {
+        return Vec::new();
+    }
+    relation
+        .parents
+        .iter()
+        .filter_map(|&parent| reading.relations.get(parent))
+        .map(|parent| parent.quoted.clone())
+        .collect()
+}
+
+/// The text of a table with the parts that are folded into it.
+pub(super) fn draft(body: &TableBody, graph: &Graph) -> Draft {
+    let relation = &body.relation;
+    let unlogged = if relation.persistence == 'u' && relation.kind != 'p' {
+        "UNLOGGED "
+    } else {
+        ""
+    };
+    let mut create = format!("CREATE {unlogged}{} {}", relation.word(), relation.quoted);
+    if let Some(of_type) = &relation.of_type {
+        create.push_str(&format!(" OF {of_type}"));
+    }
+    let items = items(body, graph);
+    if !items.is_empty() {
+        create.push_str(&format!(" (\n    {}\n)", items.join(",\n    ")));
+    } else if relation.of_type.is_none() {
+        create.push_str(" (\n)");
+    }
+    create.push_str(&clauses(body));
+    create.push_str(";\n");
+    if !relation.quoted_owner().is_empty() {
+        create.push_str(&relation.owner_statement());
+    }
+    for column in &relation.columns {
+        column_settings(relation, column, &mut create);
+    }
+    create.push_str(&table_settings(relation));
+    create.extend(body.after.iter().map(String::as_str));
+    Draft {
+        create,
+        drop: Some(format!("DROP {} {};", relation.word(), relation.quoted)),
+    }
+}
+
+fn items(body: &TableBody, graph: &Graph) -> Vec<String> {
+    let folded = |id: NodeId| {
+        graph
+            .nodes
+            .get(id)
+            .is_some_and(|node| node.folded_into.is_some())
+    };
+    let relation = &body.relation;
+    let columns = relation
+        .columns
+        .iter()
+        .filter(|column| relation.prints(column))
+        .filter_map(|column| column_item(body, column, &folded));
+    let constraints = body
+        .constraints
+        .iter()
+        .filter(|(id, _)| folded(*id))
+        .map(|(_, text)| text.clone());
+    columns
+        .chain(body.inherited_not_null.iter().cloned())
+        .chain(constraints)
+        .collect()
+}
+
+/// One line of the column list; nothing for a typed table's column that adds nothing to its type.
+fn column_item(
+    body: &TableBody,
+    column: &Column,
+    folded: &impl Fn(NodeId) -> bool,
+) -> Option<String> {
+    let mut tail = String::new();
+    if let Some((id, expression)) = body.defaults.get(&column.number)
+        && folded(*id)
+    {
+        tail.push_str(&match column.generated {
+            Some('v') => format!(" GENERATED ALWAYS AS ({expression})"),
+            Some(_) => format!(" GENERATED ALWAYS AS ({expression}) STORED"),
+            None => format!(" DEFAULT {expression}"),
+        });
+    }
+    if let Some(not_null) = body.not_null.get(&column.number) {
+        tail.push_str(not_null);
+    }
+    if body.relation.of_type.is_some() {
+        return (!tail.is_empty()).then(|| format!("{} WITH OPTIONS{tail}", column.quoted));
+    }
+    let collation = column
+        .collation
+        .as_ref()
+        .map(|name| format!(" COLLATE {name}"))
+        .unwrap_or_default();
+    Some(format!(
+        "{} {}{collation}{tail}",
+        column.quoted, column.type_name
+    ))
+}
+
+fn clauses(body: &TableBody) -> String {
+    let relation = &body.relation;
+    let mut text = String::new();
+    if !body.inherits.is_empty() {
+        text.push_str(&format!("\nINHERITS ({})", body.inherits.join(", ")));
+    }
+    if let Some(key) = &relation.partition_key {
+        text.push_str(&format!("\nPARTITION BY {key}"));
+    }
+    if let Some(server) = &relation.server {
+        text.push_str(&format!("\nSERVER {server}"));
+    }
+    text.push_str(&storage_clauses(relation));
+    if let Some(options) = &relation.foreign_options {
+        text.push_str(&format!("\nOPTIONS ({options})"));
+    }
+    text
+}
+
+/// USING, WITH and TABLESPACE, in the grammar's order.
+pub(super) fn storage_clauses(relation: &Relation) -> String {
+    let mut text = String::new();
+    if let Some(method) = &relation.access_method {
+        text.push_str(&format!("\nUSING {method}"));
+    }
+    let options: Vec<&str> = [&relation.options, &relation.toast_options]
+        .into_iter()
+        .flatten()
+        .map(String::as_str)
+        .collect();
+    if !options.is_empty() {
+        text.push_str(&format!("\nWITH ({})", options.join(", ")));
+    }
+    if let Some(tablespace) = &relation.tablespace {
+        text.push_str(&format!("\nTABLESPACE {tablespace}"));
+    }
+    text
+}
+
+/// Per-column settings that CREATE TABLE cannot carry.
+pub(super) fn column_settings(relation: &Relation, column: &Column, create: &mut String) {
+    let word = match relation.kind {
+        'm' => "MATERIALIZED VIEW",
+        'f' => "FOREIGN TABLE ONLY",
+        _ => "TABLE ONLY",
+    };
+    let alter = format!(
+        "ALTER {word} {} ALTER COLUMN {}",
+        relation.quoted, column.quoted
+    );
+    if column.statistics_target >= 0 {
+        create.push_str(&format!(
+            "{alter} SET STATISTICS {};\n",
+            column.statistics_target
+        ));
+    }
+    if let Some(storage) = &column.storage {
+        create.push_str(&format!("{alter} SET STORAGE {storage};\n"));
+    }
+    if let Some(compression) = &column.compression {
+        create.push_str(&format!("{alter} SET COMPRESSION {compression};\n"));
+    }
+    if let Some(options) = &column.options {
+        create.push_str(&format!("{alter} SET ({options});\n"));
+    }
+    if let Some(options) = &column.foreign_options {
+        create.push_str(&format!("{alter} OPTIONS ({options});\n"));
+    }
+}
+
+fn table_settings(relation: &Relation) -> String {
+    let alter = format!("ALTER TABLE ONLY {}", relation.quoted);
+    let mut text = match relation.replica_identity {
+        _ if relation.kind == 'f' => String::new(),
+        'n' => format!("{alter} REPLICA IDENTITY NOTHING;\n"),
+        'f' => format!("{alter} REPLICA IDENTITY FULL;\n"),
+        _ => String::new(),
+    };
+    if relation.force_row_security {
+        text.push_str(&format!("{alter} FORCE ROW LEVEL SECURITY;\n"));
+    }
+    text
+}
+
+/// The tables with rows, in the order of their data entries.
+pub(super) fn data(reading: &Reading, assembled: &Assembled) -> Vec<Table> {
+    let mut by_identity: BTreeMap<String, &Relation> = BTreeMap::new();
+    for relation in reading
+        .relations
+        .all()
+        .filter(|relation| relation.kind == 'r')
+    {
+        by_identity.insert(format!("data of {}", relation.identity()), relation);
+    }
+    assembled
+        .entries
+        .iter()
+        .filter(|entry| entry.kind == Kind::TableData)
+        .filter_map(|entry| {
+            by_identity
+                .get(&entry.identity)
+                .map(|relation| table(reading, relation))
+        })
+        .collect()
+}
+
+fn table(reading: &Reading, relation: &Relation) -> Table {
+    let columns: Vec<&Column> = restored_columns(reading, relation)
+        .into_iter()
+        .filter(|column| column.generated.is_none())
+        .collect();
+    let quoted: Vec<&str> = columns
+        .iter()
+        .map(|column| column.quoted.as_str())
+        .collect();
+    let copy_target = if quoted.is_empty() {
+        relation.quoted.clone()
+    } else {
+        format!("{} ({})", relation.quoted, quoted.join(", "))
+    };
+    Table {
+        oid: relation.oid,
+        schema: relation.schema.clone(),
+        name: relation.name.clone(),
+        identity: relation.identity(),
+        columns: columns.iter().map(|column| column.name.clone()).collect(),
+        copy_target,
+        condition: reading.conditions.get(&relation.oid).cloned(),
+        size_bytes: relation.size_bytes,
+    }
+}
+
+/// Columns in the order that a restored table has them. An inheritance child made before its
+/// parent gained columns has another order (spec §1.9.7); rows are read in the order that both
+/// the original and its copy agree on, so that their digests do too.
+fn restored_columns<'a>(reading: &Reading, relation: &'a Relation) -> Vec<&'a Column> {
+    let names = restored_names(reading, relation);
+    let mut columns: Vec<&Column> = relation.columns.iter().collect();
+    columns.sort_by_key(|column| names.iter().position(|name| *name == column.name));
+    columns
+}
+
+/// Parents' columns first, parent by parent, then what the table adds itself.
+fn restored_names(reading: &Reading, relation: &Relation) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    if !relation.is_partition {
+        for parent in relation
+            .parents
+            .iter()
+            .filter_map(|&oid| reading.relations.get(oid))
+        {
+            for name in restored_names(reading, parent) {
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+        }
+    }
+    for column in &relation.columns {
+        if !names.contains(&column.name) {
+            names.push(column.name.clone());
+        }
+    }
+    names
+}
