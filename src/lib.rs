@@ -7,6 +7,7 @@
 pub mod archive;
 pub mod catalog;
 pub mod context;
+pub mod dump;
 pub mod durable;
 pub mod error;
 pub mod journal;

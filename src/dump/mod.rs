@@ -1,0 +1,343 @@
+//! A database → an archive: one snapshot, every row read once, memory flat.
+//!
+//! [`backup`] is the whole operation of design.md §5: it opens its own connection, reads under one
+//! REPEATABLE READ snapshot, publishes, closes every connection (P7) and proves the archive whole
+//! by reading it back (P1). [`write`] does the reading and writing inside a transaction that the
+//! caller has open: a rollback saves with it what it is about to remove, under its own locks (P4).
+//!
+//! Rows flow table → [`rows`] (digest, pieces of about 2 MiB) → [`pipeline`] (compression on
+//! blocking threads, a bounded number at a time) → the single writer, in the order of reading, so
+//! two backups of an unchanged database differ only in time and snapshot. [`rows::read_table`]
+//! takes any session, so several workers on one exported snapshot can feed the same pipeline.
+
+mod large_objects;
+mod manifest;
+mod pipeline;
+mod rows;
+mod script;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::archive::{Manifest, Reader, Writer};
+use crate::catalog::{self, Catalog, Uncovered};
+use crate::context::{Context, Phase, Progress};
+use crate::error::{Attempt, Error, Kind, Result};
+use crate::pg::{self, Session, Sql, Target};
+use crate::store::{Store, revision_label};
+
+/// Where an archive goes.
+#[derive(Debug, Clone)]
+pub enum Destination<'a> {
+    /// Into the store, named after time, database and revision.
+    Store(&'a Store),
+    /// To exactly this file, which must not exist.
+    File(PathBuf),
+}
+
+/// Why and how an archive is made.
+#[derive(Debug, Clone)]
+pub struct DumpOptions {
+    /// Kept in the manifest and, unless it is `backup`, added to the name: `before-rollback`.
+    pub purpose: String,
+    /// The revision for the name; read from the version tables when absent.
+    pub revision: Option<String>,
+    /// Threads that compress.
+    pub jobs: usize,
+    /// Save what can be saved although some objects cannot be: only for P4, where refusing would
+    /// save nothing. What is lost is listed in the manifest.
+    pub accept_uncovered: bool,
+}
+
+impl Default for DumpOptions {
+    fn default() -> Self {
+        Self {
+            purpose: "backup".to_owned(),
+            revision: None,
+            jobs: 2,
+            accept_uncovered: false,
+        }
+    }
+}
+
+/// What was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BackupReport {
+    /// The archive.
+    pub archive: PathBuf,
+    /// Its size in bytes.
+    pub archive_bytes: u64,
+    /// Bytes of SQL text in it.
+    pub text_bytes: u64,
+    /// Rows of all tables.
+    pub rows: u64,
+    /// Tables with data.
+    pub tables: usize,
+    /// Entries.
+    pub entries: usize,
+    /// Reading, writing and checking.
+    #[serde(skip)]
+    pub elapsed: Duration,
+    /// Objects that are not in it, in `pg_describe_object`'s words; empty unless accepted.
+    pub accepted_losses: Vec<String>,
+}
+
+/// Takes a complete, published and checked archive of the target's database.
+///
+/// Fails with [`Kind::Refused`] when an object is of a kind that no entry covers (P10), and with
+/// [`Kind::BackupFailed`] otherwise; the database is only read.
+pub async fn backup(
+    target: &Target,
+    destination: &Destination<'_>,
+    options: &DumpOptions,
+    ctx: &Context,
+) -> Result<BackupReport> {
+    let started = std::time::Instant::now();
+    let result = async {
+        let mut report = until_stopped(ctx, read_out(target, destination, options, ctx)).await?;
+        check(&report.archive, ctx).await?;
+        report.elapsed = started.elapsed();
+        Ok(report)
+    };
+    result
+        .await
+        .map_err(|error: Error| error.narrowed(Kind::BackupFailed))
+}
+
+async fn read_out(
+    target: &Target,
+    destination: &Destination<'_>,
+    options: &DumpOptions,
+    ctx: &Context,
+) -> Result<BackupReport> {
+    let _phase = ctx.phase(Phase::Backup);
+    let session = pg::connect(target, "backup", ctx).await?;
+    session.execute(&pg::BEGIN_SNAPSHOT).await?;
+    let report = write(&session, destination, options, ctx).await;
+    session.close().await;
+    report
+}
+
+/// Reads the database inside the caller's transaction and publishes an archive of it.
+///
+/// The transaction must see one state throughout: REPEATABLE READ, or locks that keep writers out.
+/// The archive is complete when this returns; nothing has read it back yet ([`check`]).
+pub async fn write(
+    session: &Session,
+    destination: &Destination<'_>,
+    options: &DumpOptions,
+    ctx: &Context,
+) -> Result<BackupReport> {
+    let created = ctx.now();
+    let snapshot = session
+        .query_one(&Sql::constant(
+            "SELECT pg_catalog.pg_current_snapshot()::pg_catalog.text AS snapshot",
+        ))
+        .await?
+        .string("snapshot")?;
+    catalog::lock_tables(session).await?;
+    let catalog = catalog::read(session).await?;
+    refuse_uncovered(&catalog, options.accept_uncovered)?;
+    let settings = pg::pinned_settings(session).await?;
+    let facts = manifest::Facts {
+        created,
+        snapshot,
+        settings,
+        purpose: options.purpose.clone(),
+        version: session.version().clone(),
+    };
+    let mut manifest = manifest::of_catalog(&catalog, facts)?;
+    let (directory, name) = place(destination, options, &manifest)?;
+    let mut writer = Writer::create(&directory, &name)?;
+    let text_bytes = fill(session, &catalog, &mut manifest, &mut writer, options, ctx).await?;
+    publish(writer, manifest, text_bytes).await
+}
+
+/// Appends every member in restore order; returns the bytes of text.
+async fn fill(
+    session: &Session,
+    catalog: &Catalog,
+    manifest: &mut Manifest,
+    writer: &mut Writer,
+    options: &DumpOptions,
+    ctx: &Context,
+) -> Result<u64> {
+    let mut text_bytes = 0;
+    let preamble = script::preamble(session.version().major());
+    for member in script::before_data(&preamble, catalog) {
+        text_bytes += script::append(writer, manifest, member)?;
+    }
+    text_bytes +=
+        pipeline::append_tables(session, catalog, manifest, writer, options.jobs, ctx).await?;
+    text_bytes += large_objects::append(session, catalog, manifest, writer, ctx).await?;
+    for member in script::after_data(catalog) {
+        text_bytes += script::append(writer, manifest, member)?;
+    }
+    Ok(text_bytes)
+}
+
+/// Finishing syncs the file, which may take long: not on the runtime's threads.
+async fn publish(writer: Writer, manifest: Manifest, text_bytes: u64) -> Result<BackupReport> {
+    let report = BackupReport {
+        archive: PathBuf::new(),
+        archive_bytes: 0,
+        text_bytes,
+        rows: manifest.tables.iter().map(|table| table.rows).sum(),
+        tables: manifest.tables.len(),
+        entries: manifest.entries.len(),
+        elapsed: Duration::ZERO,
+        accepted_losses: manifest.accepted_losses.clone(),
+    };
+    let archive = tokio::task::spawn_blocking(move || writer.finish(manifest))
+        .await
+        .attempt(|| "finish the archive".to_owned())??;
+    let archive_bytes = std::fs::metadata(&archive)
+        .attempt(|| format!("look at the archive {}", archive.display()))?
+        .len();
+    Ok(BackupReport {
+        archive,
+        archive_bytes,
+        ..report
+    })
+}
+
+/// Opens the archive again and checks every byte, row count and digest (P1).
+pub async fn check(archive: &Path, ctx: &Context) -> Result<()> {
+    let _phase = ctx.phase(Phase::Check);
+    let path = archive.to_path_buf();
+    let watcher = ctx.clone();
+    let checked = tokio::task::spawn_blocking(move || {
+        let reader = Reader::open(&path)?;
+        reader.check(&mut |done, total| {
+            watcher.progress(Progress {
+                what: "reading the archive back".to_owned(),
+                bytes: done,
+                total_bytes: total,
+                ..Progress::default()
+            });
+        })
+    });
+    checked
+        .await
+        .attempt(|| format!("check the archive {}", archive.display()))??;
+    Ok(())
+}
+
+/// Directory and file name of the archive.
+fn place(
+    destination: &Destination<'_>,
+    options: &DumpOptions,
+    manifest: &Manifest,
+) -> Result<(PathBuf, String)> {
+    match destination {
+        Destination::Store(store) => {
+            let revision = options.revision.clone().or_else(|| revision(manifest));
+            let suffix = Some(options.purpose.as_str()).filter(|purpose| *purpose != "backup");
+            let name = store.archive_name(
+                manifest.created,
+                &manifest.database.name,
+                revision.as_deref(),
+                suffix,
+            );
+            Ok((store.directory().to_path_buf(), name))
+        }
+        Destination::File(path) => split(path),
+    }
+}
+
+fn split(path: &Path) -> Result<(PathBuf, String)> {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let name = name.ok_or_else(|| {
+        Error::usage(format!("write an archive to {}", path.display())).because("it names no file")
+    })?;
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+        _ => PathBuf::from("."),
+    };
+    Ok((directory, name.to_owned()))
+}
+
+/// The heads of the first version table that has any.
+fn revision(manifest: &Manifest) -> Option<String> {
+    let tables = &manifest.version_tables;
+    revision_label(
+        &tables
+            .iter()
+            .find(|table| !table.revisions.is_empty())?
+            .revisions,
+    )
+}
+
+/// P10: what no entry covers would be lost, so the backup is refused with the objects' names.
+fn refuse_uncovered(catalog: &Catalog, accepted: bool) -> Result<()> {
+    if accepted || catalog.uncovered.is_empty() {
+        return Ok(());
+    }
+    let lines: Vec<String> = catalog.uncovered.iter().map(uncovered_line).collect();
+    let count = lines.len();
+    Err(
+        Error::refused(format!("back up the database {}", catalog.database.name))
+            .because(format!(
+                "{count} {} cannot be saved yet, so a rollback would lose {}:\n{}",
+                if count == 1 { "object" } else { "objects" },
+                if count == 1 { "it" } else { "them" },
+                lines.join("\n"),
+            ))
+            .now("nothing was changed"),
+    )
+}
+
+/// `aggregate public.my_sum(integer) (no entry …)`, indented.
+fn uncovered_line(object: &Uncovered) -> String {
+    match object.reason.as_str() {
+        "" => format!("  {}", object.description),
+        reason => format!("  {} ({reason})", object.description),
+    }
+}
+
+/// Runs `work` until somebody asks to stop; dropping it closes its connections, and the server
+/// ends their transactions.
+async fn until_stopped<T>(ctx: &Context, work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::select! {
+        biased;
+        signal = ctx.stop.wait() => Err(Error::new(Kind::Interrupted(signal), "take a backup")
+            .because(format!("interrupted by signal {signal}"))
+            .now("the database was only read; no archive was made")),
+        result = work => result,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_output_file_is_split_into_directory_and_name() {
+        let (directory, name) = split(Path::new("a/b.sql.gz")).unwrap();
+        assert_eq!((directory, name.as_str()), ("a".into(), "b.sql.gz"));
+        let (directory, _) = split(Path::new("b.sql.gz")).unwrap();
+        assert_eq!(directory, Path::new("."));
+        assert_eq!(split(Path::new("..")).unwrap_err().kind(), Kind::Usage);
+    }
+
+    #[test]
+    fn p10_uncovered_objects_refuse_the_backup_by_name() {
+        let mut catalog = Catalog::default();
+        catalog.uncovered.push(Uncovered {
+            description: "aggregate public.my_sum(integer)".to_owned(),
+            catalog: "pg_proc".to_owned(),
+            reason: String::new(),
+            drop: None,
+        });
+        let error = refuse_uncovered(&catalog, false).unwrap_err();
+        assert_eq!(error.kind(), Kind::Refused);
+        assert!(
+            error
+                .to_string()
+                .contains("\n  aggregate public.my_sum(integer)")
+        );
+        assert!(refuse_uncovered(&catalog, true).is_ok());
+    }
+}

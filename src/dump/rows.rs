@@ -1,0 +1,148 @@
+//! One table's rows → pieces of COPY text, with the table's digest.
+//!
+//! Each piece is a complete `COPY … FROM stdin; … \.` statement of whole rows (design.md §4), so it
+//! stands alone as an archive member. Reading never runs ahead of the pipeline: the channel is
+//! bounded, and what it bounds is memory.
+
+use tokio::sync::mpsc;
+
+use crate::archive::TableDigest;
+use crate::catalog::Table;
+use crate::error::{Error, Result};
+use crate::pg::Session;
+
+/// A piece is closed once it holds this much text: members are 1 to 4 MiB, one giant row aside.
+pub(super) const PIECE_BYTES: usize = 2 << 20;
+
+/// Some rows of one table, as the text of a data member.
+#[derive(Debug)]
+pub(super) struct Piece {
+    /// Index into `Catalog::tables`.
+    pub table: u32,
+    /// Rows in it.
+    pub rows: u64,
+    /// The whole COPY statement.
+    pub text: Vec<u8>,
+}
+
+/// What reading sends.
+#[derive(Debug)]
+pub(super) enum Sent {
+    /// Some rows.
+    Piece(Piece),
+    /// All rows of a table were sent; its digest.
+    End(u32, TableDigest),
+}
+
+/// Reads one table on `session`, whose transaction holds its lock, into the channel.
+pub(super) async fn read_table(
+    session: &Session,
+    index: u32,
+    table: &Table,
+    sender: &mpsc::Sender<Sent>,
+) -> Result<()> {
+    let mut rows = session.copy_out(&table.copy_out()).await?;
+    let head = format!("{}\n", copy_line(table));
+    let mut digest = TableDigest::default();
+    let mut piece = start(index, &head);
+    while let Some(row) = rows.next().await? {
+        digest.add_row(&row);
+        piece.text.extend_from_slice(&row);
+        piece.rows += 1;
+        if piece.text.len() >= PIECE_BYTES {
+            let full = std::mem::replace(&mut piece, start(index, &head));
+            send(sender, end(full)).await?;
+        }
+    }
+    if piece.rows > 0 {
+        send(sender, end(piece)).await?;
+    }
+    send(sender, Sent::End(index, digest)).await
+}
+
+/// The statement that starts each of the table's members, on one line whatever its names hold.
+pub(super) fn copy_line(table: &Table) -> String {
+    let line = table.copy_line();
+    if !line.contains(['\n', '\r']) {
+        return line;
+    }
+    let (mut text, mut rest) = (String::new(), line.as_str());
+    while let Some((before, name)) = rest.split_once('"') {
+        let end = closing_quote(name);
+        text.push_str(before);
+        text.push_str(&on_one_line(&name[..end]));
+        rest = name.get(end + 1..).unwrap_or_default();
+    }
+    text + rest
+}
+
+/// Where a quoted name ends: at a quote that is not doubled.
+fn closing_quote(name: &str) -> usize {
+    let mut from = 0;
+    while let Some(at) = name[from..].find('"') {
+        let at = from + at;
+        if !name[at + 1..].starts_with('"') {
+            return at;
+        }
+        from = at + 2;
+    }
+    name.len()
+}
+
+/// A name quoted again, its line breaks escaped; `name` is what stood between the quotes.
+fn on_one_line(name: &str) -> String {
+    if !name.contains(['\n', '\r']) {
+        return format!("\"{name}\"");
+    }
+    let escaped = name
+        .replace('\\', "\\\\")
+        .replace('\n', "\\000a")
+        .replace('\r', "\\000d");
+    format!("U&\"{escaped}\"")
+}
+
+fn start(table: u32, head: &str) -> Piece {
+    Piece {
+        table,
+        rows: 0,
+        text: head.as_bytes().to_vec(),
+    }
+}
+
+fn end(mut piece: Piece) -> Sent {
+    piece.text.extend_from_slice(b"\\.\n");
+    Sent::Piece(piece)
+}
+
+async fn send(sender: &mpsc::Sender<Sent>, sent: Sent) -> Result<()> {
+    sender.send(sent).await.map_err(|_| {
+        Error::operation("hand rows to the archive's writer").because("the writer has stopped")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(target: &str) -> String {
+        copy_line(&Table {
+            oid: 1,
+            schema: String::new(),
+            name: String::new(),
+            identity: String::new(),
+            columns: Vec::new(),
+            copy_target: target.to_owned(),
+            condition: None,
+            size_bytes: 0,
+        })
+    }
+
+    #[test]
+    fn names_with_line_breaks_stay_on_one_line() {
+        assert_eq!(line("s.t (\"a b\")"), "COPY s.t (\"a b\") FROM stdin;");
+        assert_eq!(
+            line("s.\"we\"\"ird\nx\\\" (\"a\"\"b\", c)"),
+            "COPY s.U&\"we\"\"ird\\000ax\\\\\" (\"a\"\"b\", c) FROM stdin;"
+        );
+    }
+}
