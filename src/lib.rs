@@ -12,4 +12,5 @@ pub mod durable;
 pub mod error;
 pub mod journal;
 pub mod pg;
+pub mod restore;
 pub mod store;

@@ -1,0 +1,275 @@
+//! An archive → a database. One transaction: whole or not at all.
+//!
+//! [`restore`] fills an empty database and leaves it empty when anything fails. [`load`] does the
+//! work inside a transaction of the caller's: a rollback rebuilds with it. The session settings
+//! are those that `pg::connect` pins for the server that is restored to; the archive's preamble
+//! is for psql only. Entries run in restore order, rows go over the COPY protocol, one member
+//! after the other; a ready-queue over the dependencies comes with parallel restore.
+
+mod batch;
+mod create;
+mod empty;
+mod properties;
+mod rows;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::archive::{Manifest, MemberKind, Reader, Section};
+use crate::catalog::{self, set_sequence};
+use crate::context::{Context, Phase, Progress};
+use crate::error::{Attempt, Error, Kind, Result};
+use crate::pg::{self, Session, Sql, Target};
+
+pub use batch::{Statement, run as run_statements};
+pub use create::{create_database, drop_database};
+pub use empty::user_objects;
+pub use properties::set_properties;
+
+/// How to restore.
+#[derive(Debug, Clone)]
+pub struct RestoreOptions {
+    /// Members loaded at the same time; only 1 has an effect yet.
+    pub jobs: usize,
+}
+
+impl Default for RestoreOptions {
+    fn default() -> Self {
+        Self { jobs: 1 }
+    }
+}
+
+/// What was loaded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+pub struct RestoreReport {
+    /// Entries created.
+    pub entries: usize,
+    /// Tables that got rows.
+    pub tables: usize,
+    /// Rows.
+    pub rows: u64,
+    /// Bytes of COPY text.
+    pub bytes: u64,
+    /// Connecting to committing.
+    #[serde(skip)]
+    pub elapsed: Duration,
+}
+
+/// Restores the archive into the target's database, which must be empty.
+///
+/// Refuses ([`Kind::Refused`]) a database with any user object, an archive of a newer server
+/// major, and one that names roles the server lacks. Fails with [`Kind::Failed`] otherwise; the
+/// database is then empty as before.
+pub async fn restore(
+    target: &Target,
+    reader: &Reader,
+    _options: &RestoreOptions,
+    ctx: &Context,
+) -> Result<RestoreReport> {
+    let _phase = ctx.phase(Phase::Restore);
+    let started = std::time::Instant::now();
+    let session = pg::connect(target, "restore", ctx).await?;
+    let result = tokio::select! {
+        biased;
+        signal = ctx.stop.wait() => Err(Error::new(Kind::Interrupted(signal), attempted(target, reader))
+            .because(format!("interrupted by signal {signal}"))),
+        result = in_transaction(&session, reader, ctx) => result,
+    };
+    session.close().await;
+    match result {
+        Ok(report) => Ok(RestoreReport {
+            elapsed: started.elapsed(),
+            ..report
+        }),
+        Err(error) if error.kind() == Kind::Refused => Err(error),
+        Err(error) => Err(error.narrowed(Kind::Failed).now(format!(
+            "the database {} is empty as before: the restore was one transaction and did not commit",
+            target.database()
+        ))),
+    }
+}
+
+fn attempted(target: &Target, reader: &Reader) -> String {
+    let archive = reader.path().display();
+    format!("restore {archive} into {}", target.masked())
+}
+
+async fn in_transaction(
+    session: &Session,
+    reader: &Reader,
+    ctx: &Context,
+) -> Result<RestoreReport> {
+    session.execute(&Sql::constant("BEGIN")).await?;
+    let catalog = catalog::read(session).await?;
+    empty::require_empty(&catalog)?;
+    require_fitting_server(session, reader.manifest())?;
+    empty::require_roles(session, reader.manifest()).await?;
+    let report = load(session, reader, ctx).await?;
+    session.execute(&Sql::constant("COMMIT")).await?;
+    Ok(report)
+}
+
+/// An older server would not understand the deparsed definitions.
+fn require_fitting_server(session: &Session, manifest: &Manifest) -> Result<()> {
+    let (from, to) = (
+        manifest.database.server_version_number / 10_000,
+        session.version().major(),
+    );
+    if from <= to {
+        return Ok(());
+    }
+    Err(Error::refused("restore the archive")
+        .because(format!(
+            "it comes from PostgreSQL {from}, this server is {to}"
+        ))
+        .now("nothing was changed")
+        .hint(format!("restore it on PostgreSQL {from} or newer")))
+}
+
+/// Executes the whole archive inside the caller's transaction, which the caller ends.
+pub async fn load(session: &Session, reader: &Reader, ctx: &Context) -> Result<RestoreReport> {
+    load_except(session, reader, &BTreeSet::new(), ctx).await
+}
+
+/// As [`load`], without the entries (indexes into the manifest's) that are already there.
+pub async fn load_except(
+    session: &Session,
+    reader: &Reader,
+    present: &BTreeSet<usize>,
+    ctx: &Context,
+) -> Result<RestoreReport> {
+    let mut work = Work::new(session, reader, present, ctx);
+    work.entries(Section::PreData).await?;
+    work.entries(Section::Data).await?;
+    work.rows().await?;
+    work.large_objects().await?;
+    work.sequences().await?;
+    for section in [Section::PostData, Section::Acl, Section::Last] {
+        work.entries(section).await?;
+    }
+    Ok(work.report)
+}
+
+/// A restore under way.
+struct Work<'a> {
+    session: &'a Session,
+    reader: &'a Reader,
+    present: &'a BTreeSet<usize>,
+    ctx: &'a Context,
+    progress: Progress,
+    report: RestoreReport,
+}
+
+impl<'a> Work<'a> {
+    fn new(
+        session: &'a Session,
+        reader: &'a Reader,
+        present: &'a BTreeSet<usize>,
+        ctx: &'a Context,
+    ) -> Self {
+        let manifest = reader.manifest();
+        let progress = Progress {
+            total_bytes: manifest.tables.iter().map(|table| table.bytes).sum(),
+            total_items: manifest.entries.len() as u64,
+            ..Progress::default()
+        };
+        Self {
+            session,
+            reader,
+            present,
+            ctx,
+            progress,
+            report: RestoreReport::default(),
+        }
+    }
+
+    /// Creates the entries of one section, in restore order.
+    async fn entries(&mut self, section: Section) -> Result<()> {
+        let mut batch = Vec::new();
+        for (index, entry) in self.reader.manifest().entries.iter().enumerate() {
+            if entry.section != section || entry.place.is_none() || self.present.contains(&index) {
+                continue;
+            }
+            batch.push(Statement {
+                what: format!("create {}", entry.identity),
+                sql: Sql::deparsed(self.reader.entry_text(index)?),
+            });
+            if batch::is_full(&batch) {
+                self.flush(&mut batch).await?;
+            }
+        }
+        self.flush(&mut batch).await
+    }
+
+    async fn flush(&mut self, batch: &mut Vec<Statement>) -> Result<()> {
+        let Some(last) = batch.last() else {
+            return Ok(());
+        };
+        self.progress.what.clone_from(&last.what);
+        self.progress.items += batch.len() as u64;
+        self.ctx.progress(self.progress.clone());
+        batch::run(self.session, batch).await?;
+        self.report.entries += batch.len();
+        batch.clear();
+        Ok(())
+    }
+
+    /// Loads every data member.
+    async fn rows(&mut self) -> Result<()> {
+        let manifest = self.reader.manifest();
+        let members = manifest.members.iter().enumerate();
+        for (index, member) in members.filter(|(_, member)| member.kind == MemberKind::Data) {
+            let table = rows::table_of(manifest, member)?;
+            self.progress.what.clone_from(&table.identity);
+            let bytes = rows::load_member(self.session, self.reader, index, table, member).await?;
+            self.progress.bytes += bytes;
+            self.progress.rows += member.rows;
+            self.ctx.progress(self.progress.clone());
+            self.report.rows += member.rows;
+            self.report.bytes += bytes;
+        }
+        self.report.tables = manifest
+            .tables
+            .iter()
+            .filter(|table| table.rows > 0)
+            .count();
+        Ok(())
+    }
+
+    /// Runs every member of `lo_put` statements.
+    async fn large_objects(&mut self) -> Result<()> {
+        let members = self.reader.manifest().members.iter().enumerate();
+        for (index, _) in members.filter(|(_, member)| member.kind == MemberKind::LargeObjects) {
+            let attempted = || "load large objects".to_owned();
+            let number = u32::try_from(index).attempt(attempted)?;
+            let text = String::from_utf8(self.reader.member_text(number)?).attempt(attempted)?;
+            self.progress.what = attempted();
+            self.progress.bytes += text.len() as u64;
+            self.session.execute(&Sql::deparsed(text)).await?;
+            self.ctx.progress(self.progress.clone());
+        }
+        Ok(())
+    }
+
+    async fn sequences(&mut self) -> Result<()> {
+        let mut batch = Vec::new();
+        for sequence in &self.reader.manifest().sequences {
+            batch.push(Statement {
+                what: format!("set the value of {}", sequence.identity),
+                sql: set_sequence(
+                    &sequence.schema,
+                    &sequence.name,
+                    sequence.last_value,
+                    sequence.is_called,
+                ),
+            });
+            if batch::is_full(&batch) {
+                batch::run(self.session, &batch).await?;
+                batch.clear();
+            }
+        }
+        batch::run(self.session, &batch).await
+    }
+}

@@ -1,0 +1,96 @@
+//! A data member → `COPY … FROM STDIN`.
+
+use bytes::Bytes;
+
+use crate::archive::{Manifest, MemberRecord, Reader, TableRecord, copy_rows};
+use crate::error::{Error, Kind, Result};
+use crate::pg::{Session, Sql};
+
+/// Bytes per message: large enough to be cheap, small enough to keep the sockets' buffers small.
+const CHUNK_BYTES: usize = 128 << 10;
+
+/// The table that a data member belongs to.
+pub(super) fn table_of<'a>(
+    manifest: &'a Manifest,
+    member: &MemberRecord,
+) -> Result<&'a TableRecord> {
+    member
+        .table
+        .and_then(|table| usize::try_from(table).ok())
+        .and_then(|table| manifest.tables.get(table))
+        .ok_or_else(|| {
+            Error::new(Kind::Difference, "load rows").because("a data member names no table")
+        })
+}
+
+/// Sends one member's rows; returns their bytes. The server must take as many as were recorded.
+pub(super) async fn load_member(
+    session: &Session,
+    reader: &Reader,
+    index: usize,
+    table: &TableRecord,
+    member: &MemberRecord,
+) -> Result<u64> {
+    let attempted = || format!("load the rows of {}", table.identity);
+    let number =
+        u32::try_from(index).map_err(|error| Error::operation(attempted()).caused_by(error))?;
+    let text = Bytes::from(reader.member_text(number)?);
+    let rows = rows_within(&text, &table.copy).ok_or_else(|| {
+        Error::new(Kind::Difference, attempted())
+            .because(format!("member {index} of the archive is no COPY of it"))
+    })?;
+    let mut copy = session
+        .copy_in(&Sql::deparsed(table.copy.clone()))
+        .await
+        .map_err(|error| named(attempted(), error))?;
+    let mut sent = 0;
+    while sent < rows.len() {
+        let end = rows.len().min(sent + CHUNK_BYTES);
+        // A failed COPY shows here or at the end; only the end has the server's words.
+        if copy.send(rows.slice(sent..end)).await.is_err() {
+            break;
+        }
+        sent = end;
+    }
+    let taken = copy
+        .finish()
+        .await
+        .map_err(|error| named(attempted(), error))?;
+    if taken == member.rows {
+        return Ok(rows.len() as u64);
+    }
+    Err(Error::operation(attempted()).because(format!(
+        "the server took {taken} rows of {} in member {index}",
+        member.rows
+    )))
+}
+
+/// The rows as a slice that shares the member's memory.
+fn rows_within(text: &Bytes, copy_line: &str) -> Option<Bytes> {
+    copy_rows(text, copy_line).map(|rows| text.slice_ref(rows))
+}
+
+fn named(attempted: String, error: Error) -> Error {
+    let mut named =
+        Error::operation(attempted).because(error.reason().unwrap_or_else(|| error.to_string()));
+    if let Some(code) = error.sqlstate() {
+        named = named.with_sqlstate(code);
+    }
+    if error.is_transient() {
+        named = named.mark_transient();
+    }
+    named
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_stand_between_the_copy_line_and_the_end() {
+        let text = Bytes::from_static(b"COPY t (a) FROM stdin;\n1\n2\n\\.\n");
+        let rows = rows_within(&text, "COPY t (a) FROM stdin;").unwrap();
+        assert_eq!(&rows[..], b"1\n2\n");
+        assert_eq!(rows_within(&text, "COPY u (a) FROM stdin;"), None);
+    }
+}
