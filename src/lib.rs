@@ -6,6 +6,7 @@
 
 pub mod archive;
 pub mod catalog;
+pub mod compare;
 pub mod context;
 pub mod dump;
 pub mod durable;

@@ -1,0 +1,392 @@
+//! What a database is, as a value that can be compared.
+
+use std::collections::BTreeMap;
+
+use super::properties;
+use crate::archive::{BytesDigest, LargeObjectRecord, Manifest, Reader, TableDigest, TableRecord};
+use crate::catalog::{self, Catalog, Entry, Table, canonical_text};
+use crate::context::{Context, Progress};
+use crate::error::Result;
+use crate::pg::{Session, Sql};
+
+/// One entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryState {
+    /// The kind in pg_dump's words.
+    pub kind: String,
+    /// Canonical text: equal texts mean equal objects.
+    pub text: String,
+}
+
+/// A table's rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableState {
+    /// Columns in the order that the digest was computed in, raw.
+    pub columns: Vec<String>,
+    /// Its rows; none if only definitions were read.
+    pub rows: Option<Rows>,
+}
+
+/// Count and content of some rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rows {
+    /// Rows.
+    pub count: u64,
+    /// Bytes of COPY text.
+    pub bytes: u64,
+    /// Order-independent hash, 32 hex digits.
+    pub digest: String,
+}
+
+/// A sequence's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SequenceState {
+    /// `last_value`.
+    pub last_value: i64,
+    /// `is_called`.
+    pub is_called: bool,
+}
+
+/// Everything that makes a database what it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct State {
+    /// Where it was read, for messages (`archive x.sql.gz`, `database shop`).
+    pub source: String,
+    /// Entries by identity.
+    pub entries: BTreeMap<String, EntryState>,
+    /// Tables by identity.
+    pub tables: BTreeMap<String, TableState>,
+    /// Sequences by identity.
+    pub sequences: BTreeMap<String, SequenceState>,
+    /// Bytes and digest of large objects, by identity; empty if only definitions were read.
+    pub large_objects: BTreeMap<String, String>,
+    /// Rows of version tables, by `schema.name`.
+    pub version_tables: BTreeMap<String, Vec<String>>,
+    /// Version and schema of extensions, by name.
+    pub extensions: BTreeMap<String, String>,
+    /// Properties of the database itself.
+    pub properties: BTreeMap<String, String>,
+    /// Objects that no entry covers, in `pg_describe_object`'s words; known by name only.
+    pub uncovered: Vec<String>,
+}
+
+impl State {
+    /// The state that an archive holds. Reads the definitions, not the rows: their digests are
+    /// in the manifest, which the footer's hash covers.
+    pub fn of_archive(reader: &Reader) -> Result<Self> {
+        let manifest = reader.manifest();
+        let mut state = Self::of_manifest(manifest);
+        state.source = format!("archive {}", reader.path().display());
+        for (index, record) in manifest.entries.iter().enumerate() {
+            let text = match record.place {
+                Some(_) => reader.entry_text(index)?,
+                None => String::new(),
+            };
+            let entry = EntryState {
+                text: canonical_text(&record.kind, &text),
+                kind: record.kind.clone(),
+            };
+            state.entries.insert(record.identity.clone(), entry);
+        }
+        Ok(state)
+    }
+
+    fn of_manifest(manifest: &Manifest) -> Self {
+        let sequences = manifest.sequences.iter().map(|sequence| {
+            let value = SequenceState {
+                last_value: sequence.last_value,
+                is_called: sequence.is_called,
+            };
+            (sequence.identity.clone(), value)
+        });
+        let versions = manifest.version_tables.iter().map(|table| {
+            let name = format!("{}.{}", table.schema, table.name);
+            (name, table.revisions.clone())
+        });
+        let extensions = manifest.extensions.iter().map(|extension| {
+            let text = extension_text(&extension.version, &extension.schema);
+            (extension.name.clone(), text)
+        });
+        Self {
+            tables: manifest.tables.iter().map(recorded_table).collect(),
+            sequences: sequences.collect(),
+            large_objects: manifest.large_objects.iter().map(recorded_object).collect(),
+            version_tables: versions.collect(),
+            extensions: extensions.collect(),
+            properties: properties::normal(&manifest.database.properties),
+            uncovered: sorted(manifest.accepted_losses.iter().cloned()),
+            ..Self::default()
+        }
+    }
+
+    /// The state of a live database, read inside the caller's transaction, every row included.
+    pub async fn of_database(session: &Session, ctx: &Context) -> Result<Self> {
+        Self::of_database_like(session, None, ctx).await
+    }
+
+    /// As [`State::of_database`], with each table's columns in the order that `reference` has
+    /// them in, where it has the same columns: digests then compare although the order of
+    /// columns does not survive every restore (spec §8.3 a).
+    pub async fn of_database_like(
+        session: &Session,
+        reference: Option<&Manifest>,
+        ctx: &Context,
+    ) -> Result<Self> {
+        let catalog = catalog::read(session).await?;
+        let mut state = Self::of_catalog(&catalog);
+        state.read_rows(session, &catalog, reference, ctx).await?;
+        Ok(state)
+    }
+
+    /// Reads every row of the tables that `catalog` (what this state was made of) lists.
+    pub async fn read_rows(
+        &mut self,
+        session: &Session,
+        catalog: &Catalog,
+        reference: Option<&Manifest>,
+        ctx: &Context,
+    ) -> Result<()> {
+        let mut progress = Progress {
+            total_bytes: catalog.tables.iter().map(|table| table.size_bytes).sum(),
+            total_items: catalog.tables.len() as u64,
+            ..Progress::default()
+        };
+        for table in &catalog.tables {
+            progress.what.clone_from(&table.identity);
+            let order = ColumnOrder::of(table, reference);
+            let digest = digest_table(session, &order.copy_out, &mut progress, ctx).await?;
+            progress.items += 1;
+            let found = TableState {
+                columns: order.columns,
+                rows: Some(Rows {
+                    count: digest.rows,
+                    bytes: digest.bytes,
+                    digest: digest.hex(),
+                }),
+            };
+            self.tables.insert(table.identity.clone(), found);
+        }
+        for &oid in &catalog.large_objects {
+            let content = large_object(session, oid).await?;
+            self.large_objects
+                .insert(catalog::large_object_identity(oid), content);
+        }
+        ctx.progress(progress);
+        Ok(())
+    }
+
+    /// The state that a reading of the catalogs gives: everything but the rows.
+    pub fn of_catalog(catalog: &Catalog) -> Self {
+        let sequences = catalog.sequences.iter().map(|sequence| {
+            let value = SequenceState {
+                last_value: sequence.last_value,
+                is_called: sequence.is_called,
+            };
+            (sequence.identity.clone(), value)
+        });
+        let versions = catalog.version_tables.iter().map(|table| {
+            let name = format!("{}.{}", table.schema, table.name);
+            (name, table.revisions.clone())
+        });
+        let extensions = catalog.extensions.iter().map(|extension| {
+            let text = extension_text(&extension.version, &extension.schema);
+            (extension.name.clone(), text)
+        });
+        let uncovered = catalog.uncovered.iter();
+        Self {
+            source: format!("database {}", catalog.database.name),
+            entries: catalog.entries.iter().map(live_entry).collect(),
+            tables: catalog.tables.iter().map(unread_table).collect(),
+            sequences: sequences.collect(),
+            large_objects: BTreeMap::new(),
+            version_tables: versions.collect(),
+            extensions: extensions.collect(),
+            properties: properties::normal(&catalog.database.properties),
+            uncovered: sorted(uncovered.map(|object| object.description.clone())),
+        }
+    }
+
+    /// The same without rows, to be compared with a state whose rows were not read.
+    #[must_use]
+    pub fn without_rows(mut self) -> Self {
+        for table in self.tables.values_mut() {
+            table.rows = None;
+        }
+        self.large_objects.clear();
+        self
+    }
+
+    /// Rows of all tables.
+    pub fn row_count(&self) -> u64 {
+        let rows = self.tables.values().filter_map(|table| table.rows.as_ref());
+        rows.map(|rows| rows.count).sum()
+    }
+}
+
+fn sorted(names: impl Iterator<Item = String>) -> Vec<String> {
+    let mut names: Vec<String> = names.collect();
+    names.sort_unstable();
+    names
+}
+
+fn extension_text(version: &str, schema: &str) -> String {
+    format!("version {version} in schema {schema}")
+}
+
+fn live_entry(entry: &Entry) -> (String, EntryState) {
+    let state = EntryState {
+        kind: entry.kind.name().to_owned(),
+        text: entry.canonical(),
+    };
+    (entry.identity.clone(), state)
+}
+
+fn unread_table(table: &Table) -> (String, TableState) {
+    let state = TableState {
+        columns: table.columns.clone(),
+        rows: None,
+    };
+    (table.identity.clone(), state)
+}
+
+fn recorded_object(object: &LargeObjectRecord) -> (String, String) {
+    let identity = catalog::large_object_identity(object.oid);
+    (identity, content_text(object.bytes, &object.digest))
+}
+
+fn content_text(bytes: u64, digest: &str) -> String {
+    format!("{bytes} bytes, digest {digest}")
+}
+
+/// Reads one large object to its end.
+async fn large_object(session: &Session, oid: u32) -> Result<String> {
+    let mut digest = BytesDigest::default();
+    let mut next = Some(0);
+    while let Some(offset) = next {
+        let piece = catalog::read_large_object(session, oid, offset).await?;
+        piece.digest_into(&mut digest)?;
+        next = piece.next();
+    }
+    Ok(content_text(digest.bytes, &digest.hex()))
+}
+
+fn recorded_table(table: &TableRecord) -> (String, TableState) {
+    let state = TableState {
+        columns: table.columns.clone(),
+        rows: Some(Rows {
+            count: table.rows,
+            bytes: table.bytes,
+            digest: table.digest.clone(),
+        }),
+    };
+    (table.identity.clone(), state)
+}
+
+/// Which columns to read in which order.
+struct ColumnOrder {
+    columns: Vec<String>,
+    copy_out: Sql,
+}
+
+impl ColumnOrder {
+    /// The reference's order where it names the same columns, else the table's own.
+    fn of(table: &Table, reference: Option<&Manifest>) -> Self {
+        let own = Self {
+            columns: table.columns.clone(),
+            copy_out: table.copy_out(),
+        };
+        let Some(reference) = reference.filter(|_| table.condition.is_none()) else {
+            return own;
+        };
+        let recorded = reference
+            .tables
+            .iter()
+            .find(|record| record.identity == table.identity);
+        match recorded {
+            Some(record) if record.columns != own.columns && same_set(record, table) => Self {
+                copy_out: recorded_copy(record),
+                columns: record.columns.clone(),
+            },
+            _ => own,
+        }
+    }
+}
+
+fn same_set(record: &TableRecord, table: &Table) -> bool {
+    let theirs = sorted(record.columns.iter().cloned());
+    theirs == sorted(table.columns.iter().cloned())
+}
+
+fn recorded_copy(record: &TableRecord) -> Sql {
+    let mut sql = Sql::constant("COPY ").qualified(&record.schema, &record.name);
+    for (index, column) in record.columns.iter().enumerate() {
+        sql = sql.then(if index == 0 { " (" } else { ", " }).ident(column);
+    }
+    sql.then(") TO STDOUT")
+}
+
+/// Rows between two progress reports.
+const REPORT_ROWS: u64 = 50_000;
+
+async fn digest_table(
+    session: &Session,
+    copy_out: &Sql,
+    progress: &mut Progress,
+    ctx: &Context,
+) -> Result<TableDigest> {
+    let mut rows = session.copy_out(copy_out).await?;
+    let mut digest = TableDigest::default();
+    while let Some(row) = rows.next().await? {
+        digest.add_row(&row);
+        progress.bytes += row.len() as u64;
+        progress.rows += 1;
+        if progress.rows.is_multiple_of(REPORT_ROWS) {
+            ctx.progress(progress.clone());
+        }
+    }
+    Ok(digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(columns: &[&str]) -> TableRecord {
+        TableRecord {
+            identity: "table public.t".to_owned(),
+            schema: "public".to_owned(),
+            name: "t".to_owned(),
+            columns: columns.iter().map(|&column| column.to_owned()).collect(),
+            copy: String::new(),
+            rows: 0,
+            bytes: 0,
+            digest: String::new(),
+        }
+    }
+
+    fn table(columns: &[&str]) -> Table {
+        Table {
+            oid: 1,
+            schema: "public".to_owned(),
+            name: "t".to_owned(),
+            identity: "table public.t".to_owned(),
+            columns: columns.iter().map(|&column| column.to_owned()).collect(),
+            copy_target: "public.t (own)".to_owned(),
+            condition: None,
+            size_bytes: 0,
+        }
+    }
+
+    #[test]
+    fn columns_are_read_in_the_recorded_order_when_they_are_the_same() {
+        let recorded = recorded_copy(&record(&["b", "a\"x"]));
+        assert_eq!(
+            recorded.text(),
+            "COPY \"public\".\"t\" (\"b\", \"a\"\"x\") TO STDOUT"
+        );
+        assert!(same_set(&record(&["b", "a"]), &table(&["a", "b"])));
+        assert!(!same_set(&record(&["b", "c"]), &table(&["a", "b"])));
+        let own = ColumnOrder::of(&table(&["a"]), None);
+        assert_eq!(own.copy_out.text(), "COPY public.t (own) TO STDOUT");
+    }
+}

@@ -1,0 +1,303 @@
+//! A difference in words that read well at three in the morning.
+
+use std::collections::BTreeSet;
+
+use super::difference::{Change, ChangedEntry, Difference, NamedEntry, TableChange};
+
+/// Lines of one entry's text that are shown; the rest is counted.
+const SHOWN_LINES: usize = 12;
+
+/// Texts longer than this are not searched for their common lines, only trimmed at both ends.
+const SEARCHED_LINES: usize = 400;
+
+/// One statement per line, what matters most first.
+pub(super) fn lines(difference: &Difference) -> Vec<String> {
+    let mut lines = Vec::new();
+    let named = one_sided(difference);
+    changes(&mut lines, "version rows of ", &difference.version_tables);
+    let tables = difference.tables.iter();
+    let tables = tables.filter(|change| !named.contains(change.identity.as_str()));
+    lines.extend(tables.map(table));
+    one_side(&mut lines, &difference.removed, "missing");
+    one_side(&mut lines, &difference.added, "added");
+    difference
+        .changed
+        .iter()
+        .for_each(|entry| changed(&mut lines, entry));
+    let sequences = difference.sequences.iter().cloned();
+    let sequences: Vec<Change> = sequences
+        .filter(|change| !named.contains(change.name.as_str()))
+        .collect();
+    changes(&mut lines, "", &sequences);
+    changes(&mut lines, "", &difference.large_objects);
+    changes(&mut lines, "extension ", &difference.extensions);
+    changes(&mut lines, "database property ", &difference.properties);
+    for change in &difference.uncovered {
+        let verb = if change.after.is_some() {
+            "added"
+        } else {
+            "missing"
+        };
+        lines.push(format!("{}: {verb} (no entry covers it)", change.name));
+    }
+    lines
+}
+
+/// What a line says already: entries of one side only, whose rows and values went with them.
+fn one_sided(difference: &Difference) -> BTreeSet<&str> {
+    let entries = difference.added.iter().chain(&difference.removed);
+    entries.map(|entry| entry.identity.as_str()).collect()
+}
+
+/// `table public.users: 3 rows fewer (12 → 9)`.
+fn table(change: &TableChange) -> String {
+    let (before, after) = (change.before.rows, change.after.rows);
+    let rows = if before > after {
+        format!("{} fewer ({before} → {after})", count_rows(before - after))
+    } else if after > before {
+        format!("{} more ({before} → {after})", count_rows(after - before))
+    } else if change.before.digest != change.after.digest {
+        format!("content differs ({} before and after)", count_rows(before))
+    } else {
+        "order of columns differs".to_owned()
+    };
+    let mut line = format!("{}: {rows}", change.identity);
+    for (verb, columns) in [
+        ("without", &change.columns_removed),
+        ("with additional", &change.columns_added),
+    ] {
+        if !columns.is_empty() {
+            line.push_str(&format!(", {verb} {}", columns.join(", ")));
+        }
+    }
+    line
+}
+
+fn count_rows(count: u64) -> String {
+    counted(count, "row", "rows")
+}
+
+/// A number with its noun: `1 row`, `6154 rows`.
+pub(crate) fn counted(number: impl std::fmt::Display, one: &str, many: &str) -> String {
+    let number = number.to_string();
+    let noun = if number == "1" { one } else { many };
+    format!("{number} {noun}")
+}
+
+/// Entries of one side only. What belongs to a table of the same side goes without saying.
+fn one_side(lines: &mut Vec<String>, entries: &[NamedEntry], verb: &str) {
+    let tables: BTreeSet<&str> = entries
+        .iter()
+        .filter_map(|entry| entry.identity.strip_prefix("table "))
+        .collect();
+    let belongs = |entry: &NamedEntry| {
+        let parts = [" on ", " of ", " table "].into_iter();
+        let owner = parts.filter_map(|part| entry.identity.rsplit_once(part));
+        let mut owners = owner.map(|(_, owner)| owner.trim_start_matches("table "));
+        owners.any(|owner| tables.contains(owner))
+    };
+    // Entries without text stand for rows and values, which have lines of their own.
+    let shown = entries
+        .iter()
+        .filter(|entry| !entry.text.is_empty() && !belongs(entry));
+    let mut said: Vec<String> = shown
+        .map(|entry| match entry.rows {
+            Some(rows) => format!("{}: {verb} ({})", entry.identity, count_rows(rows)),
+            None => format!("{}: {verb}", entry.identity),
+        })
+        .collect();
+    if said.is_empty() {
+        let all = entries.iter();
+        said.extend(all.map(|entry| format!("{}: {verb}", entry.identity)));
+    }
+    lines.append(&mut said);
+}
+
+fn changes(lines: &mut Vec<String>, prefix: &str, changes: &[Change]) {
+    for change in changes {
+        let side = |value: &Option<String>| match value.as_deref() {
+            None => "none".to_owned(),
+            Some("") => "empty".to_owned(),
+            Some(value) => value.to_owned(),
+        };
+        lines.push(format!(
+            "{prefix}{}: {} → {}",
+            change.name,
+            side(&change.before),
+            side(&change.after)
+        ));
+    }
+}
+
+/// The entry's name, then its changed lines, each after its sign.
+fn changed(lines: &mut Vec<String>, entry: &ChangedEntry) {
+    lines.push(format!("{}: changed", entry.identity));
+    let all = text_difference(&entry.before, &entry.after);
+    let hidden = all.len().saturating_sub(SHOWN_LINES);
+    lines.extend(all.into_iter().take(SHOWN_LINES));
+    if hidden > 0 {
+        lines.push(format!("  … {hidden} more lines differ"));
+    }
+}
+
+/// `  - old line` and `  + new line` for what is not common to both.
+fn text_difference(before: &str, after: &str) -> Vec<String> {
+    let (old, new): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
+    let head = common(old.iter().zip(&new));
+    let (old, new) = (&old[head..], &new[head..]);
+    let tail = common(old.iter().rev().zip(new.iter().rev()));
+    let (old, new) = (&old[..old.len() - tail], &new[..new.len() - tail]);
+    let kept = match old.len().max(new.len()) <= SEARCHED_LINES {
+        true => longest_common(old, new),
+        false => Vec::new(),
+    };
+    signed(old, new, &kept)
+}
+
+fn common<'a>(pairs: impl Iterator<Item = (&'a &'a str, &'a &'a str)>) -> usize {
+    pairs.take_while(|(left, right)| left == right).count()
+}
+
+/// Pairs of indexes of a longest common subsequence, ascending.
+fn longest_common(old: &[&str], new: &[&str]) -> Vec<(usize, usize)> {
+    let mut lengths = vec![vec![0_u32; new.len() + 1]; old.len() + 1];
+    for i in (0..old.len()).rev() {
+        for j in (0..new.len()).rev() {
+            lengths[i][j] = if old[i] == new[j] {
+                lengths[i + 1][j + 1] + 1
+            } else {
+                lengths[i + 1][j].max(lengths[i][j + 1])
+            };
+        }
+    }
+    let (mut i, mut j, mut pairs) = (0, 0, Vec::new());
+    while i < old.len() && j < new.len() {
+        if old[i] == new[j] {
+            pairs.push((i, j));
+            (i, j) = (i + 1, j + 1);
+        } else if lengths[i + 1][j] >= lengths[i][j + 1] {
+            i += 1;
+        } else {
+            j += 1;
+        }
+    }
+    pairs
+}
+
+/// What stands between the kept pairs, old before new.
+fn signed(old: &[&str], new: &[&str], kept: &[(usize, usize)]) -> Vec<String> {
+    let mut lines = Vec::new();
+    let (mut i, mut j) = (0, 0);
+    let end = (old.len(), new.len());
+    for &(next_old, next_new) in kept.iter().chain(std::iter::once(&end)) {
+        lines.extend(
+            old[i..next_old]
+                .iter()
+                .map(|line| format!("  - {}", line.trim())),
+        );
+        lines.extend(
+            new[j..next_new]
+                .iter()
+                .map(|line| format!("  + {}", line.trim())),
+        );
+        (i, j) = (next_old + 1, next_new + 1);
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::difference::Amount;
+    use super::*;
+
+    fn rows(before: u64, after: u64) -> TableChange {
+        let amount = |rows| Amount {
+            rows,
+            digest: rows.to_string(),
+        };
+        TableChange {
+            identity: "table public.users".to_owned(),
+            before: amount(before),
+            after: amount(after),
+            columns_removed: Vec::new(),
+            columns_added: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn rows_are_counted_in_words() {
+        assert_eq!(
+            table(&rows(12, 9)),
+            "table public.users: 3 rows fewer (12 → 9)"
+        );
+        assert_eq!(table(&rows(1, 2)), "table public.users: 1 row more (1 → 2)");
+        let mut touched = rows(5, 5);
+        touched.after.digest = "x".to_owned();
+        touched.columns_removed.push("email".to_owned());
+        assert_eq!(
+            table(&touched),
+            "table public.users: content differs (5 rows before and after), without email"
+        );
+    }
+
+    #[test]
+    fn a_changed_text_shows_only_its_changed_lines() {
+        let before = "CREATE TABLE t (\n    id integer,\n    email text,\n    n integer\n);\n";
+        let after =
+            "CREATE TABLE t (\n    id bigint,\n    email text,\n    n integer,\n    x text\n);\n";
+        assert_eq!(
+            text_difference(before, after),
+            [
+                "  - id integer,",
+                "  + id bigint,",
+                "  - n integer",
+                "  + n integer,",
+                "  + x text"
+            ]
+        );
+        assert!(text_difference(before, before).is_empty());
+        assert_eq!(text_difference("", "a\n"), ["  + a"]);
+    }
+
+    #[test]
+    fn what_belongs_to_a_missing_table_goes_without_saying() {
+        let entry = |identity: &str, text: &str| NamedEntry {
+            identity: identity.to_owned(),
+            text: text.to_owned(),
+            rows: identity.starts_with("table ").then_some(2),
+        };
+        let entries = [
+            entry("constraint users_pkey on shop.users", "ALTER"),
+            entry("table shop.users", "CREATE"),
+            entry("data of table shop.users", ""),
+            entry("acl table shop.users", "GRANT"),
+            entry("policy p on shop.other", "CREATE"),
+        ];
+        let mut lines = Vec::new();
+        one_side(&mut lines, &entries, "missing");
+        assert_eq!(
+            lines,
+            [
+                "table shop.users: missing (2 rows)",
+                "policy p on shop.other: missing"
+            ]
+        );
+        let mut lines = Vec::new();
+        one_side(&mut lines, &entries[2..3], "added");
+        assert_eq!(lines, ["data of table shop.users: added"]);
+    }
+
+    #[test]
+    fn long_differences_are_cut_and_say_so() {
+        let after: String = (0..40).map(|n| format!("line {n}\n")).collect();
+        let mut lines = Vec::new();
+        let entry = ChangedEntry {
+            identity: "function public.f()".to_owned(),
+            before: String::new(),
+            after,
+        };
+        changed(&mut lines, &entry);
+        assert_eq!(lines.len(), SHOWN_LINES + 2);
+        assert_eq!(lines.last().unwrap(), "  … 28 more lines differ");
+    }
+}
