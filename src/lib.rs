@@ -14,4 +14,5 @@ pub mod error;
 pub mod journal;
 pub mod pg;
 pub mod restore;
+pub mod rollback;
 pub mod store;

@@ -1,0 +1,344 @@
+//! What a rebuild drops, and what it keeps.
+//!
+//! Everything that the user (or the failed migration) made goes: the archive brings back what
+//! belongs there. Kept are `public` and extensions that are the same in both states, with the
+//! schema they live in: dropping an extension may be impossible to undo (files, superuser) and
+//! its objects are not ours. [`plan`] is pure; nothing is dropped that it does not list, except
+//! through CASCADE among objects that are listed anyway.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::archive::{EntryRecord, Manifest};
+use crate::catalog::{Catalog, Entry, Kind, Uncovered};
+use crate::compare::State;
+use crate::pg::Sql;
+use crate::restore::Statement;
+
+/// The plan of a rebuild's first half.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    /// Statements in order.
+    pub drops: Vec<Statement>,
+    /// Indexes into the manifest's entries that stay and must not be created again.
+    pub present: BTreeSet<usize>,
+    /// Whether `public` stays but is not what the archive says.
+    pub reset_public: bool,
+    /// Whether the archive needs a `public` that is missing.
+    pub create_public: bool,
+}
+
+/// Plans how to get from `live` to what the archive can be loaded into.
+pub(super) fn plan(live: &Catalog, manifest: &Manifest, archive: &State) -> Plan {
+    let kept = kept_identities(live, manifest, archive);
+    let public = "schema public";
+    let live_public = live.entries.iter().any(|entry| entry.identity == public);
+    let wanted_public = archive.entries.contains_key(public);
+    let public_same = same_attachments(public, live, manifest, archive);
+    let mut plan = Plan {
+        reset_public: live_public && wanted_public && !public_same,
+        create_public: !live_public && wanted_public,
+        ..Plan::default()
+    };
+    for (index, record) in manifest.entries.iter().enumerate() {
+        let is_kept = kept.contains(record.identity.as_str())
+            || (public_same && attached_to(public, record, &manifest.entries));
+        if is_kept {
+            plan.present.insert(index);
+        }
+    }
+    // Event triggers first: they would run the user's code on the drops that follow.
+    let is_event_trigger = |object: &&Uncovered| object.catalog.ends_with("pg_event_trigger");
+    let first = live.uncovered.iter().filter(is_event_trigger);
+    let rest = live
+        .uncovered
+        .iter()
+        .filter(|object| !is_event_trigger(object));
+    plan.drops.extend(first.chain(rest).filter_map(removal));
+    let gone = goes(live, &kept);
+    for (index, entry) in live.entries.iter().enumerate().rev() {
+        if let Some(statement) = drop_of(entry, index, &gone) {
+            plan.drops.push(statement);
+        }
+    }
+    plan
+}
+
+/// How an object goes that no entry covers.
+fn removal(object: &Uncovered) -> Option<Statement> {
+    Some(Statement {
+        what: format!("drop {}", object.description),
+        sql: Sql::deparsed(ended(object.drop.as_deref()?)),
+    })
+}
+
+/// Identities of extensions, their schemas and what is attached to both, equal on both sides.
+fn kept_identities(live: &Catalog, manifest: &Manifest, archive: &State) -> BTreeSet<String> {
+    let mut kept = BTreeSet::new();
+    for extension in live.extensions.iter() {
+        let same = manifest.extensions.iter().any(|recorded| {
+            recorded.name == extension.name
+                && recorded.version == extension.version
+                && recorded.schema == extension.schema
+        });
+        let identity = identity_of(live, Kind::Extension, &extension.name);
+        let schema = identity_of(live, Kind::Schema, &extension.schema);
+        let parts: Vec<&str> = [identity, schema].into_iter().flatten().collect();
+        let attachments_same = parts.iter().all(|part| {
+            *part == "schema public" || same_attachments(part, live, manifest, archive)
+        });
+        if same && identity.is_some() && attachments_same {
+            for part in parts {
+                kept.insert(part.to_owned());
+                kept.extend(attachments(part, live).into_keys());
+            }
+        }
+    }
+    if let Some(public) = identity_of(live, Kind::Schema, "public")
+        && archive.entries.contains_key(public)
+    {
+        kept.insert(public.to_owned());
+    }
+    drop_dependent_extensions(live, &mut kept);
+    kept
+}
+
+/// An extension cannot stay when one that it needs goes.
+fn drop_dependent_extensions(live: &Catalog, kept: &mut BTreeSet<String>) {
+    loop {
+        let lost: Vec<&str> = live
+            .entries
+            .iter()
+            .filter(|entry| entry.kind == Kind::Extension && kept.contains(&entry.identity))
+            .filter(|entry| {
+                let mut needs = entry.depends.iter().filter_map(|at| live.entries.get(*at));
+                needs.any(|need| !kept.contains(&need.identity))
+            })
+            .map(|entry| entry.identity.as_str())
+            .collect();
+        if lost.is_empty() {
+            return;
+        }
+        for identity in lost {
+            kept.remove(identity);
+        }
+    }
+}
+
+fn identity_of<'a>(live: &'a Catalog, kind: Kind, name: &str) -> Option<&'a str> {
+    let mut entries = live.entries.iter();
+    let found = entries.find(|entry| entry.kind == kind && entry.name == name);
+    found.map(|entry| entry.identity.as_str())
+}
+
+/// The object and what says something about it (comment, grants), with texts: the live side.
+fn attachments(identity: &str, live: &Catalog) -> BTreeMap<String, String> {
+    let attached = live.entries.iter().filter(|entry| {
+        let mut parents = entry.depends.iter().filter_map(|at| live.entries.get(*at));
+        entry.identity == identity
+            || (is_attachment(entry.kind.name()) && parents.any(|p| p.identity == identity))
+    });
+    attached
+        .map(|entry| (entry.identity.clone(), entry.canonical()))
+        .collect()
+}
+
+/// Whether an object and what is attached to it are the same on both sides.
+fn same_attachments(identity: &str, live: &Catalog, manifest: &Manifest, archive: &State) -> bool {
+    let recorded: BTreeMap<String, String> = manifest
+        .entries
+        .iter()
+        .filter(|record| attached_to(identity, record, &manifest.entries))
+        .filter_map(|record| archive.entries.get_key_value(&record.identity))
+        .map(|(identity, entry)| (identity.clone(), entry.text.clone()))
+        .collect();
+    !recorded.is_empty() && recorded == attachments(identity, live)
+}
+
+fn attached_to(identity: &str, record: &EntryRecord, all: &[EntryRecord]) -> bool {
+    let mut parents = record
+        .depends
+        .iter()
+        .filter_map(|at| all.get(usize::try_from(*at).ok()?));
+    record.identity == identity
+        || (is_attachment(&record.kind) && parents.any(|parent| parent.identity == identity))
+}
+
+fn is_attachment(kind: &str) -> bool {
+    kind == Kind::Comment.name() || kind == Kind::Acl.name()
+}
+
+/// Which live entries go, by index: all but the kept and what hangs on the kept alone.
+fn goes(live: &Catalog, kept: &BTreeSet<String>) -> Vec<bool> {
+    let mut gone = vec![false; live.entries.len()];
+    for (index, entry) in live.entries.iter().enumerate() {
+        gone[index] = !kept.contains(&entry.identity) && !is_attachment(entry.kind.name());
+    }
+    gone
+}
+
+/// Kinds that go with the relation they belong to.
+fn dies_with_parent(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::TableAttach
+            | Kind::SequenceOwnedBy
+            | Kind::Default
+            | Kind::TableData
+            | Kind::SequenceSet
+            | Kind::CheckConstraint
+            | Kind::Constraint
+            | Kind::Index
+            | Kind::IndexAttach
+            | Kind::Rule
+            | Kind::Trigger
+            | Kind::FkConstraint
+            | Kind::Policy
+            | Kind::RowSecurity
+            | Kind::MaterializedViewData
+            | Kind::Comment
+            | Kind::Acl
+    )
+}
+
+/// How an entry goes, if it does not go with another one.
+fn drop_of(entry: &Entry, index: usize, gone: &[bool]) -> Option<Statement> {
+    if !gone.get(index).copied().unwrap_or(false) {
+        return None;
+    }
+    let drop = entry.drop.as_deref()?;
+    let parent_goes = entry
+        .depends
+        .iter()
+        .any(|at| gone.get(*at).copied().unwrap_or(false));
+    if dies_with_parent(entry.kind) && parent_goes {
+        return None;
+    }
+    let sql = cascading(drop).or_else(|| (!parent_goes).then(|| ended(drop)))?;
+    Some(Statement {
+        what: format!("drop {}", entry.identity),
+        sql: Sql::deparsed(sql),
+    })
+}
+
+/// `DROP TABLE public.users;` → `DROP TABLE IF EXISTS public.users CASCADE;`: an earlier CASCADE
+/// may have taken it. Statements that drop a part (`ALTER TABLE …`) have no such form.
+fn cascading(drop: &str) -> Option<String> {
+    let rest = drop.trim_end().strip_prefix("DROP ")?;
+    let rest = rest.trim_end_matches(';').trim_end_matches(" CASCADE");
+    let words = rest
+        .chars()
+        .take_while(|c| c.is_ascii_uppercase() || *c == ' ')
+        .count();
+    let (words, name) = rest.split_at(words);
+    let words = words.trim_end();
+    let (words, between) = match words.strip_suffix(" FOR") {
+        Some(words) => (words, "FOR "),
+        None => (words, ""),
+    };
+    // The only kind whose DROP knows no CASCADE; nothing can depend on it.
+    let cascade = if words == "USER MAPPING" {
+        ""
+    } else {
+        " CASCADE"
+    };
+    Some(format!(
+        "DROP {words} IF EXISTS {between}{name}{cascade};\n"
+    ))
+}
+
+fn ended(sql: &str) -> String {
+    let sql = sql.trim_end();
+    if sql.ends_with(';') {
+        format!("{sql}\n")
+    } else {
+        format!("{sql};\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::Section;
+
+    fn entry(kind: Kind, identity: &str, drop: Option<&str>, depends: &[usize]) -> Entry {
+        Entry {
+            kind,
+            schema: None,
+            name: identity.rsplit(' ').next().unwrap().to_owned(),
+            identity: identity.to_owned(),
+            owner: None,
+            section: Section::PreData,
+            create: format!("CREATE {identity};\n"),
+            drop: drop.map(str::to_owned),
+            depends: depends.to_vec(),
+        }
+    }
+
+    #[test]
+    fn drops_cascade_and_tolerate_what_is_gone() {
+        assert_eq!(
+            cascading("DROP TABLE public.users;").unwrap(),
+            "DROP TABLE IF EXISTS public.users CASCADE;\n"
+        );
+        assert_eq!(cascading("ALTER TABLE x;"), None);
+        for (drop, cascaded) in [
+            (
+                "DROP TYPE k.bt CASCADE;",
+                "DROP TYPE IF EXISTS k.bt CASCADE;\n",
+            ),
+            (
+                "DROP CAST (k.a AS text);",
+                "DROP CAST IF EXISTS (k.a AS text) CASCADE;\n",
+            ),
+            (
+                "DROP TRANSFORM FOR k.a LANGUAGE l;",
+                "DROP TRANSFORM IF EXISTS FOR k.a LANGUAGE l CASCADE;\n",
+            ),
+            (
+                "DROP USER MAPPING FOR \"Al ice\" SERVER s;",
+                "DROP USER MAPPING IF EXISTS FOR \"Al ice\" SERVER s;\n",
+            ),
+        ] {
+            assert_eq!(cascading(drop).unwrap(), cascaded);
+        }
+    }
+
+    #[test]
+    fn parts_go_with_their_table_and_order_is_reversed() {
+        let live = Catalog {
+            entries: vec![
+                entry(Kind::Schema, "schema public", None, &[]),
+                entry(
+                    Kind::Table,
+                    "table public.t",
+                    Some("DROP TABLE public.t;"),
+                    &[0],
+                ),
+                entry(
+                    Kind::View,
+                    "view public.v",
+                    Some("DROP VIEW public.v;"),
+                    &[1],
+                ),
+                entry(
+                    Kind::Index,
+                    "index public.i",
+                    Some("DROP INDEX public.i;"),
+                    &[1],
+                ),
+            ],
+            ..Catalog::default()
+        };
+        let kept = BTreeSet::from(["schema public".to_owned()]);
+        let gone = goes(&live, &kept);
+        let drops: Vec<String> = live
+            .entries
+            .iter()
+            .enumerate()
+            .rev()
+            .filter_map(|(index, entry)| drop_of(entry, index, &gone))
+            .map(|statement| statement.what)
+            .collect();
+        assert_eq!(drops, ["drop view public.v", "drop table public.t"]);
+    }
+}

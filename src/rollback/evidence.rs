@@ -1,0 +1,229 @@
+//! What transaction ids prove, and when they cannot speak (docs/rollback.md).
+//!
+//! Everything that commits a change to rows or definitions has a transaction id. An id that the
+//! backup's snapshot did not see committed and that is committed now is in the snapshot's list of
+//! running ids or not below its upper bound. If each of those ended in an abort, nothing was
+//! committed in between, in the whole cluster. Sequence values need no id: they are compared
+//! always.
+
+use crate::archive::Manifest;
+use crate::catalog;
+use crate::context::Context;
+use crate::error::Result;
+use crate::pg::{Session, Sql};
+
+/// Statuses asked for at most; beyond it, comparing content is the better question.
+const MOST_TRANSACTIONS: u64 = 100_000;
+
+/// Seconds by which the clocks of client and server may differ in what they say about ages.
+const CLOCK_TOLERANCE: i64 = 2;
+
+/// What the transaction ids say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Testimony {
+    /// Nothing was committed since the backup, in these words.
+    NothingCommitted(String),
+    /// They cannot tell, for this reason.
+    Silent(String),
+}
+
+/// Examines every transaction id that may have committed since the archive's snapshot. Runs
+/// inside the caller's REPEATABLE READ transaction.
+pub(super) async fn by_transaction_ids(
+    session: &Session,
+    manifest: &Manifest,
+    ctx: &Context,
+) -> Result<Testimony> {
+    let row = session
+        .query_one(&Sql::constant(include_str!("sql/horizon.sql")))
+        .await?;
+    let horizon = Horizon {
+        in_recovery: row.bool("in_recovery")?,
+        recovered: row.bool("recovered")?,
+        wal_writer_seconds: row.opt_number("wal_writer_seconds")?,
+        server_seconds: row.number("server_seconds")?,
+        archive_seconds: (ctx.now() - manifest.created).num_seconds(),
+    };
+    let cluster = catalog::system_identifier(session).await?;
+    if cluster.is_empty() || cluster != manifest.database.system_identifier {
+        return Ok(silent(
+            "the archive cannot be shown to come from this cluster",
+        ));
+    }
+    if row.number::<u32>("database_oid")? != manifest.database.oid {
+        return Ok(silent("the archive is of another database"));
+    }
+    if let Some(reason) = horizon.objection() {
+        return Ok(silent(reason));
+    }
+    let now = row.text("snapshot")?;
+    match (Snapshot::parse(&manifest.snapshot), Snapshot::parse(now)) {
+        (Some(old), Some(new)) => judge(session, &old, &new).await,
+        _ => Ok(silent("a snapshot is not readable")),
+    }
+}
+
+fn silent(reason: impl Into<String>) -> Testimony {
+    Testimony::Silent(reason.into())
+}
+
+/// Ages in seconds, and the server's past.
+struct Horizon {
+    in_recovery: bool,
+    recovered: bool,
+    wal_writer_seconds: Option<i64>,
+    server_seconds: i64,
+    archive_seconds: i64,
+}
+
+impl Horizon {
+    /// Why ids of this server's present cannot be compared with ids of the archive's time. After
+    /// a crash unlogged tables are empty, after a failover commits may be missing, and neither
+    /// leaves a transaction id.
+    fn objection(&self) -> Option<&'static str> {
+        let since_archive = self.archive_seconds + CLOCK_TOLERANCE;
+        if self.in_recovery {
+            return Some("the server is a standby");
+        }
+        if self.server_seconds <= since_archive {
+            return Some("the server was started after the backup or just before it");
+        }
+        let writer_is_older = self
+            .wal_writer_seconds
+            .is_some_and(|seconds| seconds > since_archive);
+        if self.recovered && !writer_is_older {
+            return Some("the server may have recovered from a crash since the backup");
+        }
+        None
+    }
+}
+
+/// `pg_snapshot` text: `xmin:xmax:xip,…`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Snapshot {
+    /// The first id that the snapshot cannot have seen.
+    upper: u64,
+    /// Ids below it that were running.
+    running: Vec<u64>,
+}
+
+impl Snapshot {
+    fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.splitn(3, ':');
+        let _lower: u64 = parts.next()?.parse().ok()?;
+        let upper = parts.next()?.parse().ok()?;
+        let running = parts.next()?;
+        let running = running
+            .split(',')
+            .filter(|id| !id.is_empty())
+            .map(|id| id.parse().ok())
+            .collect::<Option<_>>()?;
+        Some(Self { upper, running })
+    }
+}
+
+async fn judge(session: &Session, old: &Snapshot, new: &Snapshot) -> Result<Testimony> {
+    let Some(newer) = new.upper.checked_sub(old.upper) else {
+        return Ok(silent(
+            "transaction ids went backwards: this server lost commits",
+        ));
+    };
+    let count = newer + old.running.len() as u64;
+    if count == 0 {
+        return Ok(Testimony::NothingCommitted(
+            "no transaction has been finished on this server since the backup".to_owned(),
+        ));
+    }
+    if count > MOST_TRANSACTIONS {
+        return Ok(silent(format!(
+            "{count} transactions ended since the backup"
+        )));
+    }
+    let rows = session.query(&statuses(old, new)).await?;
+    for row in &rows {
+        let number: u64 = row.number("transactions")?;
+        match row.opt("status")? {
+            Some("aborted") => {}
+            Some(other) if number == 1 => return Ok(silent(format!("1 transaction is {other}"))),
+            Some(other) => return Ok(silent(format!("{number} transactions are {other}"))),
+            None => return Ok(silent("the server no longer knows some transactions")),
+        }
+    }
+    Ok(Testimony::NothingCommitted(format!(
+        "every transaction since the backup was rolled back ({count} examined)"
+    )))
+}
+
+/// One query: how many of the ids in question have which status.
+fn statuses(old: &Snapshot, new: &Snapshot) -> Sql {
+    let mut sql = Sql::constant(
+        "SELECT pg_catalog.pg_xact_status(id::pg_catalog.text::pg_catalog.xid8) AS status, \
+         pg_catalog.count(*) AS transactions \
+         FROM (SELECT pg_catalog.generate_series(",
+    )
+    .number(old.upper)
+    .then("::pg_catalog.int8, ")
+    .number(new.upper)
+    .then("::pg_catalog.int8 - 1) AS id");
+    for id in &old.running {
+        sql = sql.then(" UNION ALL SELECT ").number(*id);
+    }
+    sql.then(") AS ids GROUP BY 1")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn quiet() -> Horizon {
+        Horizon {
+            in_recovery: false,
+            recovered: false,
+            wal_writer_seconds: None,
+            server_seconds: 1000,
+            archive_seconds: 10,
+        }
+    }
+
+    #[test]
+    fn snapshots_are_parsed() {
+        let snapshot = Snapshot::parse("10:20:10,14,15").unwrap();
+        assert_eq!(snapshot.upper, 20);
+        assert_eq!(snapshot.running, [10, 14, 15]);
+        assert!(Snapshot::parse("10:20:").unwrap().running.is_empty());
+        for broken in ["", "10:20", "a:b:", "10:20:x"] {
+            assert_eq!(Snapshot::parse(broken), None, "{broken}");
+        }
+    }
+
+    #[test]
+    fn p2_ids_are_silent_where_they_could_mislead() {
+        assert_eq!(quiet().objection(), None);
+        let horizon = |change: fn(&mut Horizon)| {
+            let mut horizon = quiet();
+            change(&mut horizon);
+            horizon.objection().is_some()
+        };
+        assert!(horizon(|h| h.in_recovery = true));
+        assert!(horizon(|h| h.server_seconds = 9));
+        assert!(horizon(|h| h.recovered = true));
+        assert!(horizon(
+            |h| (h.recovered, h.wal_writer_seconds) = (true, Some(5))
+        ));
+        assert!(!horizon(
+            |h| (h.recovered, h.wal_writer_seconds) = (true, Some(500))
+        ));
+    }
+
+    #[test]
+    fn running_ids_are_examined_too() {
+        let old = Snapshot::parse("3:5:3").unwrap();
+        let new = Snapshot::parse("9:9:").unwrap();
+        let sql = statuses(&old, &new);
+        assert!(
+            sql.text()
+                .contains("generate_series(5::pg_catalog.int8, 9::pg_catalog.int8 - 1)")
+        );
+        assert!(sql.text().contains("UNION ALL SELECT 3)"));
+    }
+}

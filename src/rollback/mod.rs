@@ -1,0 +1,276 @@
+//! Puts a database back to an archive, and proves it (design.md §7, docs/rollback.md).
+//!
+//! [`decide`] answers "did anything commit?" by evidence and touches nothing (P2). [`roll_back`]
+//! decides, and where something did commit saves what it is about to remove (P4) and rebuilds
+//! every object in one transaction, which commits only after the rows, definitions, sequences and
+//! version rows read back inside it equal the archive (P3). Whatever fails before that commit
+//! leaves the database as it was found. The caller has asked for the rollback to happen: the rule
+//! about other writers' committed rows (P5) is `run`'s; here only open transactions count.
+
+mod clear;
+mod decide;
+mod evidence;
+mod public;
+mod rebuild;
+mod sequences;
+mod sessions;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::archive::Reader;
+use crate::catalog;
+use crate::context::Context;
+use crate::error::{Error, Kind, Result};
+use crate::pg::{self, Session, Target};
+use crate::store::Store;
+
+pub use decide::{Decision, decide, unchanged_by_transaction_ids};
+pub use sessions::{OtherSession, other_sessions};
+
+/// How to roll back.
+#[derive(Debug, Clone)]
+pub struct RollbackOptions {
+    /// Go on although other sessions have open transactions that wrote (P5).
+    pub discard_other_writes: bool,
+    /// The archive may come from another database than the one it is rolled back into.
+    pub other_database: bool,
+    /// How long to wait for each lock.
+    pub lock_timeout: Duration,
+    /// Threads that compress what is saved.
+    pub jobs: usize,
+}
+
+impl Default for RollbackOptions {
+    fn default() -> Self {
+        Self {
+            discard_other_writes: false,
+            other_database: false,
+            lock_timeout: Duration::from_secs(30),
+            jobs: 2,
+        }
+    }
+}
+
+/// What was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Strategy {
+    /// Nothing had committed.
+    Nothing,
+    /// Only sequence values were set back.
+    Sequences,
+    /// Every object was dropped and rebuilt in one transaction.
+    Rebuild,
+}
+
+/// How it ended; both are proven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RollbackOutcome {
+    /// The database had not changed and was not touched.
+    Unchanged,
+    /// The database had changed and is back.
+    RolledBack,
+}
+
+/// How long each phase took, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+pub struct RollbackSeconds {
+    /// Finding out whether anything committed.
+    pub decide: f64,
+    /// Saving what is removed.
+    pub save: f64,
+    /// Dropping and rebuilding.
+    pub rollback: f64,
+    /// Reading back, comparing, committing.
+    pub proof: f64,
+}
+
+/// A finished rollback.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RollbackReport {
+    /// What was done.
+    pub strategy: Strategy,
+    /// How it ended.
+    pub outcome: RollbackOutcome,
+    /// The archive of what was removed.
+    pub saved: Option<PathBuf>,
+    /// What proves the outcome, for people.
+    pub proof: String,
+    /// What had changed and was put back, one statement per line.
+    pub undone: Vec<String>,
+    /// Time by phase.
+    pub seconds: RollbackSeconds,
+}
+
+/// Puts the target's database back to the archive.
+///
+/// Errors: [`Kind::Refused`] before anything was looked at (another database's archive, an
+/// archive with losses); [`Kind::Withheld`] when open transactions of others stand in the way;
+/// [`Kind::InDoubt`] when the rollback was needed and did not happen: the database is then as it
+/// was found, and the error says so.
+pub async fn roll_back(
+    target: &Target,
+    reader: &Reader,
+    store: &Store,
+    options: &RollbackOptions,
+    ctx: &Context,
+) -> Result<RollbackReport> {
+    refuse_losses(reader)?;
+    let session = pg::connect(target, "rollback", ctx).await?;
+    let result = on_session(&session, target, reader, store, options, ctx).await;
+    session.close().await;
+    result
+}
+
+/// As [`roll_back`], for a caller that has just had [`decide`]'s answer: nothing is read twice.
+pub async fn roll_back_decided(
+    target: &Target,
+    reader: &Reader,
+    store: &Store,
+    options: &RollbackOptions,
+    decision: Decision,
+    ctx: &Context,
+) -> Result<RollbackReport> {
+    refuse_losses(reader)?;
+    let session = pg::connect(target, "rollback", ctx).await?;
+    let result = async {
+        require_same_database(&session, reader, options).await?;
+        act_on(&session, target, reader, store, options, decision, ctx).await
+    }
+    .await;
+    session.close().await;
+    result
+}
+
+async fn on_session(
+    session: &Session,
+    target: &Target,
+    reader: &Reader,
+    store: &Store,
+    options: &RollbackOptions,
+    ctx: &Context,
+) -> Result<RollbackReport> {
+    require_same_database(session, reader, options).await?;
+    let started = std::time::Instant::now();
+    let decision = decide(session, reader, ctx).await?;
+    let decided = started.elapsed().as_secs_f64();
+    let mut report = act_on(session, target, reader, store, options, decision, ctx).await?;
+    report.seconds.decide = decided;
+    Ok(report)
+}
+
+async fn act_on(
+    session: &Session,
+    target: &Target,
+    reader: &Reader,
+    store: &Store,
+    options: &RollbackOptions,
+    decision: Decision,
+    ctx: &Context,
+) -> Result<RollbackReport> {
+    Ok(match decision {
+        Decision::Unchanged { evidence } => unchanged(evidence),
+        Decision::SequencesOnly {
+            difference,
+            evidence,
+        } => {
+            sessions::refuse_open_transactions(session, options).await?;
+            sequences::set_back(session, reader, &difference, &evidence).await?
+        }
+        Decision::Changed { difference } => {
+            sessions::refuse_open_transactions(session, options).await?;
+            rebuild::rebuild(session, target, reader, store, options, &difference, ctx).await?
+        }
+    })
+}
+
+fn unchanged(evidence: String) -> RollbackReport {
+    RollbackReport {
+        strategy: Strategy::Nothing,
+        outcome: RollbackOutcome::Unchanged,
+        saved: None,
+        proof: evidence,
+        undone: Vec::new(),
+        seconds: RollbackSeconds::default(),
+    }
+}
+
+/// An archive that lacks objects cannot be proven to be restored.
+fn refuse_losses(reader: &Reader) -> Result<()> {
+    let losses = &reader.manifest().accepted_losses;
+    if losses.is_empty() {
+        return Ok(());
+    }
+    Err(
+        Error::refused(format!("roll back to {}", reader.path().display()))
+            .because(format!(
+                "it was taken although some objects could not be saved: {}",
+                losses.join(", ")
+            ))
+            .now("nothing was changed")
+            .hint("restore it into a new database instead: `pgbelay restore --into NAME --create`"),
+    )
+}
+
+/// A database is the same if its cluster, OID and name are; where the cluster's identifier is not
+/// readable, OID and name decide.
+async fn require_same_database(
+    session: &Session,
+    reader: &Reader,
+    options: &RollbackOptions,
+) -> Result<()> {
+    let recorded = &reader.manifest().database;
+    let live = catalog::read_database(session).await?;
+    let same_cluster = live.system_identifier == recorded.system_identifier
+        || live.system_identifier.is_empty()
+        || recorded.system_identifier.is_empty();
+    if options.other_database
+        || (same_cluster && live.oid == recorded.oid && live.name == recorded.name)
+    {
+        return Ok(());
+    }
+    Err(Error::refused(format!(
+        "roll back {} to {}",
+        session.target(),
+        reader.path().display()
+    ))
+    .because(format!(
+        "the archive is of another database: {} (OID {}, system {}), not {} (OID {}, system {})",
+        recorded.name,
+        recorded.oid,
+        shown(&recorded.system_identifier),
+        live.name,
+        live.oid,
+        shown(&live.system_identifier),
+    ))
+    .now("nothing was changed")
+    .hint("to replace this database's content with the archive's, add --other-database"))
+}
+
+fn shown(identifier: &str) -> &str {
+    if identifier.is_empty() {
+        "unknown"
+    } else {
+        identifier
+    }
+}
+
+/// What is true when the rebuilding transaction did not commit.
+fn undone(error: Error, saved: Option<&PathBuf>) -> Error {
+    let saved = match saved {
+        Some(path) => format!("; what it holds now is saved in {}", path.display()),
+        None => String::new(),
+    };
+    let kind = match error.kind() {
+        Kind::Withheld => Kind::Withheld,
+        _ => Kind::InDoubt,
+    };
+    error.with_kind(kind).now(format!(
+        "the rollback was one transaction and did not commit: the database is as the rollback \
+         found it, with everything that the migration committed{saved}"
+    ))
+}

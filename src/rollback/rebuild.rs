@@ -1,0 +1,272 @@
+//! The rebuild rung: every object dropped and made again from the archive, in one transaction.
+//!
+//! Order inside the transaction: lock all tables, save what is there (P4: nobody can write between
+//! the save and the drop), drop, load, read everything back and compare (P3), commit. Any failure
+//! before the commit undoes all of it.
+
+use std::path::PathBuf;
+
+use super::{
+    RollbackOptions, RollbackOutcome, RollbackReport, RollbackSeconds, Strategy, clear, public,
+    undone,
+};
+use crate::archive::Reader;
+use crate::catalog;
+use crate::compare::{Difference, State, compare, counted};
+use crate::context::{Context, Phase};
+use crate::dump::{self, Destination, DumpOptions};
+use crate::error::{Error, Kind, Result};
+use crate::pg::{self, Session, Sql, Target};
+use crate::restore;
+use crate::store::Store;
+
+/// Tables named in one LOCK statement.
+const LOCKED_AT_ONCE: usize = 500;
+
+/// Lines of a failed proof that are shown.
+const SHOWN_DIFFERENCES: usize = 20;
+
+/// Rebuilds the database; commits only what is proven equal to the archive.
+pub(super) async fn rebuild(
+    session: &Session,
+    target: &Target,
+    reader: &Reader,
+    store: &Store,
+    options: &RollbackOptions,
+    difference: &Difference,
+    ctx: &Context,
+) -> Result<RollbackReport> {
+    let mut attempt = Attempt {
+        session,
+        reader,
+        ctx,
+        saved: None,
+        seconds: RollbackSeconds::default(),
+    };
+    let result = attempt.run(store, options).await;
+    let Attempt { saved, seconds, .. } = attempt;
+    match result {
+        Ok(proof) => {
+            confirm(target, reader, ctx).await?;
+            Ok(RollbackReport {
+                strategy: Strategy::Rebuild,
+                outcome: RollbackOutcome::RolledBack,
+                saved,
+                proof,
+                undone: difference.lines(),
+                seconds,
+            })
+        }
+        Err(Ended::NotCommitted(error)) => {
+            // The server undoes it anyway when the connection ends.
+            let _ = session.execute(&Sql::constant("ROLLBACK")).await;
+            Err(undone(error, saved.as_ref()))
+        }
+        Err(Ended::Unknown(error)) => Err(unknown(error, reader, saved.as_ref())),
+    }
+}
+
+/// How an attempt failed.
+enum Ended {
+    /// Before the commit.
+    NotCommitted(Error),
+    /// In the commit: it may have taken effect.
+    Unknown(Error),
+}
+
+impl From<Error> for Ended {
+    fn from(error: Error) -> Self {
+        Self::NotCommitted(error)
+    }
+}
+
+fn unknown(error: Error, reader: &Reader, saved: Option<&PathBuf>) -> Error {
+    let saved = saved.map(|path| path.display().to_string());
+    error
+        .with_kind(Kind::InDoubt)
+        .now(format!(
+            "the connection was lost while the proven rollback was committing: the database is \
+             either as the archive or as the migration left it, nothing in between{}",
+            saved
+                .map(|path| format!("; the latter is saved in {path}"))
+                .unwrap_or_default()
+        ))
+        .hint(format!(
+            "`pgbelay diff {}` tells which; `pgbelay recover` finishes it",
+            reader.path().display()
+        ))
+}
+
+/// One attempt, with what is known about it so far.
+struct Attempt<'a> {
+    session: &'a Session,
+    reader: &'a Reader,
+    ctx: &'a Context,
+    saved: Option<PathBuf>,
+    seconds: RollbackSeconds,
+}
+
+impl Attempt<'_> {
+    /// Returns the proof.
+    async fn run(&mut self, store: &Store, options: &RollbackOptions) -> Result<String, Ended> {
+        self.save(store, options).await?;
+        self.rebuild().await?;
+        let phase = self.ctx.phase(Phase::Proof);
+        let proof = self.prove().await?;
+        self.session
+            .execute(&Sql::constant("COMMIT"))
+            .await
+            .map_err(Ended::Unknown)?;
+        self.seconds.proof = phase.elapsed().as_secs_f64();
+        Ok(proof)
+    }
+
+    /// Opens the transaction, locks, and saves what it will remove (P4).
+    async fn save(&mut self, store: &Store, options: &RollbackOptions) -> Result<()> {
+        let phase = self.ctx.phase(Phase::Save);
+        let milliseconds = options.lock_timeout.as_millis();
+        let begin = Sql::constant("BEGIN;\nSET LOCAL lock_timeout = ")
+            .number(
+                i128::try_from(milliseconds)
+                    .unwrap_or(i128::MAX)
+                    .min(i128::from(i32::MAX)),
+            )
+            .then(";");
+        self.session.execute(&begin).await?;
+        lock_all(self.session).await?;
+        let dump = DumpOptions {
+            purpose: "before-rollback".to_owned(),
+            revision: None,
+            jobs: options.jobs,
+            accept_uncovered: true,
+        };
+        let destination = Destination::Store(store);
+        let report = dump::write(self.session, &destination, &dump, self.ctx).await?;
+        dump::check(&report.archive, self.ctx).await?;
+        for loss in &report.accepted_losses {
+            self.ctx
+                .warn(format!("{loss} is removed and could not be saved"));
+        }
+        self.saved = Some(report.archive);
+        self.seconds.save = phase.elapsed().as_secs_f64();
+        Ok(())
+    }
+
+    async fn rebuild(&mut self) -> Result<()> {
+        let phase = self.ctx.phase(Phase::Rollback);
+        silence_event_triggers(self.session).await?;
+        let live = catalog::read(self.session).await?;
+        let archive = State::of_archive(self.reader)?;
+        let plan = clear::plan(&live, self.reader.manifest(), &archive);
+        for statements in plan.drops.chunks(100) {
+            restore::run_statements(self.session, statements).await?;
+        }
+        if plan.reset_public {
+            public::reset(self.session).await?;
+        }
+        if plan.create_public {
+            public::create(self.session).await?;
+        }
+        restore::load_except(self.session, self.reader, &plan.present, self.ctx).await?;
+        let (now, then) = (&live.database, &self.reader.manifest().database);
+        restore::set_properties(self.session, &now.name, &now.properties, &then.properties).await?;
+        self.seconds.rollback = phase.elapsed().as_secs_f64();
+        Ok(())
+    }
+
+    /// Reads everything again inside the transaction and compares (P3).
+    async fn prove(&self) -> Result<String> {
+        let before = State::of_archive(self.reader)?;
+        let manifest = Some(self.reader.manifest());
+        let after = State::of_database_like(self.session, manifest, self.ctx).await?;
+        let difference = compare(&before, &after);
+        if difference.is_empty() && !difference.rows_not_compared {
+            return Ok(proof_text(&before));
+        }
+        let mut lines = difference.lines();
+        let hidden = lines.len().saturating_sub(SHOWN_DIFFERENCES);
+        lines.truncate(SHOWN_DIFFERENCES);
+        if hidden > 0 {
+            lines.push(format!("… and {hidden} more differences"));
+        }
+        Err(
+            Error::new(Kind::InDoubt, "prove the rollback").because(format!(
+                "what was rebuilt differs from the archive:\n{}",
+                lines.join("\n")
+            )),
+        )
+    }
+}
+
+/// What a content proof covers.
+pub(super) fn proof_text(state: &State) -> String {
+    format!(
+        "content: {}, {} with {}, {} equal",
+        counted(state.entries.len(), "definition", "definitions"),
+        counted(state.tables.len(), "table", "tables"),
+        counted(state.row_count(), "row", "rows"),
+        counted(state.sequences.len(), "sequence", "sequences")
+    )
+}
+
+/// Takes every table for this transaction: from here on nobody else reads or writes.
+async fn lock_all(session: &Session) -> Result<()> {
+    let rows = session
+        .query(&Sql::constant(include_str!("sql/tables.sql")))
+        .await?;
+    for tables in rows.chunks(LOCKED_AT_ONCE) {
+        let mut sql = Sql::constant("LOCK TABLE ONLY ");
+        for (index, row) in tables.iter().enumerate() {
+            sql = sql
+                .then(if index == 0 { "" } else { ", ONLY " })
+                .qualified(row.text("schema")?, row.text("name")?);
+        }
+        let sql = sql.then(" IN ACCESS EXCLUSIVE MODE");
+        session.execute(&sql).await.map_err(locks_missing)?;
+    }
+    Ok(())
+}
+
+fn locks_missing(error: Error) -> Error {
+    match error.sqlstate() {
+        Some("55P03") => error.hint(
+            "other sessions use these tables: stop the application or end its sessions, \
+             then run `pgbelay rollback`",
+        ),
+        Some("53200") => error.hint(
+            "the server's lock table is full: raise max_locks_per_transaction \
+             (needs a server restart), then run `pgbelay rollback`",
+        ),
+        _ => error,
+    }
+}
+
+/// Event triggers would run the user's code on our DDL. Only a superuser can make one, and only
+/// a superuser can keep them quiet.
+async fn silence_event_triggers(session: &Session) -> Result<()> {
+    let sql = Sql::constant(
+        "SELECT pg_catalog.set_config('event_triggers', 'off', true) \
+         FROM pg_catalog.pg_roles, pg_catalog.pg_settings AS known \
+         WHERE rolname = current_user AND rolsuper AND known.name = 'event_triggers'",
+    );
+    session.execute(&sql).await
+}
+
+/// After the commit, with a connection of its own: the version rows are what the archive says.
+async fn confirm(target: &Target, reader: &Reader, ctx: &Context) -> Result<()> {
+    let session = pg::connect(target, "proof", ctx).await?;
+    let catalog = catalog::read(&session).await;
+    session.close().await;
+    let difference = compare(
+        &State::of_archive(reader)?.without_rows(),
+        &State::of_catalog(&catalog?),
+    );
+    if difference.version_tables.is_empty() {
+        return Ok(());
+    }
+    Err(
+        Error::new(Kind::InDoubt, "read the version rows after the rollback")
+            .because(difference.lines().join("\n"))
+            .now("the rollback was proven and committed; somebody has written version rows since"),
+    )
+}
