@@ -12,6 +12,7 @@ pub mod dump;
 pub mod durable;
 pub mod error;
 pub mod journal;
+pub mod migrate;
 pub mod pg;
 pub mod restore;
 pub mod rollback;

@@ -1,0 +1,180 @@
+//! Takes secrets out of text, in the forms that tools print them.
+//!
+//! SQLAlchemy and libpq show a password raw, percent-encoded (its several dialects) or inside a
+//! Python or JSON string. Longer forms are replaced first, so that no rest of a secret remains.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::pg::Secret;
+
+/// What stands where a secret was.
+const STARS: &str = "***";
+/// A password of small letters up to this length may be an ordinary word (`postgres`); it is
+/// masked as a whole word only, or `postgresql://` would read `***ql://`.
+const WORD_LIMIT: usize = 12;
+
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+/// SQLAlchemy 2 keeps these two.
+const SQLALCHEMY: &AsciiSet = &UNRESERVED.remove(b' ').remove(b'+');
+/// What `encodeURIComponent` keeps besides.
+const COMPONENT: &AsciiSet = &UNRESERVED
+    .remove(b'!')
+    .remove(b'*')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')');
+
+/// The forms to look for, longest first.
+#[derive(Clone, Default)]
+pub struct Mask {
+    forms: Vec<String>,
+}
+
+impl std::fmt::Debug for Mask {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Mask of {} forms", self.forms.len())
+    }
+}
+
+impl Mask {
+    /// Prepares every form of every secret that is not empty.
+    pub fn new(secrets: &[Secret]) -> Self {
+        let mut forms: Vec<String> = secrets
+            .iter()
+            .filter(|secret| !secret.is_empty())
+            .flat_map(|secret| forms_of(secret.reveal()))
+            .collect();
+        forms.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        forms.dedup();
+        Self { forms }
+    }
+
+    /// The longest form in bytes.
+    pub fn longest(&self) -> usize {
+        self.forms.first().map_or(0, String::len)
+    }
+
+    /// The text with stars for secrets.
+    pub fn apply(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for form in &self.forms {
+            if text.contains(form.as_str()) {
+                text = replace(&text, form);
+            }
+        }
+        text
+    }
+}
+
+fn replace(text: &str, form: &str) -> String {
+    if !is_ordinary_word(form) {
+        return text.replace(form, STARS);
+    }
+    let mut masked = String::with_capacity(text.len());
+    let mut shown_to = 0;
+    for (at, _) in text.match_indices(form) {
+        let (before, after) = (&text[..at], &text[at + form.len()..]);
+        if before.ends_with(is_word) || after.starts_with(is_word) {
+            continue;
+        }
+        masked.push_str(&text[shown_to..at]);
+        masked.push_str(STARS);
+        shown_to = at + form.len();
+    }
+    masked.push_str(&text[shown_to..]);
+    masked
+}
+
+fn is_ordinary_word(form: &str) -> bool {
+    form.len() <= WORD_LIMIT && form.bytes().all(|byte| byte.is_ascii_lowercase())
+}
+
+fn is_word(character: char) -> bool {
+    character.is_alphanumeric() || character == '_'
+}
+
+fn forms_of(secret: &str) -> Vec<String> {
+    let mut forms = vec![secret.to_owned()];
+    for set in [UNRESERVED, SQLALCHEMY, COMPONENT, NON_ALPHANUMERIC] {
+        let encoded = utf8_percent_encode(secret, set).to_string();
+        forms.push(lower_hex(&encoded));
+        // quote_plus
+        forms.push(encoded.replace("%20", "+"));
+        // ConfigParser's doubled percent
+        forms.push(encoded.replace('%', "%%"));
+        forms.push(encoded);
+    }
+    forms.push(old_sqlalchemy(secret));
+    forms.push(secret.replace('%', "%%"));
+    let backslashed = secret.replace('\\', "\\\\");
+    forms.push(backslashed.replace('\'', "\\'"));
+    forms.push(backslashed.replace('"', "\\\""));
+    forms.push(backslashed);
+    forms
+}
+
+/// SQLAlchemy 1.3 encoded only what would break the URL.
+fn old_sqlalchemy(secret: &str) -> String {
+    secret
+        .replace('@', "%40")
+        .replace(':', "%3A")
+        .replace('/', "%2F")
+}
+
+fn lower_hex(encoded: &str) -> String {
+    let mut lowered = String::with_capacity(encoded.len());
+    let mut hex_digits = 0;
+    for character in encoded.chars() {
+        if character == '%' {
+            hex_digits = 2;
+            lowered.push(character);
+        } else if hex_digits > 0 {
+            hex_digits -= 1;
+            lowered.push(character.to_ascii_lowercase());
+        } else {
+            lowered.push(character);
+        }
+    }
+    lowered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_printed_form_is_masked() {
+        let mask = Mask::new(&[Secret::new("p@ss w/ö'rd\\%")]);
+        for form in [
+            "p@ss w/ö'rd\\%",
+            "p%40ss%20w%2F%C3%B6%27rd%5C%25",
+            "p%40ss%20w%2f%c3%b6%27rd%5c%25",
+            "p%40ss+w%2F%C3%B6%27rd%5C%25",
+            "p%40ss w%2F%C3%B6%27rd%5C%25",
+            "p@ss w/ö\\'rd\\\\%",
+            "p%40ss w%2Fö'rd\\%",
+        ] {
+            let shown = mask.apply(&format!("postgresql://app:{form}@db/shop"));
+            assert_eq!(shown, "postgresql://app:***@db/shop", "{form}");
+        }
+    }
+
+    #[test]
+    fn an_ordinary_word_is_masked_as_a_word() {
+        let mask = Mask::new(&[Secret::new("postgres")]);
+        assert_eq!(
+            mask.apply("postgresql://postgres:postgres@db/postgres"),
+            "postgresql://***:***@db/***"
+        );
+    }
+
+    #[test]
+    fn nothing_to_mask_changes_nothing() {
+        assert_eq!(Mask::new(&[Secret::default()]).apply("a b"), "a b");
+        assert_eq!(Mask::new(&[]).longest(), 0);
+    }
+}
