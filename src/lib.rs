@@ -17,3 +17,4 @@ pub mod pg;
 pub mod restore;
 pub mod rollback;
 pub mod store;
+pub mod verify;

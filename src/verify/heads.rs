@@ -1,0 +1,168 @@
+//! Do the version rows equal what the scripts lead to?
+
+use std::collections::BTreeSet;
+
+use super::Outcome;
+use crate::catalog::{self, VersionTable};
+use crate::error::Result;
+use crate::pg::Session;
+
+/// Alembic's own name for its table.
+const DEFAULT_NAME: &str = "alembic_version";
+
+/// The version tables that are the project's own; others may stand beside them, one per service.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OwnTables {
+    /// Names; empty: any.
+    pub names: Vec<String>,
+    /// Schemas; empty: any.
+    pub schemas: Vec<String>,
+    /// Alembic's default name goes before all others, because the project gives none.
+    pub by_default: bool,
+}
+
+impl OwnTables {
+    /// Those among `tables` that are the project's.
+    pub fn among(&self, tables: &[VersionTable]) -> Vec<VersionTable> {
+        let fits = |names: &[String], name: &String| names.is_empty() || names.contains(name);
+        let is_own = |table: &&VersionTable| {
+            fits(&self.names, &table.name) && fits(&self.schemas, &table.schema)
+        };
+        let own: Vec<VersionTable> = tables.iter().filter(is_own).cloned().collect();
+        let is_default = |table: &VersionTable| table.name == DEFAULT_NAME;
+        if !self.by_default || !own.iter().any(is_default) {
+            return own;
+        }
+        own.into_iter().filter(is_default).collect()
+    }
+}
+
+/// One of the project's own version tables must hold exactly the expected rows.
+pub(super) async fn check(
+    session: &Session,
+    expected: &BTreeSet<String>,
+    own: &OwnTables,
+) -> Result<Outcome> {
+    let tables = catalog::read_version_tables(session).await?;
+    Ok(judge(&tables, expected, own))
+}
+
+fn judge(all: &[VersionTable], expected: &BTreeSet<String>, own: &OwnTables) -> Outcome {
+    let tables = own.among(all);
+    if expected.is_empty() && tables.iter().any(|table| table.revisions.is_empty()) {
+        return Outcome::Passed("no revision, as expected".to_owned());
+    }
+    match tables.iter().find(|table| rows(table) == *expected) {
+        Some(table) => Outcome::Passed(format!(
+            "{}{}",
+            found(std::slice::from_ref(table)),
+            beside(all, table)
+        )),
+        None if tables.is_empty() && expected.is_empty() => {
+            Outcome::Passed("no version table, as expected".to_owned())
+        }
+        None => Outcome::Failed(format!(
+            "expected {}, found {}",
+            shown(expected),
+            found(all)
+        )),
+    }
+}
+
+/// The other version tables, for the person who did not know that there are several.
+fn beside(all: &[VersionTable], taken: &VersionTable) -> String {
+    let others: Vec<VersionTable> = all.iter().filter(|t| *t != taken).cloned().collect();
+    if others.is_empty() {
+        return String::new();
+    }
+    format!(" (other version tables: {})", found(&others))
+}
+
+fn rows(table: &VersionTable) -> BTreeSet<String> {
+    table.revisions.iter().cloned().collect()
+}
+
+fn found(tables: &[VersionTable]) -> String {
+    let each = tables
+        .iter()
+        .map(|table| format!("{} in {}.{}", shown(&rows(table)), table.schema, table.name));
+    match tables.len() {
+        0 => "no version table".to_owned(),
+        _ => each.collect::<Vec<_>>().join("; "),
+    }
+}
+
+fn shown(revisions: &BTreeSet<String>) -> String {
+    if revisions.is_empty() {
+        return "no revision".to_owned();
+    }
+    revisions
+        .iter()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(name: &str, revisions: &[&str]) -> VersionTable {
+        VersionTable {
+            schema: "public".to_owned(),
+            name: name.to_owned(),
+            revisions: revisions.iter().map(|id| (*id).to_owned()).collect(),
+        }
+    }
+
+    fn expected(revisions: &[&str]) -> BTreeSet<String> {
+        revisions.iter().map(|id| (*id).to_owned()).collect()
+    }
+
+    #[test]
+    fn rows_must_be_equal_as_sets() {
+        let tables = [
+            table("alembic_version", &["b", "a"]),
+            table("other", &["x"]),
+        ];
+        let any = OwnTables::default();
+        let Outcome::Passed(detail) = judge(&tables, &expected(&["a", "b"]), &any) else {
+            panic!("equal sets");
+        };
+        assert_eq!(
+            detail,
+            "a, b in public.alembic_version (other version tables: x in public.other)"
+        );
+        let Outcome::Failed(detail) = judge(&tables, &expected(&["a"]), &any) else {
+            panic!("a set is not its part");
+        };
+        assert_eq!(
+            detail,
+            "expected a, found a, b in public.alembic_version; x in public.other"
+        );
+    }
+
+    #[test]
+    fn another_services_version_table_is_no_proof() {
+        let tables = [table("alembic_version", &["old"]), table("billing", &["x"])];
+        let passes = |own: &OwnTables, id: &str| {
+            matches!(judge(&tables, &expected(&[id]), own), Outcome::Passed(_))
+        };
+        assert!(passes(&OwnTables::default(), "x"));
+        let by_default = OwnTables {
+            by_default: true,
+            ..OwnTables::default()
+        };
+        assert!(passes(&by_default, "old") && !passes(&by_default, "x"));
+        let named = OwnTables {
+            names: vec!["billing".to_owned()],
+            ..OwnTables::default()
+        };
+        assert!(passes(&named, "x") && !passes(&named, "old"));
+        let elsewhere = OwnTables {
+            schemas: vec!["audit".to_owned()],
+            ..OwnTables::default()
+        };
+        assert!(!passes(&elsewhere, "x") && !passes(&elsewhere, "old"));
+    }
+}
