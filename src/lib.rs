@@ -16,5 +16,6 @@ pub mod migrate;
 pub mod pg;
 pub mod restore;
 pub mod rollback;
+pub mod run;
 pub mod store;
 pub mod verify;

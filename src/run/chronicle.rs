@@ -1,0 +1,203 @@
+//! What a run writes into its journal, typed; docs/states.md lists the records.
+//!
+//! Intents are synced before acting, outcomes after. [`Story::of`] reads a journal back into what
+//! recovery and the restart-loop breaker need; fields are only ever added, with a default.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::outcome::OtherWriter;
+use crate::error::{Attempt, Result};
+use crate::journal::{self, Header, Record, Stage, Step};
+
+/// Backup intent: what the run is about.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Plan {
+    /// The migration in one line.
+    pub command: String,
+    /// Pending revisions, in order; none where they cannot be known.
+    #[serde(default)]
+    pub pending: Option<Vec<String>>,
+    /// Version rows before.
+    #[serde(default)]
+    pub from: Vec<String>,
+    /// Version rows that the migration leads to; none where they cannot be known.
+    #[serde(default)]
+    pub expected: Option<Vec<String>>,
+}
+
+impl Plan {
+    /// What makes two runs attempts at the same thing.
+    pub fn same_work(&self, other: &Self) -> bool {
+        self.command == other.command && self.pending == other.pending && self.from == other.from
+    }
+}
+
+/// Backup outcome: there is a complete, checked archive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackedUp {
+    /// File name in the store.
+    pub archive: String,
+    /// Whether an earlier archive of the unchanged database was taken again.
+    #[serde(default)]
+    pub reused: bool,
+}
+
+/// Migrate intent: the tool is about to be started.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Started {
+    /// 1 for the first attempt.
+    pub attempt: u32,
+    /// Before the backup's snapshot, microseconds since the epoch, server clock.
+    pub window_since: i64,
+    /// When that life of the server began, likewise.
+    #[serde(default)]
+    pub postmaster: i64,
+    /// Before the tool was started, likewise.
+    pub tool_started: i64,
+    /// See [`super::writers::Window::unnamed_tool_from`].
+    #[serde(default)]
+    pub unnamed_tool_from: Option<String>,
+}
+
+/// Migrate outcome: the tool has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolEnded {
+    /// In words.
+    pub ended: String,
+    /// Whether it exited with 0.
+    pub succeeded: bool,
+    /// Possible writers seen so far.
+    #[serde(default)]
+    pub other_writers: Vec<OtherWriter>,
+}
+
+/// Verify outcome.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verified {
+    /// Whether every check passed.
+    pub passed: bool,
+}
+
+/// What a rollback proved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Proven {
+    /// Nothing had been committed.
+    Unchanged,
+    /// The database was put back.
+    Restored,
+}
+
+/// Roll-back outcome.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PutBack {
+    /// What was proven; nothing: in doubt.
+    pub proven: Option<Proven>,
+    /// The proof, or why there is none.
+    pub proof: String,
+}
+
+/// End: how the run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ending {
+    /// [`super::Outcome::name`].
+    pub outcome: String,
+    /// [`super::Outcome::exit_code`].
+    pub exit_code: u8,
+    /// The error in one line, for the report of a later start.
+    #[serde(default)]
+    pub error: Option<String>,
+    /// Whether the migration tool was started at all.
+    #[serde(default)]
+    pub migrated: bool,
+}
+
+impl Ending {
+    /// Whether the tool was started and the database is proven to be as it was.
+    pub fn is_clean_failure(&self) -> bool {
+        self.migrated && matches!(self.outcome.as_str(), "unchanged" | "rolled-back")
+    }
+}
+
+/// A journal, read back.
+#[derive(Debug, Clone, Default)]
+pub struct Story {
+    /// Which database, which run; none if the crash came before the first record.
+    pub header: Option<Header>,
+    /// What it was about.
+    pub plan: Option<Plan>,
+    /// Its archive.
+    pub backed_up: Option<BackedUp>,
+    /// The last attempt.
+    pub started: Option<Started>,
+    /// How the last attempt ended, if that is known.
+    pub tool_ended: Option<ToolEnded>,
+    /// Whether putting the database back was begun.
+    pub roll_back_intended: bool,
+    /// How the run ended.
+    pub ending: Option<Ending>,
+    /// The last record.
+    pub last: Option<Record>,
+}
+
+impl Story {
+    /// Reads records; details that do not parse are damage and fail.
+    pub fn of(records: &[Record]) -> Result<Self> {
+        let mut story = Self {
+            header: journal::header(records)?,
+            last: records.last().cloned(),
+            ..Self::default()
+        };
+        for record in records {
+            story.take(record)?;
+        }
+        Ok(story)
+    }
+
+    fn take(&mut self, record: &Record) -> Result<()> {
+        match (record.step, record.stage) {
+            (Step::Backup, Stage::Intent) => self.plan = Some(detail(record)?),
+            (Step::Backup, Stage::Outcome) => self.backed_up = Some(detail(record)?),
+            (Step::Migrate, Stage::Intent) => {
+                self.started = Some(detail(record)?);
+                self.tool_ended = None;
+            }
+            (Step::Migrate, Stage::Outcome) => self.tool_ended = Some(detail(record)?),
+            (Step::RollBack, Stage::Intent) => self.roll_back_intended = true,
+            (Step::End, _) => self.ending = Some(detail(record)?),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Whether it says nothing about the database's state: it ended without the tool having been
+    /// started, and without a rollback by hand having been proven. What an earlier run left in
+    /// doubt is not settled by it.
+    pub fn settles_nothing(&self) -> bool {
+        let Some(ending) = &self.ending else {
+            return false;
+        };
+        let outcome = ending.outcome.as_str();
+        let put_back = self.roll_back_intended && matches!(outcome, "unchanged" | "rolled-back");
+        self.started.is_none() && outcome != "in-doubt" && !put_back
+    }
+
+    /// Whether it is about this database: the system identifier and the OID, not the name.
+    pub fn is_about(&self, system_identifier: &str, database_oid: u32) -> bool {
+        self.header.as_ref().is_some_and(|header| {
+            header.system_identifier == system_identifier && header.database_oid == database_oid
+        })
+    }
+}
+
+/// A record's detail as its type.
+pub fn detail<T: DeserializeOwned>(record: &Record) -> Result<T> {
+    serde_json::from_value(Value::Object(record.detail.clone())).attempt(|| {
+        format!(
+            "understand record {} of the journal ({:?})",
+            record.sequence, record.step
+        )
+    })
+}

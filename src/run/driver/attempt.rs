@@ -1,0 +1,183 @@
+//! One attempt of the migration tool: intent, run, outcome, and the version rows read by us.
+
+use std::path::PathBuf;
+
+use crate::context::Phase;
+use crate::error::{Error, Kind, Result};
+use crate::journal::{Stage, Step};
+use crate::pg::{self, Secret};
+use crate::run::chronicle::{Started, ToolEnded};
+use crate::run::driver::desk::Desk;
+use crate::run::driver::judge;
+use crate::run::driver::scene::Scene;
+use crate::run::driver::tool::{self, Prospect, Tool, ToolReport};
+use crate::run::driver::transient;
+use crate::run::driver::verification;
+use crate::run::lock::RunLock;
+use crate::run::state::Event;
+use crate::run::versions;
+use crate::run::writers::{self, Watch};
+use crate::verify::InvalidObjects;
+
+/// Everything that was made ready before the tool may start.
+pub struct Ready<'a> {
+    pub scene: Scene<'a>,
+    pub tool: Tool,
+    pub variables: Vec<(String, Secret)>,
+    pub prospect: Prospect,
+    pub lock: RunLock,
+    pub watch: Watch,
+    pub archive: PathBuf,
+    pub log: PathBuf,
+    pub before: InvalidObjects,
+}
+
+/// Why an attempt failed.
+#[derive(Debug)]
+pub struct Failure {
+    pub error: Error,
+    /// Whether another attempt may help, if nothing was committed.
+    pub transient: bool,
+    /// Whether the tool ended by itself.
+    pub by_itself: bool,
+}
+
+/// Starts the tool and verifies what it did. `Err` before it was started: nothing was touched.
+/// `Ok(Some)`: it failed and the database has to be judged.
+pub async fn attempt(
+    desk: &mut Desk<'_>,
+    ready: &Ready<'_>,
+    number: u32,
+) -> Result<Option<Failure>> {
+    begin(desk, ready, number).await?;
+    let ran = run_tool(ready).await;
+    quiet_down(desk, ready, &ran).await;
+    let report = match ran {
+        Ok(report) => report,
+        Err(error) => return Ok(Some(not_run(desk, error)?)),
+    };
+    desk.spend("migrate", report.elapsed);
+    desk.report.child_last_lines.clone_from(&report.last_lines);
+    let ended = ToolEnded {
+        ended: report.ended.clone(),
+        succeeded: report.succeeded,
+        other_writers: ready.watch.seen(),
+    };
+    desk.record_if_possible(Step::Migrate, Stage::Outcome, &ended);
+    if !report.succeeded {
+        desk.to(Event::ToolFailed)?;
+        return Ok(Some(of_tool(ready, report)));
+    }
+    desk.to(Event::ToolSucceeded)?;
+    verification::verify(desk, ready).await
+}
+
+/// The intent, synced: from here on the database may change.
+async fn begin(desk: &mut Desk<'_>, ready: &Ready<'_>, number: u32) -> Result<()> {
+    desk.ctx.stop.check("start the migration")?;
+    let session = &ready.scene.session;
+    writers::flush_own_count(session).await?;
+    let tool_started = ready
+        .watch
+        .tool_starts(ready.lock.session(), &[session.backend_pid()])
+        .await?;
+    let window = ready.watch.window();
+    let started = Started {
+        attempt: number,
+        window_since: window.since,
+        postmaster: window.postmaster,
+        tool_started,
+        unnamed_tool_from: window.unnamed_tool_from,
+    };
+    desk.record(Step::Migrate, Stage::Intent, &started)?;
+    desk.report.attempts = number;
+    desk.to(Event::MigrationIntended)
+}
+
+async fn run_tool(ready: &Ready<'_>) -> Result<ToolReport> {
+    let scene = &ready.scene;
+    let _phase = scene.ctx.phase(Phase::Migrate);
+    match &ready.tool {
+        Tool::Alembic { argv, .. } | Tool::Command(argv) => {
+            let variables = ready.variables.clone();
+            tool::run_command(
+                argv,
+                variables,
+                scene.target,
+                scene.options,
+                &ready.log,
+                scene.ctx,
+            )
+            .await
+        }
+        Tool::Sql(directory) => tool::run_sql(directory, scene).await,
+    }
+}
+
+/// Ends the tool's sessions and counts, before any session of ours is opened. The judge looks at
+/// the sessions again; if the lock's connection is lost, the watch says so.
+async fn quiet_down(desk: &mut Desk<'_>, ready: &Ready<'_>, ran: &Result<ToolReport>) {
+    let session = ready.lock.session();
+    let by_itself = ran.as_ref().is_ok_and(|report| report.by_itself);
+    let window = ready.watch.window();
+    let result = async {
+        judge::end_tool_sessions(session, &window, by_itself, ready.scene.ctx).await?;
+        ready.watch.tool_ended(session).await
+    };
+    if let Err(error) = result.await {
+        desk.warn(format!(
+            "other sessions could not be watched to the end: {error}"
+        ));
+    }
+}
+
+/// The tool could not be started or watched; whether it did anything is for the judge.
+fn not_run(desk: &mut Desk<'_>, error: Error) -> Result<Failure> {
+    let ended = ToolEnded {
+        ended: error.to_string(),
+        succeeded: false,
+        other_writers: Vec::new(),
+    };
+    desk.record_if_possible(Step::Migrate, Stage::Outcome, &ended);
+    desk.to(Event::ToolFailed)?;
+    Ok(Failure {
+        transient: error.is_transient(),
+        error: error.narrowed(Kind::Failed),
+        by_itself: true,
+    })
+}
+
+fn of_tool(ready: &Ready<'_>, report: ToolReport) -> Failure {
+    let word = transient::reason(&report.last_lines);
+    let kind = match report.interrupted {
+        Some(signal) => Kind::Interrupted(signal),
+        None => Kind::Failed,
+    };
+    let said = report
+        .headline
+        .or_else(|| report.last_lines.last().cloned());
+    let reason = match said {
+        Some(line) => format!("it {}: {line}", report.ended),
+        None => format!("it {}", report.ended),
+    };
+    let what = ready.scene.options.migration.shown();
+    let mut error = Error::new(kind, format!("run the migration `{what}`")).because(reason);
+    if let Some(cure) = report.explanation {
+        error = error.hint(cure);
+    }
+    Failure {
+        transient: report.interrupted.is_none() && word.is_some(),
+        by_itself: report.by_itself,
+        error,
+    }
+}
+
+/// Reads the version rows into the report.
+pub async fn read_versions(desk: &mut Desk<'_>, ready: &Ready<'_>) -> Result<Vec<String>> {
+    let scene = &ready.scene;
+    let session = pg::wait_for(scene.target, scene.options.wait, scene.ctx).await?;
+    let tables = versions::read(&session).await?;
+    session.close().await;
+    desk.report.to = versions::all(&tables);
+    Ok(ready.tool.current(&tables))
+}

@@ -1,0 +1,137 @@
+//! The driver's desk: where the run stands, what it has to report, and its journal.
+//!
+//! Every change of state goes through the pure machine; a refused event is a defect and ends the
+//! run. Times are added up per phase, so that `seconds` is complete whatever happens.
+
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::context::{Context, Event as Told};
+use crate::error::{Error, Kind, Result};
+use crate::journal::{self, Journal, Stage, Step};
+use crate::run::chronicle::Ending;
+use crate::run::outcome::{Outcome, RunReport};
+use crate::run::state::{Event, State, next};
+
+/// State, report and journal of one run.
+pub struct Desk<'a> {
+    pub ctx: &'a Context,
+    pub report: RunReport,
+    state: State,
+    journal: Option<Journal>,
+    started: Instant,
+    tool_started: bool,
+}
+
+impl<'a> Desk<'a> {
+    pub fn new(ctx: &'a Context) -> Self {
+        Self {
+            ctx,
+            report: RunReport::new(&ctx.run_id),
+            state: State::Idle,
+            journal: None,
+            started: Instant::now(),
+            tool_started: false,
+        }
+    }
+
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// Reports an event to the machine.
+    pub fn to(&mut self, event: Event) -> Result<()> {
+        let to = next(self.state, event).map_err(|defect| {
+            Error::operation("take the run's next step")
+                .caused_by(defect)
+                .hint("this is a defect of pgbelay; please report it with the journal")
+        })?;
+        tracing::debug!(from = %self.state, ?event, %to, "state");
+        self.state = to;
+        if event == Event::MigrationIntended {
+            self.tool_started = true;
+        }
+        Ok(())
+    }
+
+    /// Adds time to a phase.
+    pub fn spend(&mut self, phase: &str, time: Duration) {
+        *self.report.seconds.entry(phase.to_owned()).or_default() += time.as_secs_f64();
+    }
+
+    /// Says a fact, in the block of facts.
+    pub fn fact(&self, name: &str, value: impl Into<String>) {
+        self.ctx.monitor.event(Told::Fact {
+            name: name.to_owned(),
+            value: value.into(),
+        });
+    }
+
+    /// Says something that deserves attention, and keeps it for the report.
+    pub fn warn(&mut self, text: impl Into<String>) {
+        let text = text.into();
+        self.ctx.warn(text.clone());
+        self.report.warnings.push(text);
+    }
+
+    /// From here on, [`Desk::record`] writes into this journal.
+    pub fn open_journal(&mut self, journal: Journal) {
+        self.report.journal = Some(journal.path().to_owned());
+        self.journal = Some(journal);
+    }
+
+    /// Appends a record; it is synced when this returns.
+    pub fn record(&mut self, step: Step, stage: Stage, detail: &impl Serialize) -> Result<()> {
+        match &mut self.journal {
+            None => Ok(()),
+            Some(journal) => journal.append(step, stage, journal::detail_of(detail)?),
+        }
+    }
+
+    /// Appends a record where failing to would be worse than going on: a missing outcome only
+    /// makes a later start look again.
+    pub fn record_if_possible(&mut self, step: Step, stage: Stage, detail: &impl Serialize) {
+        if let Err(error) = self.record(step, stage, detail) {
+            self.warn(format!(
+                "{error}; the next start will look at the database again"
+            ));
+        }
+    }
+
+    /// Leaves before the migration was started, because of an error.
+    pub fn leave(&mut self, error: &Error) -> Outcome {
+        let event = match error.kind() {
+            Kind::LockTimeout => Event::LockNotObtained,
+            Kind::BackupFailed => Event::BackupFailed,
+            Kind::Interrupted(_) => Event::StopRequested,
+            _ => Event::Refuse,
+        };
+        // What an earlier run left in doubt is no event of this one.
+        if next(self.state, event).is_ok() {
+            // Cannot fail: it was just asked.
+            let _ = self.to(event);
+        }
+        Outcome::of_untouched(error)
+    }
+
+    /// Writes the last record and closes the report.
+    pub fn conclude(mut self, outcome: Outcome, error: Option<Error>) -> RunReport {
+        let ending = Ending {
+            outcome: outcome.name().to_owned(),
+            exit_code: outcome.exit_code(),
+            error: error.as_ref().map(ToString::to_string),
+            migrated: self.tool_started,
+        };
+        self.record_if_possible(Step::End, Stage::Outcome, &ending);
+        self.spend("total", self.started.elapsed());
+        let mut report = self.report;
+        report.conclude(outcome, error);
+        report
+    }
+
+    /// Stops writing the journal: another run has the lock and goes on with it.
+    pub fn hand_over_journal(&mut self) {
+        self.journal = None;
+    }
+}

@@ -1,0 +1,276 @@
+//! After a failure: did anything commit, did others write, put it back, prove it (design.md §7).
+//!
+//! Used by a run that failed and by recovery alike. Nothing here looks at the wish to stop: once
+//! the tool was started, only a judged database may be left behind.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::archive::Reader;
+use crate::context::{Context, Stop};
+use crate::error::{Error, Kind, Result};
+use crate::pg::{self, Session, Sql, Target};
+use crate::rollback::{self, Decision, RollbackOptions, RollbackReport, Strategy};
+use crate::run::writers::{self, Observed, Watch, Window};
+use crate::run::{OnOtherWriters, OtherWriter, RunOptions};
+use crate::store::Store;
+
+/// How long a tool that exited by itself may take to disconnect.
+const LEAVE_BY_ITSELF: Duration = Duration::from_secs(2);
+/// After this much cancelling the tool's sessions are terminated.
+const CANCEL_FOR: Duration = Duration::from_secs(1);
+/// After this a session that cannot be ended leaves the database in doubt.
+const END_WITHIN: Duration = Duration::from_secs(20);
+/// Time between two looks at the tool's sessions.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// What is judged.
+pub struct Case<'a> {
+    pub target: &'a Target,
+    pub options: &'a RunOptions,
+    pub store: &'a Store,
+    pub archive: &'a Path,
+    pub window: Window,
+    /// The watch of this run; recovery has none.
+    pub watch: Option<&'a Watch>,
+    /// Possible writers that an interrupted run had seen.
+    pub seen_before: Vec<OtherWriter>,
+    /// Whether the tool ended by itself: its sessions then get a moment to disconnect.
+    pub by_itself: bool,
+}
+
+/// The verdict.
+pub enum Verdict {
+    /// Nothing was committed, for this reason.
+    Unchanged { evidence: String },
+    /// It was put back, and that is proven.
+    Restored(Box<RollbackReport>),
+    /// It should be put back, but others may have written.
+    Withheld {
+        writers: Vec<OtherWriter>,
+        why: String,
+    },
+    /// A person is needed.
+    InDoubt(Error),
+}
+
+/// Judges the database and puts it back if it has to be; `intend` is called right before the
+/// first statement that changes something, and what it records is synced by then.
+pub async fn judge(
+    case: &Case<'_>,
+    ctx: &Context,
+    intend: &mut dyn FnMut() -> Result<()>,
+) -> Verdict {
+    // Whoever asked to stop is owed a database that is as before.
+    let calm = Context {
+        stop: Stop::never(),
+        ..ctx.clone()
+    };
+    match verdict(case, &calm, intend).await {
+        Ok(verdict) => verdict,
+        Err(error) => Verdict::InDoubt(error),
+    }
+}
+
+async fn verdict(
+    case: &Case<'_>,
+    ctx: &Context,
+    intend: &mut dyn FnMut() -> Result<()>,
+) -> Result<Verdict> {
+    let session = pg::wait_for(case.target, case.options.wait, ctx).await?;
+    end_tool_sessions(&session, &case.window, case.by_itself, ctx).await?;
+    let reader = Reader::open(case.archive)?;
+    let started = Instant::now();
+    let decision = rollback::decide(&session, &reader, ctx).await?;
+    let decided = started.elapsed();
+    if let Decision::Unchanged { evidence } = decision {
+        return Ok(Verdict::Unchanged { evidence });
+    }
+    let observed = observe(case, &session).await?;
+    session.close().await;
+    let discard = case.options.on_other_writers == OnOtherWriters::Discard;
+    if let Some(why) = obstacle(&observed).filter(|_| !discard) {
+        return Ok(withheld(decision, observed, why, ctx));
+    }
+    intend()?;
+    let options = RollbackOptions {
+        discard_other_writes: discard,
+        jobs: case.options.jobs,
+        ..RollbackOptions::default()
+    };
+    let store = case.store;
+    let mut result =
+        rollback::roll_back_decided(case.target, &reader, store, &options, decision, ctx).await;
+    if let Ok(report) = &mut result {
+        report.seconds.decide = decided.as_secs_f64();
+    }
+    Ok(of_rollback(result))
+}
+
+/// Sequences that a failed migration moved on are set back, but that is no committed change: the
+/// verdict is that nothing was committed (P2).
+fn of_rollback(result: Result<RollbackReport>) -> Verdict {
+    match result {
+        Ok(report) if report.strategy != Strategy::Rebuild => Verdict::Unchanged {
+            evidence: report.proof,
+        },
+        Ok(report) => Verdict::Restored(Box::new(report)),
+        Err(error) if error.kind() == Kind::Withheld => Verdict::Withheld {
+            writers: Vec::new(),
+            why: error.to_string(),
+        },
+        Err(error) => Verdict::InDoubt(error),
+    }
+}
+
+/// P2 goes before P5: where nothing was committed nothing is withheld. Sequences that only moved
+/// on are left alone then, because somebody else may have taken values from them.
+fn withheld(decision: Decision, observed: Observed, why: String, ctx: &Context) -> Verdict {
+    match decision {
+        Decision::SequencesOnly { evidence, .. } => {
+            ctx.warn("sequences moved on and were left there: other sessions may use them");
+            Verdict::Unchanged { evidence }
+        }
+        _ => Verdict::Withheld {
+            writers: observed.writers,
+            why,
+        },
+    }
+}
+
+async fn observe(case: &Case<'_>, session: &Session) -> Result<Observed> {
+    let mut observed = match case.watch {
+        Some(watch) => watch.observe(session).await?,
+        None => Observed {
+            writers: writers::writers_among(&case.window, &writers::sight(session).await?),
+            ..Observed::default()
+        },
+    };
+    for writer in &case.seen_before {
+        if !observed.writers.iter().any(|seen| seen.pid == writer.pid) {
+            observed.writers.push(writer.clone());
+        }
+    }
+    Ok(observed)
+}
+
+/// Why a rollback could discard committed writes of others.
+fn obstacle(observed: &Observed) -> Option<String> {
+    if let Some(first) = observed.writers.first() {
+        let more = match observed.writers.len() {
+            1 => String::new(),
+            count => format!(" and {} more", count - 1),
+        };
+        return Some(format!(
+            "other sessions may have written since the backup: {}{more}",
+            first.line()
+        ));
+    }
+    if observed.unseen > 0 {
+        return Some(format!(
+            "{} sessions came and went while the migration ran, too quickly to see whose they were; \
+             they may have written",
+            observed.unseen
+        ));
+    }
+    let gap = observed.gap.as_ref()?;
+    Some(format!(
+        "nobody was watching for other writers for a while ({gap})"
+    ))
+}
+
+/// Waits until the tool has no session left, and ends those that stay: a statement can outlive
+/// the process that sent it, and commit.
+pub async fn end_tool_sessions(
+    session: &Session,
+    window: &Window,
+    by_itself: bool,
+    ctx: &Context,
+) -> Result<()> {
+    let started = Instant::now();
+    let patience = if by_itself {
+        LEAVE_BY_ITSELF
+    } else {
+        Duration::ZERO
+    };
+    loop {
+        let sightings = writers::sight(session).await?;
+        let pids: Vec<i32> = sightings
+            .iter()
+            .filter(|seen| window.is_tool(seen))
+            .map(|seen| seen.pid)
+            .collect();
+        if pids.is_empty() {
+            return Ok(());
+        }
+        let elapsed = started.elapsed();
+        if elapsed > END_WITHIN {
+            return Err(stuck(session, &pids));
+        }
+        if let Some(ending) = elapsed.checked_sub(patience) {
+            let end = if ending < CANCEL_FOR {
+                cancel
+            } else {
+                terminate
+            };
+            ctx.note(format!("ending the migration's sessions {pids:?}"));
+            session.query(&end(&pids)).await?;
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+fn cancel(pids: &[i32]) -> Sql {
+    over(
+        pids,
+        "SELECT pg_catalog.pg_cancel_backend(pid) FROM (VALUES ",
+    )
+}
+
+fn terminate(pids: &[i32]) -> Sql {
+    over(
+        pids,
+        "SELECT pg_catalog.pg_terminate_backend(pid) FROM (VALUES ",
+    )
+}
+
+fn over(pids: &[i32], call: &'static str) -> Sql {
+    let mut sql = Sql::constant(call);
+    for (index, pid) in pids.iter().enumerate() {
+        let before = if index == 0 { "(" } else { ", (" };
+        sql = sql.then(before).number(*pid).then(")");
+    }
+    sql.then(") v(pid)")
+}
+
+fn stuck(session: &Session, pids: &[i32]) -> Error {
+    Error::operation(format!(
+        "end the migration's sessions on {}",
+        session.target()
+    ))
+    .because(format!("server processes {pids:?} do not end"))
+    .hint("end them with pg_terminate_backend, then run `pgbelay recover`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sessions_are_ended_by_number() {
+        assert_eq!(
+            cancel(&[1, 2]).text(),
+            "SELECT pg_catalog.pg_cancel_backend(pid) FROM (VALUES (1), (2)) v(pid)"
+        );
+    }
+
+    #[test]
+    fn p5_a_blind_watch_is_an_obstacle() {
+        assert!(obstacle(&Observed::default()).is_none());
+        let blind = Observed {
+            gap: Some("connection lost".into()),
+            ..Observed::default()
+        };
+        assert!(obstacle(&blind).unwrap().contains("connection lost"));
+    }
+}

@@ -1,0 +1,315 @@
+//! The driver: does the I/O that the state machine allows, phase by phase (design.md §6).
+//!
+//! [`run`] always returns a report. Before `Migrating` every error leaves an untouched database
+//! and names why; afterwards every way out goes through [`judge`], so no error can leave a
+//! database that nobody looked at.
+
+mod attempt;
+mod backup;
+mod desk;
+mod judge;
+mod prepare;
+mod refusals;
+mod scene;
+mod tool;
+mod transient;
+pub(in crate::run) mod verification;
+
+use std::time::Duration;
+
+use crate::context::Context;
+use crate::error::{Error, Kind, Result};
+use crate::journal::{Stage, Step};
+use crate::pg::Target;
+use crate::run::chronicle::{Proven, PutBack};
+use crate::run::outcome::{Outcome, RunReport};
+use crate::run::state::Event;
+use crate::run::{RunOptions, recover};
+
+use attempt::{Failure, Ready};
+pub(in crate::run) use desk::Desk;
+pub(in crate::run) use judge::{Case, Verdict, judge};
+pub use refusals::refusals;
+pub use scene::tidy;
+pub(in crate::run) use scene::{Scene, connect};
+pub(in crate::run) use tool::Tool;
+pub use tool::child_variables;
+
+/// First pause before another attempt; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// Bound of the pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+
+/// Backs up, migrates, verifies, and rolls back when anything fails.
+pub async fn run(target: &Target, options: &RunOptions, ctx: &Context) -> RunReport {
+    let mut desk = Desk::new(ctx);
+    let (outcome, error) = match untouched(&mut desk, target, options, ctx).await {
+        Ok(Some(ready)) => migrate(&mut desk, ready).await,
+        Ok(None) => (Outcome::NothingToDo, None),
+        Err(error) => (desk.leave(&error), Some(error)),
+    };
+    desk.conclude(outcome, error)
+}
+
+/// Everything before the tool is started; none if there is nothing to do.
+async fn untouched<'a>(
+    desk: &mut Desk<'_>,
+    target: &'a Target,
+    options: &'a RunOptions,
+    ctx: &'a Context,
+) -> Result<Option<Ready<'a>>> {
+    let mut scene = Scene::open(desk, target, options, ctx).await?;
+    let recovered = recover::before_a_run(&scene.place()).await?;
+    if !recovered.is_empty() {
+        desk.report.recovered = recovered;
+        scene.refresh().await?;
+    }
+    prepare::prepare(desk, scene).await
+}
+
+/// Attempts until the migration is in place or the database was judged.
+async fn migrate(desk: &mut Desk<'_>, ready: Ready<'_>) -> (Outcome, Option<Error>) {
+    let mut number = 1;
+    loop {
+        let failure = match attempt::attempt(desk, &ready, number).await {
+            Ok(None) => {
+                warn_if_alone_no_more(desk, &ready).await;
+                break finish(ready, Outcome::Migrated, None).await;
+            }
+            Ok(Some(failure)) => failure,
+            Err(error) if desk.state().is_before_migration() => {
+                break finish(ready, desk.leave(&error), Some(error)).await;
+            }
+            // A defect or a lost journal: the database is judged all the same.
+            Err(error) => Failure {
+                error,
+                transient: false,
+                by_itself: false,
+            },
+        };
+        let again = number <= ready.scene.options.retries && failure.transient;
+        let (outcome, error) = settle(desk, &ready, failure).await;
+        if !(again && outcome == Outcome::Unchanged && retry(desk, &ready, number, &error).await) {
+            break finish(ready, outcome, error).await;
+        }
+        number += 1;
+    }
+}
+
+/// A migration in place stays in place, but whoever reads the report must know that another run
+/// could have started beside it (P8).
+async fn warn_if_alone_no_more(desk: &mut Desk<'_>, ready: &Ready<'_>) {
+    if !ready.lock.is_held().await {
+        desk.warn("the connection that held the lock was lost while the migration ran: another run may have started beside this one");
+    }
+}
+
+/// Judges the database after a failure and says what that means.
+async fn settle(
+    desk: &mut Desk<'_>,
+    ready: &Ready<'_>,
+    failure: Failure,
+) -> (Outcome, Option<Error>) {
+    let scene = &ready.scene;
+    // Held until the database was judged.
+    let _regained = match ready
+        .lock
+        .still_ours(scene.target, scene.options, scene.ctx)
+        .await
+    {
+        Ok(regained) => regained,
+        Err(error) => {
+            desk.hand_over_journal();
+            return in_doubt(desk, &failure.error, error);
+        }
+    };
+    let case = Case {
+        target: scene.target,
+        options: scene.options,
+        store: &scene.store,
+        archive: &ready.archive,
+        window: ready.watch.window(),
+        watch: Some(&ready.watch),
+        seen_before: Vec::new(),
+        by_itself: failure.by_itself,
+    };
+    let started = std::time::Instant::now();
+    let verdict = {
+        let mut intend = || desk.record(Step::RollBack, Stage::Intent, &serde_json::json!({}));
+        judge(&case, scene.ctx, &mut intend).await
+    };
+    let judged = started.elapsed();
+    let concluded = conclude(desk, verdict, failure.error, judged);
+    // What is true now, for the report; a failure to read it changes nothing.
+    let _ = attempt::read_versions(desk, ready).await;
+    concluded
+}
+
+fn conclude(
+    desk: &mut Desk<'_>,
+    verdict: Verdict,
+    failure: Error,
+    judged: Duration,
+) -> (Outcome, Option<Error>) {
+    match verdict {
+        Verdict::Unchanged { evidence } => {
+            desk.spend("decide", judged);
+            proven(
+                desk,
+                Proven::Unchanged,
+                Event::ProvenUnchanged,
+                evidence,
+                failure,
+            )
+        }
+        Verdict::Restored(report) => {
+            let seconds = report.seconds;
+            for (phase, spent) in [
+                ("decide", seconds.decide),
+                ("save", seconds.save),
+                ("rollback", seconds.rollback),
+                ("proof", seconds.proof),
+            ] {
+                desk.spend(phase, Duration::from_secs_f64(spent.max(0.0)));
+            }
+            desk.report.strategy = Some(format!("{:?}", report.strategy).to_lowercase());
+            desk.report.saved.clone_from(&report.saved);
+            proven(
+                desk,
+                Proven::Restored,
+                Event::ProvenRestored,
+                report.proof,
+                failure,
+            )
+        }
+        Verdict::Withheld { writers, why } => withheld(desk, writers, why, &failure),
+        Verdict::InDoubt(error) => in_doubt(desk, &failure, error),
+    }
+}
+
+fn proven(
+    desk: &mut Desk<'_>,
+    what: Proven,
+    event: Event,
+    proof: String,
+    failure: Error,
+) -> (Outcome, Option<Error>) {
+    let record = PutBack {
+        proven: Some(what),
+        proof: proof.clone(),
+    };
+    desk.record_if_possible(Step::RollBack, Stage::Outcome, &record);
+    if let Err(defect) = desk.to(event) {
+        return (Outcome::InDoubt, Some(defect));
+    }
+    let rolled_back = what == Proven::Restored;
+    let now = if rolled_back {
+        format!("the database was put back: {proof}")
+    } else {
+        format!("nothing was committed, the database is as it was: {proof}")
+    };
+    desk.report.proof = Some(proof);
+    let outcome = match (failure.kind(), rolled_back) {
+        (Kind::Interrupted(signal), rolled_back) => Outcome::Interrupted {
+            signal,
+            rolled_back,
+        },
+        (_, true) => Outcome::RolledBack,
+        (_, false) => Outcome::Unchanged,
+    };
+    (outcome, Some(failure.now(now)))
+}
+
+fn withheld(
+    desk: &mut Desk<'_>,
+    writers: Vec<crate::run::OtherWriter>,
+    why: String,
+    failure: &Error,
+) -> (Outcome, Option<Error>) {
+    let archive = desk.report.archive.clone().unwrap_or_default();
+    let mut error = Error::new(Kind::Withheld, "roll back")
+        .because(format!("{why}. The rollback is needed because: {failure}"))
+        .now("the database is as the failed migration left it; nothing was put back")
+        .hint(format!(
+            "to put it back all the same (what it holds now is saved first): \
+             pgbelay rollback --discard-other-writes {}",
+            archive.display()
+        ));
+    for writer in &writers {
+        error = error.hint(format!("possible writer: {}", writer.line()));
+    }
+    desk.report.other_writers = writers;
+    match desk.to(Event::OtherWritersSeen) {
+        Ok(()) => (Outcome::Withheld, Some(error)),
+        Err(defect) => (Outcome::InDoubt, Some(defect)),
+    }
+}
+
+fn in_doubt(desk: &mut Desk<'_>, failure: &Error, error: Error) -> (Outcome, Option<Error>) {
+    let record = PutBack {
+        proven: None,
+        proof: error.to_string(),
+    };
+    desk.record_if_possible(Step::RollBack, Stage::Outcome, &record);
+    if desk.to(Event::RollbackFailed).is_err() {
+        desk.warn("the run ended in a state that the machine does not know");
+    }
+    let archive = desk.report.archive.clone().unwrap_or_default();
+    let said = format!(
+        "{}. The migration had failed: {failure}",
+        error.reason().unwrap_or_default()
+    );
+    let told = error.kind() == Kind::InDoubt && error.database_now().is_some();
+    let mut error = error.with_kind(Kind::InDoubt).because(said);
+    if !told {
+        error = error.now("nobody knows yet: it may hold what the failed migration committed");
+    }
+    let error = error.hint(format!(
+        "look at the database, then put it back: pgbelay rollback {}",
+        archive.display()
+    ));
+    (Outcome::InDoubt, Some(error))
+}
+
+/// Waits a little and brings the machine back to where the tool may start; false if somebody
+/// asked to stop.
+async fn retry(desk: &mut Desk<'_>, ready: &Ready<'_>, number: u32, error: &Option<Error>) -> bool {
+    let ctx = ready.scene.ctx;
+    let pause = pause_before(number, ctx);
+    let reason = error.as_ref().map(ToString::to_string).unwrap_or_default();
+    desk.warn(format!(
+        "attempt {number} failed and committed nothing ({reason}); trying again in {:.1} s",
+        pause.as_secs_f64()
+    ));
+    tokio::select! {
+        () = tokio::time::sleep(pause) => {}
+        _ = ctx.stop.wait() => return false,
+    }
+    if !ready.lock.is_held().await {
+        return false;
+    }
+    desk.to(Event::Retry).is_ok()
+}
+
+/// Doubles, with up to half of it taken off, so that several runs do not meet again.
+fn pause_before(number: u32, ctx: &Context) -> Duration {
+    let full = FIRST_PAUSE
+        .saturating_mul(1 << number.saturating_sub(1).min(10))
+        .min(LONGEST_PAUSE);
+    let jitter = f64::from(ctx.now().timestamp_subsec_micros() % 1000) / 2000.0;
+    full.mul_f64(1.0 - jitter)
+}
+
+async fn finish(
+    ready: Ready<'_>,
+    outcome: Outcome,
+    error: Option<Error>,
+) -> (Outcome, Option<Error>) {
+    let Ready {
+        lock, watch, scene, ..
+    } = ready;
+    drop(watch);
+    scene.session.close().await;
+    lock.release().await;
+    (outcome, error)
+}

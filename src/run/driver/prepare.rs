@@ -1,0 +1,226 @@
+//! From the first look to a checked archive: what is pending, preflight, lock, pending again,
+//! restart loop, backup. Nothing here changes the database.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use crate::context::{Context, Phase};
+use crate::error::{Kind, Result};
+use crate::journal::{Header, Journal, Stage, Step};
+use crate::migrate::alembic::PendingRevision;
+use crate::pg::{Secret, Target};
+use crate::run::chronicle::Plan;
+use crate::run::driver::attempt::Ready;
+use crate::run::driver::backup;
+use crate::run::driver::desk::Desk;
+use crate::run::driver::refusals;
+use crate::run::driver::scene::Scene;
+use crate::run::driver::tool::{Prospect, Tool, child_variables};
+use crate::run::lock::RunLock;
+use crate::run::preflight::{self, Severity};
+use crate::run::state::Event;
+use crate::run::versions;
+use crate::run::writers::{self, Watch, Window};
+use crate::verify::InvalidObjects;
+
+/// Makes everything ready; none if there is nothing to do.
+pub async fn prepare<'a>(desk: &mut Desk<'_>, mut scene: Scene<'a>) -> Result<Option<Ready<'a>>> {
+    let variables = child_variables(scene.target, scene.options, scene.ctx);
+    let tool = Tool::find(&scene.options.migration, scene.ctx)?;
+    let first = look_ahead(desk, &tool, &scene, &variables).await?;
+    if first.is_nothing() {
+        return nothing_to_do(desk);
+    }
+    check(desk, &tool, &scene).await?;
+    let lock = obtain_lock(desk, &scene).await?;
+    scene.refresh().await?;
+    desk.report.from = versions::all(&scene.versions);
+    desk.report.to.clone_from(&desk.report.from);
+    let prospect = look_ahead(desk, &tool, &scene, &variables).await?;
+    if prospect.is_nothing() {
+        scene.ctx.note("another run has done it meanwhile");
+        lock.release().await;
+        return nothing_to_do(desk);
+    }
+    announce(desk, &prospect);
+    let plan = refusals::plan_of(scene.options, &scene.versions, &prospect);
+    refusals::of_restarts(&scene.store, &scene.facts, scene.options, &plan)?;
+    let log = begin_journal(desk, &scene, &plan)?;
+    let watch = watch(&scene, &lock).await?;
+    let archive = backup::back_up(desk, &scene, &plan).await?;
+    let before = InvalidObjects::read(&scene.session).await?;
+    Ok(Some(Ready {
+        scene,
+        tool,
+        variables,
+        prospect,
+        lock,
+        watch,
+        archive,
+        log,
+        before,
+    }))
+}
+
+fn nothing_to_do<'a>(desk: &mut Desk<'_>) -> Result<Option<Ready<'a>>> {
+    desk.to(Event::NothingPending)?;
+    desk.ctx
+        .note("nothing is pending: the database is already there");
+    Ok(None)
+}
+
+async fn look_ahead(
+    desk: &mut Desk<'_>,
+    tool: &Tool,
+    scene: &Scene<'_>,
+    variables: &[(String, Secret)],
+) -> Result<Prospect> {
+    let started = Instant::now();
+    let prospect = tool
+        .prospect(&scene.versions, variables, scene.ctx)
+        .await
+        .map_err(|error| error.narrowed(Kind::Refused))?;
+    desk.report.pending = prospect.ids().unwrap_or_default();
+    desk.spend("preflight", started.elapsed());
+    Ok(prospect)
+}
+
+async fn check(desk: &mut Desk<'_>, tool: &Tool, scene: &Scene<'_>) -> Result<()> {
+    let _phase = scene.ctx.phase(Phase::Preflight);
+    let started = Instant::now();
+    scene.ctx.stop.check("start the run")?;
+    tool.check_present(scene.ctx)?;
+    scene.store.check_writable()?;
+    // A mistake in them is better found before the migration than after it.
+    refusals::of_checks(scene.options, scene.ctx)?;
+    let free = scene.store.free_bytes().ok();
+    let found = preflight::examine(&scene.session, scene.facts.clone(), free)
+        .await
+        .map_err(|error| error.narrowed(Kind::Refused))?;
+    desk.spend("preflight", started.elapsed());
+    if let Some(refusal) = preflight::refusal(&found.findings) {
+        return Err(refusal);
+    }
+    for finding in &found.findings {
+        if finding.severity == Severity::Warn {
+            desk.warn(finding.line());
+        }
+    }
+    desk.to(Event::PreflightPassed)
+}
+
+async fn obtain_lock(desk: &mut Desk<'_>, scene: &Scene<'_>) -> Result<RunLock> {
+    let _phase = scene.ctx.phase(Phase::Lock);
+    let started = Instant::now();
+    let lock = RunLock::acquire(scene.target, scene.options.lock_wait, scene.ctx).await?;
+    desk.spend("lock", started.elapsed());
+    desk.to(Event::LockObtained)?;
+    Ok(lock)
+}
+
+/// Says what is about to run, and what in it commits on its own.
+fn announce(desk: &mut Desk<'_>, prospect: &Prospect) {
+    if let Some(reason) = &prospect.unknown {
+        desk.ctx
+            .note(format!("what is pending cannot be known: {reason}"));
+    }
+    for revision in prospect.pending.iter().flatten() {
+        desk.ctx.note(format!(
+            "pending: {}",
+            line(revision, &desk.ctx.environment.working_directory)
+        ));
+    }
+    let commits_early = prospect
+        .pending
+        .iter()
+        .flatten()
+        .any(|revision| revision.risks.autocommit_block || revision.risks.concurrently);
+    if commits_early {
+        desk.warn(
+            "a pending revision commits parts of itself (autocommit_block, CONCURRENTLY): \
+             if it fails, the database has to be put back",
+        );
+    }
+}
+
+/// The file as seen from the working directory: nobody reads long paths.
+fn line(revision: &PendingRevision, directory: &Path) -> String {
+    let mut notes = Vec::new();
+    if revision.risks.autocommit_block {
+        notes.push("autocommit_block".to_owned());
+    }
+    if revision.risks.concurrently {
+        notes.push("CONCURRENTLY".to_owned());
+    }
+    if revision.transaction_per_migration {
+        notes.push("a transaction of its own".to_owned());
+    }
+    notes.extend(revision.risks.destructive.iter().cloned());
+    let notes = if notes.is_empty() {
+        String::new()
+    } else {
+        format!(" [{}]", notes.join(", "))
+    };
+    format!(
+        "{} {} ({}){notes}",
+        revision.id,
+        revision.message,
+        revision
+            .file
+            .strip_prefix(directory)
+            .unwrap_or(&revision.file)
+            .display()
+    )
+}
+
+/// Creates the journal, with the intent to back up; returns where the tool's output goes.
+fn begin_journal(desk: &mut Desk<'_>, scene: &Scene<'_>, plan: &Plan) -> Result<PathBuf> {
+    let ctx = scene.ctx;
+    let stem = scene
+        .store
+        .run_stem(ctx.now(), &scene.facts.database, &ctx.run_id);
+    let header = header_of(scene.target, scene, ctx);
+    let journal = Journal::create(&scene.store, &stem, &header, ctx.clock.clone())?;
+    desk.open_journal(journal);
+    desk.record(Step::Backup, Stage::Intent, plan)?;
+    let log = scene.store.beside(&stem, ".log");
+    desk.report.log = Some(log.clone());
+    Ok(log)
+}
+
+fn header_of(target: &Target, scene: &Scene<'_>, ctx: &Context) -> Header {
+    Header {
+        system_identifier: scene.facts.system_identifier.clone(),
+        database_oid: scene.facts.database_oid,
+        database: scene.facts.database.clone(),
+        host: target.servers(),
+        port: target.endpoints.first().map_or(0, |server| server.port),
+        role: scene.facts.role.clone(),
+        run_id: ctx.run_id.clone(),
+        tool: format!("pgbelay {}", env!("CARGO_PKG_VERSION")),
+        archive: None,
+    }
+}
+
+/// Starts to watch for other writers, before the backup's snapshot.
+async fn watch(scene: &Scene<'_>, lock: &RunLock) -> Result<Watch> {
+    let time = writers::server_time(lock.session()).await?;
+    let window = Window {
+        since: time.now,
+        postmaster: time.postmaster,
+        run_id: scene.ctx.run_id.clone(),
+        tool_started: None,
+        unnamed_tool_from: unnamed_tool_from(scene, lock).await?,
+    };
+    Ok(Watch::start(lock.session().clone(), window))
+}
+
+/// Our own address as the server sees it, for drivers that do not read `PGAPPNAME`.
+async fn unnamed_tool_from(scene: &Scene<'_>, lock: &RunLock) -> Result<Option<String>> {
+    let dialect = scene.options.dialect.as_deref().unwrap_or_default();
+    let unnamed = dialect.contains("asyncpg") || dialect.contains("pg8000");
+    if !unnamed {
+        return Ok(None);
+    }
+    writers::own_address(lock.session()).await.map(Some)
+}

@@ -1,0 +1,309 @@
+//! The migration tool: what it will do, and running it once.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::catalog::VersionTable;
+use crate::context::Context;
+use crate::error::{Kind, Result};
+use crate::migrate::alembic::{Forecast, PendingRevision, Project, Scripts};
+use crate::migrate::child::{self, ChildSpec, Ended};
+use crate::migrate::sql::{ApplyOptions, Plan};
+use crate::pg::{self, Secret, Target};
+use crate::run::driver::scene::Scene;
+use crate::run::writers::Window;
+use crate::run::{Migration, RunOptions, versions};
+use crate::verify::OwnTables;
+
+/// What is run.
+#[derive(Debug, Clone)]
+pub enum Tool {
+    /// Alembic, whose scripts can be read.
+    Alembic {
+        argv: Vec<String>,
+        project: Box<Project>,
+    },
+    /// Any other command: what is pending is unknown.
+    Command(Vec<String>),
+    /// Plain SQL files.
+    Sql(PathBuf),
+}
+
+/// What the tool would do to the database as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Prospect {
+    /// Revisions that will run; none where they cannot be known.
+    pub pending: Option<Vec<PendingRevision>>,
+    /// Version rows afterwards; none where they cannot be known.
+    pub expected: Option<BTreeSet<String>>,
+    /// Why they cannot be known.
+    pub unknown: Option<String>,
+}
+
+impl Prospect {
+    /// Whether the database is known to be there already.
+    pub fn is_nothing(&self) -> bool {
+        self.pending.as_ref().is_some_and(Vec::is_empty)
+    }
+
+    /// The pending revisions' ids.
+    pub fn ids(&self) -> Option<Vec<String>> {
+        let ids = |pending: &Vec<PendingRevision>| pending.iter().map(|r| r.id.clone()).collect();
+        self.pending.as_ref().map(ids)
+    }
+}
+
+/// How one attempt ended.
+#[derive(Debug, Clone)]
+pub struct ToolReport {
+    /// In words: `exited with code 1`.
+    pub ended: String,
+    /// Whether it exited with 0.
+    pub succeeded: bool,
+    /// Whether it ended by itself, not by a signal or by us.
+    pub by_itself: bool,
+    /// The signal that asked us to stop, if that ended it.
+    pub interrupted: Option<i32>,
+    /// Its last lines, secrets masked.
+    pub last_lines: Vec<String>,
+    /// The line that says what failed.
+    pub headline: Option<String>,
+    /// The cure of a known failure.
+    pub explanation: Option<String>,
+    /// How long it ran.
+    pub elapsed: Duration,
+}
+
+impl Tool {
+    /// Recognises the tool. Errors (`Kind::Refused`): no configuration, no script folder.
+    pub fn find(migration: &Migration, ctx: &Context) -> Result<Self> {
+        match migration {
+            Migration::Sql(directory) => Ok(Self::Sql(directory.clone())),
+            Migration::Command(argv) => match Project::find(argv, &ctx.environment)? {
+                Some(project) => Ok(Self::Alembic {
+                    argv: argv.clone(),
+                    project: Box::new(project),
+                }),
+                None => Ok(Self::Command(argv.clone())),
+            },
+        }
+    }
+
+    /// What it would do to a database with these version rows.
+    pub async fn prospect(
+        &self,
+        versions: &[VersionTable],
+        variables: &[(String, Secret)],
+        ctx: &Context,
+    ) -> Result<Prospect> {
+        match self {
+            Self::Alembic { project, .. } => {
+                let current = versions::all(&own_tables(project).among(versions));
+                let scripts = Scripts::learn(ctx, project, variables).await?;
+                let forecast = scripts.forecast(&project.command.verb, &current)?;
+                Ok(of_forecast(forecast))
+            }
+            Self::Command(_) => Ok(Prospect {
+                unknown: Some("the command is not known to pgbelay".to_owned()),
+                ..Prospect::default()
+            }),
+            Self::Sql(directory) => {
+                let plan = Plan::read(directory)?;
+                Ok(Prospect {
+                    pending: Some(plan.pending_revisions(&versions::all(versions))?),
+                    expected: Some(plan.expected()),
+                    unknown: None,
+                })
+            }
+        }
+    }
+
+    /// Refuses when the command does not exist.
+    pub fn check_present(&self, ctx: &Context) -> Result<()> {
+        match self {
+            Self::Alembic { argv, .. } | Self::Command(argv) => {
+                child::locate(argv, &ctx.environment).map(|_| ())
+            }
+            Self::Sql(_) => Ok(()),
+        }
+    }
+
+    /// Which version tables are this tool's.
+    pub fn own_tables(&self) -> OwnTables {
+        match self {
+            Self::Alembic { project, .. } => own_tables(project),
+            Self::Command(_) | Self::Sql(_) => OwnTables::default(),
+        }
+    }
+
+    /// The version rows that belong to this tool.
+    pub fn current(&self, versions: &[VersionTable]) -> Vec<String> {
+        versions::all(&self.own_tables().among(versions))
+    }
+}
+
+/// The version tables that env.py names; all of them where it computes the name.
+fn own_tables(project: &Project) -> OwnTables {
+    let script = &project.environment;
+    if script.computed {
+        return OwnTables::default();
+    }
+    OwnTables {
+        names: script.version_tables.clone(),
+        schemas: script.version_table_schemas.clone(),
+        by_default: script.version_tables.is_empty(),
+    }
+}
+
+fn of_forecast(forecast: Forecast) -> Prospect {
+    match forecast {
+        Forecast::Known { pending, expected } => Prospect {
+            pending: Some(pending),
+            expected: Some(expected),
+            unknown: None,
+        },
+        Forecast::Unknown(reason) => Prospect {
+            unknown: Some(reason),
+            ..Prospect::default()
+        },
+    }
+}
+
+/// The child's environment: the resolved target in every form that tools read, the variables of
+/// the env file (ours win over them), a `lock_timeout` that the operator's own options override, and the name by which
+/// its sessions are known.
+pub fn child_variables(
+    target: &Target,
+    options: &RunOptions,
+    ctx: &Context,
+) -> Vec<(String, Secret)> {
+    let mut named = target.with_application_name(&Window::tool_name(&ctx.run_id));
+    named.options = child_options(options.lock_timeout, target.options());
+    let mut variables = options.env_file_variables.clone();
+    variables.retain(|(name, _)| !pg::SHADOWING_VARIABLES.contains(&name.as_str()));
+    for (name, value) in named.child_environment(options.dialect.as_deref()) {
+        variables.retain(|(known, _)| *known != name);
+        variables.push((name, value));
+    }
+    variables
+}
+
+/// `PGOPTIONS`: ours first, because the last one of two equal settings wins.
+fn child_options(lock_timeout: Duration, given: Option<&str>) -> Option<String> {
+    let ours = (!lock_timeout.is_zero())
+        .then(|| format!("-c lock_timeout={}ms", lock_timeout.as_millis()));
+    match (ours, given) {
+        (Some(ours), Some(given)) => Some(format!("{ours} {given}")),
+        (ours, given) => ours.or_else(|| given.map(str::to_owned)),
+    }
+}
+
+/// One attempt of a command.
+pub async fn run_command(
+    argv: &[String],
+    variables: Vec<(String, Secret)>,
+    target: &Target,
+    options: &RunOptions,
+    log: &Path,
+    ctx: &Context,
+) -> Result<ToolReport> {
+    let started = Instant::now();
+    let spec = ChildSpec {
+        argv: argv.to_vec(),
+        without: pg::shadowing(&variables),
+        environment: variables,
+        working_directory: ctx.environment.working_directory.clone(),
+        timeout: options.timeout,
+        // The other half belongs to judging the database and putting it back.
+        grace: options.grace / 2,
+        secrets: target.secrets(),
+        log: Some(log.to_owned()),
+    };
+    let report = child::run(ctx, &spec).await?;
+    Ok(ToolReport {
+        ended: report.ended.describe(),
+        succeeded: report.ended.succeeded(),
+        by_itself: matches!(report.ended, Ended::Exited(_)),
+        interrupted: match report.ended {
+            Ended::Interrupted(signal) => Some(signal),
+            _ => None,
+        },
+        last_lines: report.last_lines,
+        headline: report.headline,
+        explanation: report.explanation,
+        elapsed: started.elapsed(),
+    })
+}
+
+/// One attempt of plain SQL files, on a session of the tool's name.
+pub async fn run_sql(directory: &Path, scene: &Scene<'_>) -> Result<ToolReport> {
+    let started = Instant::now();
+    let plan = Plan::read(directory)?;
+    let session = pg::connect(scene.target, "child", scene.ctx).await?;
+    let current = versions::all(&versions::read(&session).await?);
+    let options = ApplyOptions {
+        lock_timeout: scene.options.lock_timeout,
+        timeout: scene.options.timeout,
+    };
+    let applied = plan.apply(&session, &current, &options, scene.ctx).await;
+    session.close().await;
+    let mut report = ToolReport {
+        ended: "ran every file".to_owned(),
+        succeeded: true,
+        by_itself: true,
+        interrupted: None,
+        last_lines: Vec::new(),
+        headline: None,
+        explanation: None,
+        elapsed: started.elapsed(),
+    };
+    if let Err(error) = applied {
+        report.ended = "failed".to_owned();
+        report.succeeded = false;
+        report.headline = Some(error.to_string());
+        report.last_lines = vec![error.to_string()];
+        report.explanation = error.hints().first().cloned();
+        if let Kind::Interrupted(signal) = error.kind() {
+            report.interrupted = Some(signal);
+            report.by_itself = false;
+        }
+    }
+    Ok(report)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_operators_options_win_over_ours() {
+        let five = Duration::from_secs(5);
+        let options = |timeout, given| child_options(timeout, given);
+        assert_eq!(options(Duration::ZERO, None), None);
+        assert_eq!(
+            options(Duration::ZERO, Some("-c a=b")).as_deref(),
+            Some("-c a=b")
+        );
+        assert_eq!(
+            options(five, None).as_deref(),
+            Some("-c lock_timeout=5000ms")
+        );
+        assert_eq!(
+            options(five, Some("-c lock_timeout=1s")).as_deref(),
+            Some("-c lock_timeout=5000ms -c lock_timeout=1s")
+        );
+    }
+
+    #[test]
+    fn nothing_is_pending_only_when_that_is_known() {
+        assert!(!Prospect::default().is_nothing());
+        let known = of_forecast(Forecast::Known {
+            pending: Vec::new(),
+            expected: BTreeSet::new(),
+        });
+        assert!(known.is_nothing());
+        let unknown = of_forecast(Forecast::Unknown("x".into()));
+        assert!(!unknown.is_nothing() && unknown.ids().is_none());
+    }
+}

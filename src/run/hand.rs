@@ -1,0 +1,148 @@
+//! Verbs started by hand that share the run's lock and journal: `rollback` and `verify`.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::archive::Reader;
+use crate::context::{Context, Stop};
+use crate::dump;
+use crate::error::{Kind, Result};
+use crate::journal::{self, Header, Journal, Stage, Step};
+use crate::pg::{self, Secret, Target};
+use crate::rollback::{self, RollbackOptions, RollbackOutcome, RollbackReport};
+use crate::run::chronicle::{BackedUp, Ending, Proven, PutBack};
+use crate::run::driver::{Tool, child_variables, verification};
+use crate::run::lock::RunLock;
+use crate::run::outcome::Outcome;
+use crate::run::preflight::Facts;
+use crate::run::{RunOptions, versions};
+use crate::store::Store;
+use crate::verify::{self, CommandSettings, VerifyReport};
+
+/// Puts the database back to an archive, under the run's lock. A journal records it, so that a
+/// run that had ended in doubt or withheld is settled by it.
+///
+/// Errors: those of [`rollback::roll_back`], and [`Kind::LockTimeout`].
+pub async fn roll_back(
+    target: &Target,
+    reader: &Reader,
+    store: &Store,
+    options: &RollbackOptions,
+    lock_wait: Duration,
+    ctx: &Context,
+) -> Result<RollbackReport> {
+    // Damage is met here, before anything is locked or saved, and not half way through.
+    dump::check(reader.path(), ctx).await?;
+    let lock = RunLock::acquire(target, lock_wait, ctx).await?;
+    let session = pg::connect(target, "facts", ctx).await?;
+    let facts = Facts::read(&session).await;
+    session.close().await;
+    let mut journal = begin(target, store, &facts?, ctx)?;
+    // Recovery goes back to this archive if we are killed.
+    let backup = BackedUp {
+        archive: absolute(reader.path(), ctx),
+        reused: true,
+    };
+    journal.append(Step::Backup, Stage::Outcome, journal::detail_of(&backup)?)?;
+    journal.append(
+        Step::RollBack,
+        Stage::Intent,
+        journal::detail_of(&json!({}))?,
+    )?;
+    // From here on the database is put back whole; the transaction decides, not a signal.
+    let calm = Context {
+        stop: Stop::never(),
+        ..ctx.clone()
+    };
+    let result = rollback::roll_back(target, reader, store, options, &calm).await;
+    end(&mut journal, &result)?;
+    lock.release().await;
+    result
+}
+
+/// The archive may lie outside the store, and the next start elsewhere.
+fn absolute(archive: &Path, ctx: &Context) -> String {
+    let path = ctx.environment.working_directory.join(archive);
+    path.display().to_string()
+}
+
+fn begin(target: &Target, store: &Store, facts: &Facts, ctx: &Context) -> Result<Journal> {
+    let header = Header {
+        system_identifier: facts.system_identifier.clone(),
+        database_oid: facts.database_oid,
+        database: facts.database.clone(),
+        host: target.servers(),
+        port: target.endpoints.first().map_or(0, |server| server.port),
+        role: facts.role.clone(),
+        run_id: ctx.run_id.clone(),
+        tool: format!("pgbelay {}", env!("CARGO_PKG_VERSION")),
+        archive: None,
+    };
+    let stem = store.run_stem(ctx.now(), &facts.database, &ctx.run_id);
+    Journal::create(store, &stem, &header, ctx.clock.clone())
+}
+
+fn end(journal: &mut Journal, result: &Result<RollbackReport>) -> Result<()> {
+    let (proven, proof, outcome) = match result {
+        Ok(report) if report.outcome == RollbackOutcome::Unchanged => (
+            Some(Proven::Unchanged),
+            report.proof.clone(),
+            Outcome::Unchanged,
+        ),
+        Ok(report) => (
+            Some(Proven::Restored),
+            report.proof.clone(),
+            Outcome::RolledBack,
+        ),
+        Err(error) => (None, error.to_string(), of_error(error.kind())),
+    };
+    if outcome != Outcome::Refused {
+        let record = journal::detail_of(&PutBack { proven, proof })?;
+        journal.append(Step::RollBack, Stage::Outcome, record)?;
+    }
+    let ending = Ending {
+        outcome: outcome.name().to_owned(),
+        exit_code: outcome.exit_code(),
+        error: result.as_ref().err().map(ToString::to_string),
+        migrated: false,
+    };
+    journal.append(Step::End, Stage::Outcome, journal::detail_of(&ending)?)
+}
+
+fn of_error(kind: Kind) -> Outcome {
+    match kind {
+        Kind::Withheld => Outcome::Withheld,
+        Kind::InDoubt => Outcome::InDoubt,
+        _ => Outcome::Refused,
+    }
+}
+
+/// The checks of design §6 on the live database; they repair nothing. The expected heads are those
+/// that the migration tool would lead to, where they can be known.
+pub async fn verify_live(
+    target: &Target,
+    options: &RunOptions,
+    ctx: &Context,
+) -> Result<VerifyReport> {
+    let session = super::driver::connect(target, options, ctx).await?;
+    let variables: Vec<(String, Secret)> = child_variables(target, options, ctx);
+    let current = versions::read(&session).await?;
+    let expected = match Tool::find(&options.migration, ctx) {
+        Ok(tool) => tool.prospect(&current, &variables, ctx).await?.expected,
+        Err(error) => {
+            ctx.warn(format!("the version rows are not checked: {error}"));
+            None
+        }
+    };
+    let checks = verification::checks(options, expected, None, ctx);
+    let settings = CommandSettings {
+        variables,
+        secrets: target.secrets(),
+        ..CommandSettings::default()
+    };
+    let report = verify::run_checks_with(&session, &checks, &settings, ctx).await;
+    session.close().await;
+    report
+}

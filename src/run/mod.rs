@@ -1,0 +1,25 @@
+//! A run: back up, migrate, verify and, when it fails, put the database back (design.md §6 to §8).
+//!
+//! [`State`] and [`next`] are the pure state machine.
+
+mod chronicle;
+mod driver;
+mod hand;
+mod lock;
+mod options;
+mod outcome;
+pub mod preflight;
+mod recover;
+mod stamp;
+mod state;
+mod versions;
+mod writers;
+
+pub use driver::{child_variables, refusals, run, tidy};
+pub use hand::{roll_back, verify_live};
+pub use lock::RunLock;
+pub use options::{Migration, OnOtherWriters, RunOptions};
+pub use outcome::{CheckLine, DatabaseLine, OtherWriter, Outcome, RunReport};
+pub use recover::recover;
+pub use stamp::{StampOptions, StampReport, stamp};
+pub use state::{Event, NotAllowed, State, next};

@@ -1,0 +1,53 @@
+//! Everything that refuses a run before anything is touched (spec/pg_dump.md §5.3, design.md §6).
+//!
+//! [`examine`] collects all findings instead of stopping at the first, so that `run` refuses with
+//! the whole list and `doctor` prints the same one. Each concern is one query; their number does
+//! not grow with the database. What would fail in a rollback is found here, before the migration.
+
+mod checks;
+mod facts;
+mod finding;
+
+pub use facts::{Facts, SUPPORTED_MAJORS, check_server_major};
+pub use finding::{Finding, Severity, refusal};
+
+use crate::error::Result;
+use crate::pg::Session;
+
+/// What a preflight found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preflight {
+    /// Server, database and role.
+    pub facts: Facts,
+    /// Everything that refuses or deserves attention.
+    pub findings: Vec<Finding>,
+}
+
+/// What the archive will need, bytes: COPY text compresses about three to one and indexes are not
+/// in it, so half of the database's size is generous.
+pub fn archive_estimate_bytes(database_bytes: u64) -> u64 {
+    database_bytes / 2
+}
+
+/// Examines server, role and database; `free_bytes` is the store's free space, where known.
+/// The server's major is checked before (see [`check_server_major`]): these queries need 14.
+pub async fn examine(
+    session: &Session,
+    facts: Facts,
+    free_bytes: Option<u64>,
+) -> Result<Preflight> {
+    let mut findings = checks::database(&facts);
+    findings.extend(checks::space(&facts, free_bytes));
+    findings.extend(checks::unreadable(session).await?);
+    findings.extend(checks::row_security(session).await?);
+    findings.extend(checks::large_objects(session).await?);
+    findings.extend(checks::not_ours(session).await?);
+    findings.extend(checks::superuser_only(session).await?);
+    findings.extend(checks::half_done(session).await?);
+    findings.extend(checks::prepared(session).await?);
+    findings.extend(checks::busy_sessions(session).await?);
+    findings.extend(checks::event_triggers(session).await?);
+    findings.extend(checks::lock_budget(session, facts.lock_slots).await?);
+    findings.sort_by_key(|finding| finding.severity == Severity::Warn);
+    Ok(Preflight { facts, findings })
+}

@@ -1,0 +1,264 @@
+//! Doing what the replay decided, and saying in the old journal how that run ended.
+
+use serde_json::json;
+
+use crate::error::{Error, Kind, Result};
+use crate::journal::{self, Journal, Stage, Step};
+use crate::pg;
+use crate::run::chronicle::{Ending, Proven, PutBack, Started, Story, Verified};
+use crate::run::driver::{Case, Verdict, child_variables, judge, verification};
+use crate::run::outcome::Outcome;
+use crate::run::recover::{Action, Place, Recovered, decide};
+use crate::run::writers::Window;
+use crate::verify::{self, CommandSettings};
+
+/// Acts and appends the last record.
+pub async fn act(place: &Place<'_>, journal: &mut Journal, story: &Story) -> Result<Recovered> {
+    let run = story
+        .header
+        .as_ref()
+        .map_or("?", |header| header.run_id.as_str())
+        .to_owned();
+    place.ctx.note(format!(
+        "the run {run} was interrupted ({})",
+        journal.path().display()
+    ));
+    let recovered = match decide(story)? {
+        Action::Nothing | Action::StartAfresh => never_started(&run),
+        Action::ConcludeMigrated => migrated(&run),
+        Action::ConcludeAsBefore(proven) => as_before(&run, proven, "proven by that run"),
+        Action::Verify => verify_or_put_back(place, journal, story, &run).await?,
+        Action::RollBack | Action::Withheld => put_back(place, journal, story, &run).await?,
+        // The journal says so already.
+        Action::InDoubt => return Ok(still_in_doubt(journal, story, &run)),
+    };
+    let ending = Ending {
+        outcome: recovered.outcome.name().to_owned(),
+        exit_code: recovered.outcome.exit_code(),
+        error: Some(
+            recovered
+                .error
+                .as_ref()
+                .map_or_else(|| "it was interrupted".to_owned(), ToString::to_string),
+        ),
+        migrated: story.started.is_some(),
+    };
+    journal.append(Step::End, Stage::Outcome, journal::detail_of(&ending)?)?;
+    for line in &recovered.lines {
+        place.ctx.note(line.clone());
+    }
+    Ok(recovered)
+}
+
+fn never_started(run: &str) -> Recovered {
+    Recovered {
+        outcome: Outcome::Unchanged,
+        error: None,
+        lines: vec![format!(
+            "run {run} was interrupted before it started the migration; nothing was changed"
+        )],
+    }
+}
+
+fn migrated(run: &str) -> Recovered {
+    Recovered {
+        outcome: Outcome::Migrated,
+        error: None,
+        lines: vec![format!(
+            "run {run} had migrated; every check passed, the migration stays"
+        )],
+    }
+}
+
+fn as_before(run: &str, proven: Proven, proof: &str) -> Recovered {
+    let (outcome, what) = match proven {
+        Proven::Unchanged => (Outcome::Unchanged, "had committed nothing"),
+        Proven::Restored => (Outcome::RolledBack, "was rolled back"),
+    };
+    Recovered {
+        outcome,
+        error: None,
+        lines: vec![format!(
+            "run {run} {what}; the database is as before it: {proof}"
+        )],
+    }
+}
+
+fn still_in_doubt(journal: &Journal, story: &Story, run: &str) -> Recovered {
+    let said = story
+        .ending
+        .as_ref()
+        .and_then(|ending| ending.error.clone())
+        .unwrap_or_else(|| "its rollback could not be proven".to_owned());
+    let archive = story
+        .backed_up
+        .as_ref()
+        .map_or("ARCHIVE", |backup| backup.archive.as_str());
+    let error = Error::new(Kind::InDoubt, format!("go on after the run {run}"))
+        .because(said)
+        .now("the database was not touched now; a person has to look at it")
+        .hint(format!("its journal is {}", journal.path().display()))
+        .hint(format!("to put it back: pgbelay rollback {archive}"))
+        .hint("if a person has put it right: pgbelay run --force");
+    Recovered {
+        outcome: Outcome::InDoubt,
+        error: Some(error),
+        lines: vec![format!("run {run} ended in doubt")],
+    }
+}
+
+async fn verify_or_put_back(
+    place: &Place<'_>,
+    journal: &mut Journal,
+    story: &Story,
+    run: &str,
+) -> Result<Recovered> {
+    journal.append(Step::Verify, Stage::Intent, journal::detail_of(&json!({}))?)?;
+    let verified = check(place, story).await;
+    let passed = verified.is_ok();
+    let record = journal::detail_of(&Verified { passed })?;
+    journal.append(Step::Verify, Stage::Outcome, record)?;
+    match verified {
+        Ok(()) => Ok(migrated(run)),
+        Err(error) => {
+            place.ctx.warn(error.to_string());
+            put_back(place, journal, story, run).await
+        }
+    }
+}
+
+async fn check(place: &Place<'_>, story: &Story) -> Result<()> {
+    let session = pg::connect(place.target, "verify", place.ctx).await?;
+    let expected = story.plan.as_ref().and_then(|plan| plan.expected.clone());
+    let expected = expected.map(|heads| heads.into_iter().collect());
+    let checks = verification::checks(place.options, expected, None, place.ctx);
+    let settings = CommandSettings {
+        variables: child_variables(place.target, place.options, place.ctx),
+        secrets: place.target.secrets(),
+        ..CommandSettings::default()
+    };
+    let report = verify::run_checks_with(&session, &checks, &settings, place.ctx).await;
+    session.close().await;
+    verification::failed(&report?)
+}
+
+async fn put_back(
+    place: &Place<'_>,
+    journal: &mut Journal,
+    story: &Story,
+    run: &str,
+) -> Result<Recovered> {
+    let Some(backup) = &story.backed_up else {
+        return Ok(still_in_doubt(journal, story, run));
+    };
+    let archive = place.store.directory().join(&backup.archive);
+    let case = Case {
+        target: place.target,
+        options: place.options,
+        store: place.store,
+        archive: &archive,
+        window: window_of(story, run),
+        watch: None,
+        seen_before: story
+            .tool_ended
+            .as_ref()
+            .map(|ended| ended.other_writers.clone())
+            .unwrap_or_default(),
+        by_itself: false,
+    };
+    let verdict = {
+        let mut intend = || journal.append(Step::RollBack, Stage::Intent, serde_json::Map::new());
+        judge(&case, place.ctx, &mut intend).await
+    };
+    let (record, recovered) = of_verdict(verdict, story, run, &archive);
+    if let Some(record) = record {
+        journal.append(Step::RollBack, Stage::Outcome, journal::detail_of(&record)?)?;
+    }
+    Ok(recovered)
+}
+
+fn of_verdict(
+    verdict: Verdict,
+    story: &Story,
+    run: &str,
+    archive: &std::path::Path,
+) -> (Option<PutBack>, Recovered) {
+    let put_back = |proven, proof: &str| {
+        Some(PutBack {
+            proven,
+            proof: proof.to_owned(),
+        })
+    };
+    match verdict {
+        Verdict::Unchanged { evidence } => {
+            // Equal now, although putting it back was begun: its transaction had committed.
+            let proven = if story.roll_back_intended {
+                Proven::Restored
+            } else {
+                Proven::Unchanged
+            };
+            let record = put_back(Some(proven), &evidence);
+            (record, as_before(run, proven, &evidence))
+        }
+        Verdict::Restored(report) => {
+            let record = put_back(Some(Proven::Restored), &report.proof);
+            (record, as_before(run, Proven::Restored, &report.proof))
+        }
+        Verdict::Withheld { writers, why } => (None, withheld(run, archive, &why, &writers)),
+        Verdict::InDoubt(error) => {
+            let record = put_back(None, &error.to_string());
+            let reason = error.to_string();
+            let recovered = Recovered {
+                outcome: Outcome::InDoubt,
+                error: Some(error.with_kind(Kind::InDoubt).hint(format!(
+                    "look at the database, then put it back: pgbelay rollback {}",
+                    archive.display()
+                ))),
+                lines: vec![format!("run {run} could not be rolled back: {reason}")],
+            };
+            (record, recovered)
+        }
+    }
+}
+
+fn withheld(
+    run: &str,
+    archive: &std::path::Path,
+    why: &str,
+    writers: &[crate::run::OtherWriter],
+) -> Recovered {
+    let mut error = Error::new(
+        Kind::Withheld,
+        format!("roll back the interrupted run {run}"),
+    )
+    .because(why)
+    .now("the database is as that run left it; nothing was put back")
+    .hint(format!(
+        "to put it back all the same (what it holds now is saved first): \
+             pgbelay rollback --discard-other-writes {}",
+        archive.display()
+    ));
+    for writer in writers {
+        error = error.hint(format!("possible writer: {}", writer.line()));
+    }
+    Recovered {
+        outcome: Outcome::Withheld,
+        error: Some(error),
+        lines: vec![format!("the rollback of run {run} was withheld")],
+    }
+}
+
+/// The interrupted run's window: its sessions are still known by their name.
+fn window_of(story: &Story, run: &str) -> Window {
+    let started = story.started.clone().unwrap_or_else(|| Started {
+        window_since: i64::MIN,
+        ..Started::default()
+    });
+    Window {
+        since: started.window_since,
+        postmaster: started.postmaster,
+        run_id: run.to_owned(),
+        tool_started: Some(started.tool_started),
+        unnamed_tool_from: started.unnamed_tool_from,
+    }
+}

@@ -1,0 +1,164 @@
+//! Finishing what an interrupted run left (P6, design.md §8, docs/states.md).
+//!
+//! The newest journal of the same database (system identifier and OID, not the name) decides, by
+//! the pure function [`decide`]. Acting needs the run's lock: an unfinished journal whose run is
+//! still alive is not interrupted. Journals of other databases are left alone.
+
+mod act;
+mod replay;
+
+use std::path::PathBuf;
+
+use crate::context::{Context, Phase};
+use crate::error::{Error, Kind, Result};
+use crate::journal::{Journal, Record};
+use crate::pg::Target;
+use crate::run::RunOptions;
+use crate::run::chronicle::Story;
+use crate::run::driver::{self, Desk};
+use crate::run::lock::RunLock;
+use crate::run::outcome::{Outcome, RunReport};
+use crate::run::preflight::Facts;
+use crate::store::Store;
+
+pub use replay::{Action, decide, equal_failures};
+
+/// Journals looked at for the restart-loop breaker.
+const MOST_STORIES: usize = 50;
+
+/// What recovery works with.
+pub struct Place<'a> {
+    pub target: &'a Target,
+    pub options: &'a RunOptions,
+    pub store: &'a Store,
+    pub facts: &'a Facts,
+    pub ctx: &'a Context,
+}
+
+/// What an interrupted run came to.
+pub struct Recovered {
+    /// How it ended in the end.
+    pub outcome: Outcome,
+    /// What is wrong, unless all is well.
+    pub error: Option<Error>,
+    /// What was done, for people.
+    pub lines: Vec<String>,
+}
+
+/// Finishes the newest run of this database if it was interrupted; what was done, or nothing.
+///
+/// Errors: [`Kind::InDoubt`] and [`Kind::Withheld`] as the interrupted run deserves them, and
+/// [`Kind::LockTimeout`] if that run is still at work.
+pub async fn before_a_run(place: &Place<'_>) -> Result<Vec<String>> {
+    match finish_newest(place).await? {
+        None => Ok(Vec::new()),
+        Some(Recovered {
+            error: Some(error),
+            outcome: Outcome::InDoubt | Outcome::Withheld,
+            ..
+        }) => Err(error),
+        Some(recovered) => Ok(recovered.lines),
+    }
+}
+
+/// The verb `recover`: the same, with a report of its own.
+pub async fn recover(target: &Target, options: &RunOptions, ctx: &Context) -> RunReport {
+    let mut desk = Desk::new(ctx);
+    let (outcome, error) = match recover_at(&mut desk, target, options, ctx).await {
+        Ok(Some(recovered)) => {
+            desk.report.recovered = recovered.lines;
+            (of_the_verb(recovered.outcome), recovered.error)
+        }
+        Ok(None) => (Outcome::NothingToDo, None),
+        Err(error) => (Outcome::of_untouched(&error), Some(error)),
+    };
+    desk.conclude(outcome, error)
+}
+
+/// The interrupted run failed; finishing it did not.
+fn of_the_verb(outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Unchanged => Outcome::Recovered { rolled_back: false },
+        Outcome::RolledBack => Outcome::Recovered { rolled_back: true },
+        other => other,
+    }
+}
+
+async fn recover_at(
+    desk: &mut Desk<'_>,
+    target: &Target,
+    options: &RunOptions,
+    ctx: &Context,
+) -> Result<Option<Recovered>> {
+    let scene = driver::Scene::open(desk, target, options, ctx).await?;
+    finish_newest(&scene.place()).await
+}
+
+async fn finish_newest(place: &Place<'_>) -> Result<Option<Recovered>> {
+    let Some((path, story)) = newest(place)? else {
+        return Ok(None);
+    };
+    if !needs_attention(place, &story)? {
+        return Ok(None);
+    }
+    let _phase = place.ctx.phase(Phase::Recovery);
+    let lock = RunLock::acquire(place.target, place.options.lock_wait, place.ctx).await?;
+    let recovered = with_lock(place, path).await;
+    lock.release().await;
+    recovered
+}
+
+/// The journal may have grown while the lock was waited for: it is read again.
+async fn with_lock(place: &Place<'_>, path: PathBuf) -> Result<Option<Recovered>> {
+    let (mut journal, records) = Journal::resume(&path, place.ctx.clock.clone())?;
+    let story = Story::of(&records)?;
+    if !needs_attention(place, &story)? {
+        return Ok(None);
+    }
+    act::act(place, &mut journal, &story).await.map(Some)
+}
+
+/// `--force` says that a person looked at what had ended in doubt or withheld.
+fn needs_attention(place: &Place<'_>, story: &Story) -> Result<bool> {
+    let forced = place.options.force;
+    Ok(match decide(story)? {
+        Action::Nothing => false,
+        Action::InDoubt | Action::Withheld => !forced,
+        _ => true,
+    })
+}
+
+/// The newest journal of this database that says something about its state.
+fn newest(place: &Place<'_>) -> Result<Option<(PathBuf, Story)>> {
+    let journals = journals_of(place.store, place.facts, MOST_STORIES)?;
+    let mut telling = journals
+        .into_iter()
+        .filter(|(_, story)| !story.settles_nothing());
+    Ok(telling.next())
+}
+
+/// What the newest runs of this database did, newest first.
+pub fn stories_of(store: &Store, facts: &Facts) -> Result<Vec<Story>> {
+    let journals = journals_of(store, facts, MOST_STORIES)?;
+    Ok(journals.into_iter().map(|(_, story)| story).collect())
+}
+
+fn journals_of(store: &Store, facts: &Facts, most: usize) -> Result<Vec<(PathBuf, Story)>> {
+    let mut found = Vec::new();
+    for file in store.journals()?.into_iter().rev() {
+        if found.len() == most {
+            break;
+        }
+        let read = Journal::read(&file.path).and_then(|records: Vec<Record>| Story::of(&records));
+        match read {
+            Ok(story) if story.is_about(&facts.system_identifier, facts.database_oid) => {
+                found.push((file.path, story));
+            }
+            Ok(_) => {}
+            // It may be the newest of this database, and unfinished: guessing is not allowed.
+            Err(error) if found.is_empty() => return Err(error.with_kind(Kind::Refused)),
+            Err(_) => {}
+        }
+    }
+    Ok(found)
+}

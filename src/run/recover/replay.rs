@@ -1,0 +1,257 @@
+//! What an earlier run's journal asks for: a pure function of its records (design.md §8).
+
+use crate::error::Result;
+use crate::journal::{Stage, Step};
+use crate::run::chronicle::{self, Proven, PutBack, Story, ToolEnded, Verified};
+
+/// What recovery has to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// The run ended; nothing is left to do.
+    Nothing,
+    /// The tool was never started: say so in the journal and start afresh.
+    StartAfresh,
+    /// The tool may have committed: judge the database, put it back.
+    RollBack,
+    /// The tool ended well: verify, put back if that fails.
+    Verify,
+    /// The migration was verified; only the last record is missing.
+    ConcludeMigrated,
+    /// The database is proven to be as it was; only the last record is missing.
+    ConcludeAsBefore(Proven),
+    /// Ended with a rollback withheld: try again, it may be allowed now.
+    Withheld,
+    /// A person is needed.
+    InDoubt,
+}
+
+/// Decides from the last record; the records before it were answered by later ones.
+pub fn decide(story: &Story) -> Result<Action> {
+    let Some(last) = &story.last else {
+        return Ok(Action::Nothing);
+    };
+    let action = match (last.step, last.stage) {
+        (Step::Header | Step::Backup, _) => Action::StartAfresh,
+        (Step::Migrate, Stage::Intent) => Action::RollBack,
+        (Step::Migrate, Stage::Outcome) => {
+            if chronicle::detail::<ToolEnded>(last)?.succeeded {
+                Action::Verify
+            } else {
+                Action::RollBack
+            }
+        }
+        (Step::Verify, Stage::Intent) => Action::Verify,
+        (Step::Verify, Stage::Outcome) => {
+            if chronicle::detail::<Verified>(last)?.passed {
+                Action::ConcludeMigrated
+            } else {
+                Action::RollBack
+            }
+        }
+        // The repair's transaction committed or not; judging compares first.
+        (Step::RollBack, Stage::Intent) => Action::RollBack,
+        (Step::RollBack, Stage::Outcome) => match chronicle::detail::<PutBack>(last)?.proven {
+            Some(proven) => Action::ConcludeAsBefore(proven),
+            None => Action::InDoubt,
+        },
+        // This version writes neither; guessing what a later one meant would be worse.
+        (Step::Fence | Step::Swap, _) => Action::InDoubt,
+        (Step::End, _) => ended(story),
+    };
+    Ok(action)
+}
+
+fn ended(story: &Story) -> Action {
+    match story.ending.as_ref().map(|ending| ending.outcome.as_str()) {
+        Some("in-doubt") => Action::InDoubt,
+        Some("withheld") => Action::Withheld,
+        _ => Action::Nothing,
+    }
+}
+
+/// How many of the newest runs of this database failed at the same work, newest first, without
+/// anything else in between.
+pub fn equal_failures(newest_first: &[Story], plan: &chronicle::Plan) -> u32 {
+    let failures = newest_first
+        .iter()
+        // A run that never started the tool neither counts nor interrupts the row.
+        .filter(|story| story.started.is_some())
+        .take_while(|story| {
+            let same = story.plan.as_ref().is_some_and(|old| old.same_work(plan));
+            let failed = story
+                .ending
+                .as_ref()
+                .is_some_and(chronicle::Ending::is_clean_failure);
+            same && failed
+        })
+        .count();
+    u32::try_from(failures).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::journal::Record;
+
+    type Told = (Step, Stage, Value);
+
+    fn story(records: &[Told]) -> Story {
+        let header = json!({"system_identifier": "1", "database_oid": 2, "database": "shop",
+            "host": "h", "port": 1, "role": "r", "run_id": "x", "tool": "t"});
+        let mut all = vec![(Step::Header, Stage::Outcome, header)];
+        all.extend_from_slice(records);
+        let records: Vec<Record> = all
+            .into_iter()
+            .enumerate()
+            .map(|(sequence, (step, stage, detail))| Record {
+                version: 1,
+                sequence: sequence as u64,
+                time: DateTime::from_timestamp(1_700_000_000, 0).unwrap(),
+                step,
+                stage,
+                detail: detail.as_object().unwrap().clone(),
+            })
+            .collect();
+        Story::of(&records).unwrap()
+    }
+
+    fn plan(pending: &[&str]) -> Value {
+        json!({"command": "alembic upgrade head", "pending": pending, "from": ["a"]})
+    }
+
+    fn whole_run(pending: &[&str]) -> Vec<Told> {
+        use Stage::{Intent, Outcome};
+        vec![
+            (Step::Backup, Intent, plan(pending)),
+            (Step::Backup, Outcome, json!({"archive": "x.sql.gz"})),
+            (
+                Step::Migrate,
+                Intent,
+                json!({"attempt": 1, "window_since": 1, "tool_started": 2}),
+            ),
+            (
+                Step::Migrate,
+                Outcome,
+                json!({"ended": "exited with code 0", "succeeded": true}),
+            ),
+            (Step::Verify, Intent, json!({})),
+            (Step::Verify, Outcome, json!({"passed": false})),
+            (Step::RollBack, Intent, json!({})),
+            (
+                Step::RollBack,
+                Outcome,
+                json!({"proven": "restored", "proof": "equal"}),
+            ),
+            (Step::End, Outcome, ending("rolled-back", 1)),
+        ]
+    }
+
+    fn ending(outcome: &str, exit_code: u8) -> Value {
+        json!({"outcome": outcome, "exit_code": exit_code, "migrated": true})
+    }
+
+    #[test]
+    fn p6_every_place_a_run_can_be_killed_at_has_its_action() {
+        let records = whole_run(&["b"]);
+        let expected = [
+            Action::StartAfresh,
+            Action::StartAfresh,
+            Action::StartAfresh,
+            Action::RollBack,
+            Action::Verify,
+            Action::Verify,
+            Action::RollBack,
+            Action::RollBack,
+            Action::ConcludeAsBefore(Proven::Restored),
+            Action::Nothing,
+        ];
+        for (length, action) in expected.into_iter().enumerate() {
+            let cut = story(&records[..length]);
+            assert_eq!(decide(&cut).unwrap(), action, "after {length} records");
+        }
+    }
+
+    #[test]
+    fn p6_other_last_records_have_their_action() {
+        let failed = json!({"ended": "exited with code 1", "succeeded": false});
+        let unproven = json!({"proven": null, "proof": "no"});
+        let unchanged = json!({"proven": "unchanged", "proof": "xid"});
+        let as_before = Action::ConcludeAsBefore(Proven::Unchanged);
+        let table = [
+            (Step::Migrate, failed, Action::RollBack),
+            (
+                Step::Verify,
+                json!({"passed": true}),
+                Action::ConcludeMigrated,
+            ),
+            (Step::RollBack, unproven, Action::InDoubt),
+            (Step::RollBack, unchanged, as_before),
+            (Step::Swap, json!({}), Action::InDoubt),
+            (Step::Fence, json!({}), Action::InDoubt),
+            (Step::End, ending("in-doubt", 7), Action::InDoubt),
+            (Step::End, ending("withheld", 6), Action::Withheld),
+            (Step::End, ending("migrated", 0), Action::Nothing),
+        ];
+        for (step, detail, action) in table {
+            let told = story(&[(step, Stage::Outcome, detail.clone())]);
+            assert_eq!(decide(&told).unwrap(), action, "{step:?} {detail}");
+        }
+    }
+
+    #[test]
+    fn an_empty_journal_asks_for_nothing() {
+        assert_eq!(decide(&Story::default()).unwrap(), Action::Nothing);
+    }
+
+    #[test]
+    fn a_journal_is_about_a_database_not_about_a_name() {
+        let told = story(&[]);
+        assert!(told.is_about("1", 2));
+        assert!(!told.is_about("1", 3) && !told.is_about("9", 2));
+    }
+
+    #[test]
+    fn only_a_proven_rollback_or_another_migration_settles_an_earlier_run() {
+        let by_hand = |outcome: &str| {
+            let end = json!({"outcome": outcome, "exit_code": 0, "migrated": false});
+            story(&[
+                (Step::RollBack, Stage::Intent, json!({})),
+                (Step::End, Stage::Outcome, end),
+            ])
+        };
+        let refused = json!({"outcome": "refused", "exit_code": 5, "migrated": false});
+        assert!(story(&[(Step::End, Stage::Outcome, refused)]).settles_nothing());
+        assert!(by_hand("refused").settles_nothing());
+        assert!(by_hand("withheld").settles_nothing());
+        assert!(!by_hand("in-doubt").settles_nothing());
+        assert!(!by_hand("rolled-back").settles_nothing());
+        assert!(!story(&whole_run(&["b"])).settles_nothing());
+        assert!(!story(&whole_run(&["b"])[..1]).settles_nothing());
+    }
+
+    #[test]
+    fn equal_failures_in_a_row_are_counted() {
+        let failed = |pending: &[&str]| story(&whole_run(pending));
+        let (same, other) = (failed(&["b"]), failed(&["c"]));
+        let wanted: chronicle::Plan = serde_json::from_value(plan(&["b"])).unwrap();
+        let migrated = {
+            let mut records = whole_run(&["b"]);
+            records.truncate(5);
+            records.push((Step::End, Stage::Outcome, ending("migrated", 0)));
+            story(&records)
+        };
+        let never_started = story(&whole_run(&["b"])[..1]);
+        let count = |row: &[&Story]| {
+            let row: Vec<Story> = row.iter().map(|story| (*story).clone()).collect();
+            equal_failures(&row, &wanted)
+        };
+        assert_eq!(count(&[]), 0);
+        assert_eq!(count(&[&same, &same]), 2);
+        assert_eq!(count(&[&same, &other, &same]), 1);
+        assert_eq!(count(&[&same, &migrated, &same]), 1);
+        assert_eq!(count(&[&same, &never_started, &same]), 2);
+    }
+}

@@ -1,0 +1,541 @@
+//! Who else may have written while the migration ran (P5), without a lock or a snapshot (P7).
+//!
+//! [`judge`] is the rule, pure and tabled: a session of this database that is neither ours nor the
+//! migration's and that was active since the backup began counts as a possible writer. [`Watch`]
+//! samples `pg_stat_activity` on the lock's connection. Sessions that outlive the window are judged
+//! exactly, because the server remembers their last activity. Those that come and leave between
+//! two samples while the tool runs are counted by the server ([`unseen`]), and withhold a rollback
+//! too; before and after the tool only the samples speak.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::outcome::OtherWriter;
+use crate::error::Result;
+use crate::pg::{Row, Session, Sql};
+
+/// Time between two samples. Each costs the server well under a millisecond, and the sessions of
+/// short-lived tools should be seen, so that they are not taken for somebody else's.
+const SAMPLE_EVERY: Duration = Duration::from_millis(50);
+/// How long our own closed sessions may take to leave the server before the tool is started.
+const LEAVE_WITHIN: Duration = Duration::from_secs(2);
+/// PostgreSQL 14 collects statistics in another process, this much later.
+const COLLECTOR_DELAY: Duration = Duration::from_millis(1200);
+
+/// Purposes of our own connections that never write user data: other replicas waiting for the
+/// lock show up with these.
+const READ_ONLY_PURPOSES: [&str; 8] = [
+    "backup",
+    "connect",
+    "doctor",
+    "facts",
+    "lock",
+    "pooler check",
+    "schema",
+    "verify",
+];
+
+/// One session as `pg_stat_activity` showed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sighting {
+    /// Server process.
+    pub pid: i32,
+    /// Role.
+    pub role: String,
+    /// Whether it logged in with our role.
+    pub same_role: bool,
+    /// `application_name`.
+    pub application: String,
+    /// Address, or `local`.
+    pub client: String,
+    /// Whether our role may not see what it does.
+    pub hidden: bool,
+    /// Begin of the session, microseconds since the epoch, server clock; none when hidden.
+    pub started: Option<i64>,
+    /// Its latest activity, likewise.
+    pub active: Option<i64>,
+    /// Begin of its last statement, for people.
+    pub last_statement: String,
+    /// Whether it has a transaction id.
+    pub writing: bool,
+}
+
+impl Sighting {
+    fn of(row: &Row) -> Result<Self> {
+        Ok(Self {
+            pid: row.number("pid")?,
+            role: row.string("role")?,
+            same_role: row.opt("same_role")? == Some("t"),
+            application: row.string("application")?,
+            client: row.string("client")?,
+            hidden: row.bool("hidden")?,
+            started: row.opt_number("started")?,
+            active: row.opt_number("active")?,
+            last_statement: row
+                .opt_string("last_statement")?
+                .unwrap_or_else(|| "unknown".to_owned()),
+            writing: row.bool("writing")?,
+        })
+    }
+}
+
+/// The sessions of this database but the asking one.
+pub async fn sight(session: &Session) -> Result<Vec<Sighting>> {
+    let rows = session
+        .query(&Sql::constant(include_str!("sql/sessions.sql")))
+        .await?;
+    rows.iter().map(Sighting::of).collect()
+}
+
+/// The server's clock, and when this life of the server began; both microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServerTime {
+    /// Now.
+    pub now: i64,
+    /// `pg_postmaster_start_time()`.
+    pub postmaster: i64,
+}
+
+/// Asks for the server's clock.
+pub async fn server_time(session: &Session) -> Result<ServerTime> {
+    let row = session
+        .query_one(&Sql::constant(include_str!("sql/server_time.sql")))
+        .await?;
+    Ok(ServerTime {
+        now: row.number("now")?,
+        postmaster: row.number("postmaster")?,
+    })
+}
+
+/// The address that the server sees us come from, as [`Sighting::client`] shows it.
+pub async fn own_address(session: &Session) -> Result<String> {
+    let sql = Sql::constant(
+        "SELECT coalesce(pg_catalog.host(pg_catalog.inet_client_addr()), 'local') AS client",
+    );
+    session.query_one(&sql).await?.string("client")
+}
+
+/// What tells our sessions and the migration's from those of others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Window {
+    /// Before the backup's snapshot, microseconds, server clock.
+    pub since: i64,
+    /// When this life of the server began, likewise.
+    pub postmaster: i64,
+    /// The run whose sessions are ours.
+    pub run_id: String,
+    /// Before the tool was started; none while it was not.
+    pub tool_started: Option<i64>,
+    /// For drivers that do not read `PGAPPNAME` (asyncpg, pg8000): sessions of our role from this
+    /// address that began after the tool are taken for the tool's.
+    pub unnamed_tool_from: Option<String>,
+}
+
+impl Window {
+    /// The tool's `application_name`.
+    pub fn tool_name(run_id: &str) -> String {
+        format!("pgbelay {run_id} child")
+    }
+
+    /// Whether this is a session of the migration tool.
+    pub fn is_tool(&self, seen: &Sighting) -> bool {
+        if seen.application == Self::tool_name(&self.run_id) {
+            return true;
+        }
+        let (Some(tool_started), Some(from)) = (self.tool_started, &self.unnamed_tool_from) else {
+            return false;
+        };
+        let named = !seen.application.is_empty();
+        !named
+            && seen.same_role
+            && &seen.client == from
+            && seen.started.is_some_and(|started| started >= tool_started)
+    }
+
+    fn is_ours(&self, seen: &Sighting) -> bool {
+        let Some(rest) = seen.application.strip_prefix("pgbelay ") else {
+            return false;
+        };
+        let (run, purpose) = rest.split_once(' ').unwrap_or((rest, ""));
+        run == self.run_id || READ_ONLY_PURPOSES.contains(&purpose)
+    }
+}
+
+/// Why the session may have written since the window opened; none if it cannot have.
+pub fn judge(window: &Window, seen: &Sighting) -> Option<&'static str> {
+    if window.is_ours(seen) || window.is_tool(seen) {
+        return None;
+    }
+    if seen.hidden {
+        return Some("this role may not see what it did (grant pg_read_all_stats)");
+    }
+    if seen.writing {
+        return Some("it has a transaction that writes");
+    }
+    match seen.active {
+        Some(active) if active >= window.since => Some("it was active after the backup began"),
+        _ => None,
+    }
+}
+
+/// Asks how many sessions this database has had, our own among them up to now.
+async fn session_count(session: &Session) -> Result<i64> {
+    if session.version().major() >= 15 {
+        flush_own_count(session).await?;
+    } else {
+        tokio::time::sleep(COLLECTOR_DELAY).await;
+    }
+    session
+        .query_one(&Sql::constant(include_str!("sql/session_count.sql")))
+        .await?
+        .number("sessions")
+}
+
+/// Makes the server count this session now and not some seconds later (15+).
+pub async fn flush_own_count(session: &Session) -> Result<()> {
+    if session.version().major() < 15 {
+        return Ok(());
+    }
+    session
+        .execute(&Sql::constant(
+            "SELECT pg_catalog.pg_stat_force_next_flush()",
+        ))
+        .await
+}
+
+/// Waits until our sessions that were closed have left the server, so that none of them is
+/// counted later. `open` are those that stay.
+async fn own_sessions_left(session: &Session, run_id: &str, open: &[i32]) -> Result<()> {
+    let ours = format!("pgbelay {run_id} ");
+    let started = std::time::Instant::now();
+    while started.elapsed() < LEAVE_WITHIN {
+        let leaving = sight(session)
+            .await?
+            .iter()
+            .any(|seen| seen.application.starts_with(&ours) && !open.contains(&seen.pid));
+        if !leaving {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    Ok(())
+}
+
+/// Sessions that were counted while the tool ran but never seen, the tool's own aside: a tool
+/// that was never seen had at least one.
+fn unseen(counted: i64, seen_and_gone: usize, tool_was_seen: bool) -> u64 {
+    let explained = i64::try_from(seen_and_gone).unwrap_or(i64::MAX);
+    let tool = i64::from(!tool_was_seen);
+    let unseen = counted.saturating_sub(explained).saturating_sub(tool);
+    u64::try_from(unseen).unwrap_or(0)
+}
+
+/// What was seen in a window.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Observed {
+    /// Possible writers, once each.
+    pub writers: Vec<OtherWriter>,
+    /// Why the watch was blind for a while, if it was.
+    pub gap: Option<String>,
+    /// Sessions that came and went unseen while the tool ran.
+    pub unseen: u64,
+}
+
+/// Collects sightings; a session is known by its process and its begin.
+#[derive(Debug, Default)]
+struct Collected {
+    writers: BTreeMap<(i32, Option<i64>), OtherWriter>,
+    gap: Option<String>,
+    /// [`session_count`] before the tool was started.
+    counted_before: i64,
+    /// Sessions seen that began after that.
+    new: BTreeSet<(i32, i64)>,
+    tool_was_seen: bool,
+    unseen: u64,
+}
+
+impl Collected {
+    fn take(&mut self, window: &Window, sightings: &[Sighting]) {
+        for seen in sightings {
+            self.note(window, seen);
+            let Some(why) = judge(window, seen) else {
+                continue;
+            };
+            self.writers
+                .insert((seen.pid, seen.started), writer(seen, why));
+        }
+    }
+}
+
+impl Collected {
+    fn note(&mut self, window: &Window, seen: &Sighting) {
+        self.tool_was_seen |= window.is_tool(seen);
+        if let (Some(started), Some(tool_started)) = (seen.started, window.tool_started)
+            && started >= tool_started
+        {
+            self.new.insert((seen.pid, started));
+        }
+    }
+
+    /// Those of `new` that are gone: a living one may not be counted yet, and is judged anyway.
+    fn seen_and_gone(&self, living: &[Sighting]) -> usize {
+        let lives = |(pid, started): &&(i32, i64)| {
+            living
+                .iter()
+                .any(|seen| seen.pid == *pid && seen.started == Some(*started))
+        };
+        self.new.iter().filter(|key| !lives(key)).count()
+    }
+}
+
+fn writer(seen: &Sighting, why: &str) -> OtherWriter {
+    OtherWriter {
+        pid: seen.pid,
+        user: seen.role.clone(),
+        application: seen.application.clone(),
+        client: seen.client.clone(),
+        last_statement: seen.last_statement.clone(),
+        why: why.to_owned(),
+    }
+}
+
+/// The possible writers among sightings, for recovery, where no watch was kept.
+pub fn writers_among(window: &Window, sightings: &[Sighting]) -> Vec<OtherWriter> {
+    let mut collected = Collected::default();
+    collected.take(window, sightings);
+    collected.writers.into_values().collect()
+}
+
+/// Samples the sessions in the background until it is finished.
+#[derive(Debug)]
+pub struct Watch {
+    collected: Arc<Mutex<Collected>>,
+    window: watch::Sender<Window>,
+    task: JoinHandle<()>,
+}
+
+impl Watch {
+    /// Starts sampling on the lock's connection.
+    pub fn start(session: Arc<Session>, window: Window) -> Self {
+        let collected = Arc::new(Mutex::new(Collected::default()));
+        let (window, receiver) = watch::channel(window);
+        let task = tokio::spawn(sample(session, receiver, Arc::clone(&collected)));
+        Self {
+            collected,
+            window,
+            task,
+        }
+    }
+
+    /// The tool is about to be started: counts the sessions until now and returns the server's
+    /// time. `session` is the lock's, `open` are the processes of our other open sessions.
+    pub async fn tool_starts(&self, session: &Session, open: &[i32]) -> Result<i64> {
+        own_sessions_left(session, &self.window().run_id, open).await?;
+        let counted = session_count(session).await?;
+        let at = server_time(session).await?.now;
+        {
+            let mut collected = lock(&self.collected);
+            collected.counted_before = counted;
+            collected.new.clear();
+            collected.tool_was_seen = false;
+        }
+        self.window
+            .send_modify(|window| window.tool_started = Some(at));
+        Ok(at)
+    }
+
+    /// The tool has ended and its sessions are gone: counts again, before we open any.
+    pub async fn tool_ended(&self, session: &Session) -> Result<()> {
+        let living = sight(session).await?;
+        let counted = session_count(session).await?;
+        let window = self.window();
+        let mut collected = lock(&self.collected);
+        collected.take(&window, &living);
+        let new = counted.saturating_sub(collected.counted_before);
+        let gone = collected.seen_and_gone(&living);
+        collected.unseen = unseen(new, gone, collected.tool_was_seen);
+        Ok(())
+    }
+
+    /// What tells sessions apart.
+    pub fn window(&self) -> Window {
+        self.window.borrow().clone()
+    }
+
+    /// The possible writers seen so far.
+    pub fn seen(&self) -> Vec<OtherWriter> {
+        lock(&self.collected).writers.values().cloned().collect()
+    }
+
+    /// Takes one more sample, on any session, and returns everything seen so far.
+    ///
+    /// A gap because the server itself went down is none: nobody could write meanwhile, and who
+    /// came back since is seen by this sample.
+    pub async fn observe(&self, session: &Session) -> Result<Observed> {
+        let last = sight(session).await?;
+        let restarted = server_time(session).await?.postmaster != self.window().postmaster;
+        let window = self.window();
+        let mut collected = lock(&self.collected);
+        collected.take(&window, &last);
+        Ok(Observed {
+            writers: collected.writers.values().cloned().collect(),
+            gap: collected.gap.clone().filter(|_| !restarted),
+            unseen: collected.unseen,
+        })
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn sample(
+    session: Arc<Session>,
+    window: watch::Receiver<Window>,
+    collected: Arc<Mutex<Collected>>,
+) {
+    let mut ticks = tokio::time::interval(SAMPLE_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        match sight(&session).await {
+            Ok(sightings) => {
+                let window = window.borrow().clone();
+                lock(&collected).take(&window, &sightings);
+            }
+            Err(error) => {
+                lock(&collected).gap = Some(error.to_string());
+                return;
+            }
+        }
+    }
+}
+
+/// A panic of another holder cannot leave the map half-changed in a way that matters here.
+fn lock(collected: &Mutex<Collected>) -> std::sync::MutexGuard<'_, Collected> {
+    collected.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn window() -> Window {
+        Window {
+            since: 1_000,
+            postmaster: 1,
+            run_id: "abcd1234".into(),
+            tool_started: Some(2_000),
+            unnamed_tool_from: None,
+        }
+    }
+
+    fn seen(application: &str, active: i64) -> Sighting {
+        Sighting {
+            pid: 7,
+            role: "app".into(),
+            same_role: true,
+            application: application.into(),
+            client: "10.0.0.1".into(),
+            hidden: false,
+            started: Some(2_500),
+            active: Some(active),
+            last_statement: "then".into(),
+            writing: false,
+        }
+    }
+
+    #[test]
+    fn p5_activity_after_the_backup_began_counts() {
+        let table = [
+            (seen("app", 999), false),
+            (seen("app", 1_000), true),
+            (seen("pgbelay abcd1234 child", 5_000), false),
+            (seen("pgbelay abcd1234 lock", 5_000), false),
+            (seen("pgbelay zzzz9999 lock", 5_000), false),
+            (seen("pgbelay zzzz9999 child", 5_000), true),
+            (seen("pgbelay", 5_000), true),
+            (seen("", 5_000), true),
+        ];
+        for (sighting, counts) in table {
+            let judged = judge(&window(), &sighting);
+            assert_eq!(judged.is_some(), counts, "{sighting:?}");
+        }
+    }
+
+    #[test]
+    fn p5_what_cannot_be_seen_or_still_writes_counts() {
+        let hidden = Sighting {
+            hidden: true,
+            started: None,
+            active: None,
+            ..seen("app", 0)
+        };
+        assert!(judge(&window(), &hidden).is_some());
+        let writing = Sighting {
+            writing: true,
+            ..seen("app", 1)
+        };
+        assert!(judge(&window(), &writing).is_some());
+    }
+
+    #[test]
+    fn drivers_that_ignore_pgappname_are_known_by_role_address_and_begin() {
+        let window = Window {
+            unnamed_tool_from: Some("10.0.0.1".into()),
+            ..window()
+        };
+        assert!(window.is_tool(&seen("", 5_000)));
+        for other in [
+            seen("web", 5_000),
+            Sighting {
+                client: "10.0.0.2".into(),
+                ..seen("", 5_000)
+            },
+            Sighting {
+                same_role: false,
+                ..seen("", 5_000)
+            },
+            Sighting {
+                started: Some(1_999),
+                ..seen("", 5_000)
+            },
+        ] {
+            assert!(!window.is_tool(&other), "{other:?}");
+            assert!(judge(&window, &other).is_some(), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn p5_sessions_that_nobody_saw_are_counted() {
+        // Sessions counted, seen and gone, whether the tool was seen, unseen ones.
+        let table = [
+            (1, 0, false, 0),
+            (1, 1, true, 0),
+            (2, 0, false, 1),
+            (2, 1, true, 1),
+            (5, 5, true, 0),
+            (0, 1, true, 0),
+            (0, 0, false, 0),
+        ];
+        for (counted, gone, tool, expected) in table {
+            assert_eq!(
+                unseen(counted, gone, tool),
+                expected,
+                "{counted} {gone} {tool}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_session_is_listed_once() {
+        let twice = [seen("app", 3_000), seen("app", 4_000)];
+        assert_eq!(writers_among(&window(), &twice).len(), 1);
+    }
+}
