@@ -6,6 +6,7 @@
 
 pub mod archive;
 pub mod catalog;
+pub mod cli;
 pub mod compare;
 pub mod context;
 pub mod dump;

@@ -1,3 +1,7 @@
-//! The binary: everything is in the library.
+//! The binary: everything is in the library's `cli` module.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    pgbelay::cli::main()
+}

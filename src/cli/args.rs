@@ -1,0 +1,511 @@
+//! What the operator typed: commands, options and their help texts (design.md §9).
+//!
+//! Raw arguments only; `settings.rs` turns them into what we will do. Nothing is looked up while
+//! parsing, apart from the `PGBELAY_*` variables that give options their defaults.
+
+use std::path::PathBuf;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use clap::builder::FalseyValueParser;
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+use super::duration;
+use crate::run::RunOptions;
+
+/// The defaults of [`RunOptions`] as an operator would type them.
+static LOCK_WAIT: LazyLock<String> =
+    LazyLock::new(|| duration::typed(RunOptions::DEFAULT_LOCK_WAIT));
+static LOCK_TIMEOUT: LazyLock<String> =
+    LazyLock::new(|| duration::typed(RunOptions::DEFAULT_LOCK_TIMEOUT));
+
+/// The end of `pgbelay --help`; docs/exit-codes.md has the long form.
+const AFTER_HELP: &str = "\
+Exit codes:
+    0  done, or nothing to do           5  backup failed, migration not started
+    1  failed, database as it was       6  rollback withheld, others wrote
+    2  usage                            7  in doubt, a person is needed
+    3  refused, nothing touched         8  difference or damage found
+    4  lock not obtained          130 143  interrupted, database as it was
+
+Example:
+    pgbelay run -- alembic upgrade head";
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "pgbelay",
+    version,
+    about = "Back up, migrate, verify and, when it fails, put a PostgreSQL database back and prove it",
+    after_help = "Example: pgbelay run -- alembic upgrade head",
+    after_long_help = AFTER_HELP,
+    disable_help_subcommand = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub(crate) struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Options of every command")]
+pub(crate) struct Global {
+    /// The database: a URL (also SQLAlchemy's `postgresql+psycopg://`) or key/value string.
+    /// Default: DATABASE_URL, then DB_HOST …, PG*, service file, .env. Prefer those when there
+    /// is a password: other users can see a process's arguments
+    #[arg(long, global = true, value_name = "URL")]
+    pub database_url: Option<String>,
+
+    /// File of variables that the environment lacks (default: .env, when present)
+    #[arg(long, global = true, value_name = "FILE", env = "PGBELAY_ENV_FILE", hide_env_values = true, value_hint = ValueHint::FilePath)]
+    pub env_file: Option<PathBuf>,
+
+    /// Expand ${NAME} in settings, for us and for the migration tool, instead of refusing it
+    #[arg(long, global = true, env = "PGBELAY_EXPAND_ENV", hide_env_values = true, value_parser = FalseyValueParser::new())]
+    pub expand_env: bool,
+
+    /// Directory of archives, journals and logs
+    #[arg(long, global = true, value_name = "DIR", default_value = "backups", env = "PGBELAY_STORE", hide_env_values = true, value_hint = ValueHint::DirPath)]
+    pub store: PathBuf,
+
+    /// Threads that compress a backup (default: processors, at most 8)
+    #[arg(short, long, global = true, value_name = "N", env = "PGBELAY_JOBS", hide_env_values = true, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub jobs: Option<u16>,
+
+    /// How long to wait for the server to come up
+    #[arg(long, global = true, value_name = "TIME", default_value = "60s", env = "PGBELAY_WAIT", hide_env_values = true, value_parser = duration::parse)]
+    pub wait: Duration,
+
+    /// Try a server major that this version was not tested with
+    #[arg(long, global = true, env = "PGBELAY_ALLOW_UNKNOWN_SERVER", hide_env_values = true, value_parser = FalseyValueParser::new())]
+    pub allow_unknown_server: bool,
+
+    /// End with one JSON object on stdout
+    #[arg(long, global = true, env = "PGBELAY_JSON", hide_env_values = true, value_parser = FalseyValueParser::new())]
+    pub json: bool,
+
+    /// Form of what is said on stderr: text for people, or one JSON object per line
+    #[arg(
+        long,
+        global = true,
+        value_name = "FORM",
+        default_value = "text",
+        env = "PGBELAY_LOG_FORMAT",
+        hide_env_values = true
+    )]
+    pub log_format: LogFormat,
+
+    /// Also write what is said to this file (mode 0600)
+    #[arg(long, global = true, value_name = "FILE", env = "PGBELAY_LOG_FILE", hide_env_values = true, value_hint = ValueHint::FilePath)]
+    pub log_file: Option<PathBuf>,
+
+    /// Say more; twice for every statement
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+
+    /// Say only warnings, errors and the last line
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+
+    /// No progress bars and no progress lines
+    #[arg(long, global = true, env = "PGBELAY_NO_PROGRESS", hide_env_values = true, value_parser = FalseyValueParser::new())]
+    pub no_progress: bool,
+
+    /// Colours; auto honours NO_COLOR and TERM=dumb
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        env = "PGBELAY_COLOR",
+        hide_env_values = true
+    )]
+    pub color: ColorWhen,
+}
+
+/// Form of what is said on stderr.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorWhen {
+    /// On a terminal, unless NO_COLOR or TERM=dumb.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands of design.md §9.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Back up, run the migration, verify it, and roll back when anything fails
+    Run(RunArguments),
+    /// Take an archive and print its path on stdout
+    Backup(BackupArguments),
+    /// Prove an archive whole, without a server
+    Check(ArchiveArgument),
+    /// Load an archive into a new or empty database
+    Restore(RestoreArguments),
+    /// Put the database back to an archive, with proof
+    Rollback(RollbackArguments),
+    /// Compare two states; each is an archive or a database
+    Diff(DiffArguments),
+    /// Run the checks on the live database; repairs nothing
+    Verify(VerifyArguments),
+    /// Finish an interrupted run
+    Recover(RecoverArguments),
+    /// List the archives in the store
+    List,
+    /// Show one archive's contents
+    Show(ArchiveArgument),
+    /// Print the database's definitions on stdout
+    Schema(SchemaArguments),
+    /// Set the version rows, like the runbook's UPDATE alembic_version
+    Stamp(StampArguments),
+    /// Check every precondition, show where each setting came from and what would be refused
+    Doctor(DoctorArguments),
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+impl Command {
+    /// The name that the operator typed.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Run(_) => "run",
+            Self::Backup(_) => "backup",
+            Self::Check(_) => "check",
+            Self::Restore(_) => "restore",
+            Self::Rollback(_) => "rollback",
+            Self::Diff(_) => "diff",
+            Self::Verify(_) => "verify",
+            Self::Recover(_) => "recover",
+            Self::List => "list",
+            Self::Show(_) => "show",
+            Self::Schema(_) => "schema",
+            Self::Stamp(_) => "stamp",
+            Self::Doctor(_) => "doctor",
+            Self::Completions { .. } => "completions",
+            Self::Man => "man",
+        }
+    }
+}
+
+/// What the migration is and how the child is treated.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RunArguments {
+    #[command(flatten)]
+    pub tool: ToolArguments,
+
+    #[command(flatten)]
+    pub checks: Checks,
+
+    /// Time for one attempt of the migration tool
+    #[arg(long, value_name = "TIME", default_value = "1h", env = "PGBELAY_TIMEOUT", hide_env_values = true, value_parser = duration::parse)]
+    pub timeout: Duration,
+
+    /// Further attempts, only when nothing was committed and the failure may pass by itself
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 3,
+        env = "PGBELAY_RETRIES",
+        hide_env_values = true
+    )]
+    pub retries: u32,
+
+    /// How long to wait for another run of the same database
+    #[arg(long, value_name = "TIME", default_value = LOCK_WAIT.as_str(), env = "PGBELAY_LOCK_WAIT", hide_env_values = true, value_parser = duration::parse)]
+    pub lock_wait: Duration,
+
+    /// lock_timeout of the migration's own statements, which PGOPTIONS overrides; 0 for none
+    #[arg(long, value_name = "TIME", default_value = LOCK_TIMEOUT.as_str(), env = "PGBELAY_LOCK_TIMEOUT", hide_env_values = true, value_parser = duration::parse)]
+    pub lock_timeout: Duration,
+
+    /// What a rollback does when others wrote meanwhile
+    #[arg(
+        long,
+        value_name = "WHAT",
+        default_value = "withhold",
+        env = "PGBELAY_ON_OTHER_WRITERS",
+        hide_env_values = true
+    )]
+    pub on_other_writers: OtherWriters,
+
+    /// Refuse after this many failures in a row; 0 for never
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 3,
+        env = "PGBELAY_MAX_FAILURES",
+        hide_env_values = true
+    )]
+    pub max_failures: u32,
+
+    /// Try again although the last runs failed too often
+    #[arg(long)]
+    pub force: bool,
+
+    /// Time between asking the migration tool to end and killing it
+    #[arg(long, value_name = "TIME", default_value = "10s", env = "PGBELAY_GRACE", hide_env_values = true, value_parser = duration::parse)]
+    pub grace: Duration,
+}
+
+/// What the migration is.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ToolArguments {
+    /// Apply the .sql files of this directory, or what `alembic upgrade --sql` printed, instead
+    /// of running a command
+    #[arg(long, value_name = "DIR", conflicts_with = "command", value_hint = ValueHint::AnyPath)]
+    pub sql: Option<PathBuf>,
+
+    /// The migration command (default: alembic upgrade head)
+    #[arg(value_name = "CMD", trailing_var_arg = true, allow_hyphen_values = true, value_hint = ValueHint::CommandWithArguments)]
+    pub command: Vec<String>,
+}
+
+/// The checks after a migration (design.md §6).
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Checks {
+    /// Expected tables, columns and indexes, as `schema --format expect` prints them
+    #[arg(long, value_name = "FILE", env = "PGBELAY_EXPECT", hide_env_values = true, value_hint = ValueHint::FilePath)]
+    pub expect: Option<PathBuf>,
+
+    /// Directory of .sql files; each must return no row
+    #[arg(long, value_name = "DIR", env = "PGBELAY_VERIFY_SQL", hide_env_values = true, value_hint = ValueHint::DirPath)]
+    pub verify_sql: Option<PathBuf>,
+
+    /// Command that must exit 0; split at blanks, no shell
+    #[arg(
+        long,
+        value_name = "CMD",
+        env = "PGBELAY_VERIFY_COMMAND",
+        hide_env_values = true
+    )]
+    pub verify_command: Option<String>,
+}
+
+/// What is verified.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct VerifyArguments {
+    #[command(flatten)]
+    pub checks: Checks,
+
+    #[command(flatten)]
+    pub tool: ToolArguments,
+}
+
+/// What to do about committed writes of others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OtherWriters {
+    /// Do not roll back; exit 6 and say who wrote what.
+    Withhold,
+    /// Roll back all the same; their writes are saved first.
+    Discard,
+}
+
+/// Where a backup goes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct BackupArguments {
+    /// File to write instead of a new one in the store
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+}
+
+/// One archive.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ArchiveArgument {
+    /// Archive file, or its name in the store
+    #[arg(value_name = "ARCHIVE", value_hint = ValueHint::FilePath)]
+    pub archive: PathBuf,
+}
+
+/// Where to restore to.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RestoreArguments {
+    #[command(flatten)]
+    pub archive: ArchiveArgument,
+
+    /// Database to load into; it must be empty
+    #[arg(long, value_name = "NAME")]
+    pub into: String,
+
+    /// Create that database first, with the properties of the archived one
+    #[arg(long)]
+    pub create: bool,
+}
+
+/// What to roll back to.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RollbackArguments {
+    /// Archive file, or its name in the store (default: the latest of this database)
+    #[arg(value_name = "ARCHIVE", value_hint = ValueHint::FilePath)]
+    pub archive: Option<PathBuf>,
+
+    /// Accept an archive of another database
+    #[arg(long)]
+    pub other_database: bool,
+
+    /// Also undo what others wrote since the archive was made; it is saved first
+    #[arg(long)]
+    pub discard_other_writes: bool,
+}
+
+/// What to compare.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DiffArguments {
+    /// Archive, URL, or db:NAME for a database on the same server
+    #[arg(value_name = "A")]
+    pub before: String,
+
+    /// The same; default: the live database
+    #[arg(value_name = "B")]
+    pub after: Option<String>,
+}
+
+/// Options of `recover`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RecoverArguments {
+    #[command(flatten)]
+    pub checks: Checks,
+
+    #[command(flatten)]
+    pub tool: ToolArguments,
+
+    /// What a rollback does when others wrote meanwhile
+    #[arg(
+        long,
+        value_name = "WHAT",
+        default_value = "withhold",
+        env = "PGBELAY_ON_OTHER_WRITERS",
+        hide_env_values = true
+    )]
+    pub on_other_writers: OtherWriters,
+}
+
+/// Form of the definitions.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SchemaArguments {
+    /// sql: complete DDL; expect: a file for `--expect`
+    #[arg(long, value_name = "FORM", default_value = "sql")]
+    pub format: SchemaFormat,
+}
+
+/// Form of the definitions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaFormat {
+    /// Complete DDL.
+    Sql,
+    /// A file for `--expect`.
+    Expect,
+}
+
+/// Version rows to set.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct StampArguments {
+    /// Revisions that the version table shall hold; `base` for none
+    #[arg(value_name = "REV", required = true)]
+    pub revisions: Vec<String>,
+
+    /// The version table, when there are several
+    #[arg(long, value_name = "SCHEMA.TABLE")]
+    pub version_table: Option<String>,
+
+    /// Accept revisions that no script knows, or work without scripts
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// What `doctor` examines.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DoctorArguments {
+    #[command(flatten)]
+    pub tool: ToolArguments,
+
+    #[command(flatten)]
+    pub checks: Checks,
+
+    /// A run is refused after this many failures in a row; 0 for never
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = RunOptions::DEFAULT_MAX_FAILURES,
+        env = "PGBELAY_MAX_FAILURES",
+        hide_env_values = true
+    )]
+    pub max_failures: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_command_keeps_its_own_options() {
+        let line = [
+            "pgbelay",
+            "run",
+            "--retries",
+            "1",
+            "--",
+            "alembic",
+            "-x",
+            "a=b",
+            "upgrade",
+            "head",
+        ];
+        let parsed = Arguments::try_parse_from(line).unwrap();
+        let Command::Run(run) = parsed.command else {
+            panic!("not run")
+        };
+        assert_eq!(run.retries, 1);
+        assert_eq!(
+            run.tool.command,
+            ["alembic", "-x", "a=b", "upgrade", "head"]
+        );
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_library() {
+        let parsed = Arguments::try_parse_from(["pgbelay", "run"]).unwrap();
+        let Command::Run(run) = parsed.command else {
+            panic!("not run")
+        };
+        assert_eq!(run.timeout, RunOptions::DEFAULT_TIMEOUT);
+        assert_eq!(run.retries, RunOptions::DEFAULT_RETRIES);
+        assert_eq!(run.lock_wait, RunOptions::DEFAULT_LOCK_WAIT);
+        assert_eq!(run.lock_timeout, RunOptions::DEFAULT_LOCK_TIMEOUT);
+        assert_eq!(run.max_failures, RunOptions::DEFAULT_MAX_FAILURES);
+        assert_eq!(run.grace, RunOptions::DEFAULT_GRACE);
+    }
+
+    #[test]
+    fn sql_and_a_command_exclude_each_other() {
+        assert!(Arguments::try_parse_from(["pgbelay", "run", "--sql", "d", "--", "true"]).is_err());
+    }
+}

@@ -1,0 +1,126 @@
+//! `pgbelay diff`: two states, each an archive or a database; exit 8 when they differ.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::archive::{Manifest, Reader};
+use crate::cli::app::App;
+use crate::cli::args::DiffArguments;
+use crate::cli::render::{Row, units};
+use crate::cli::report::Done;
+use crate::compare::{Difference, State, compare};
+use crate::context::Phase;
+use crate::error::Result;
+use crate::pg::{self, Target};
+
+/// What a side of the comparison is.
+enum Side {
+    Archive(Box<Reader>),
+    Database(Box<Target>),
+}
+
+/// Compares them.
+pub(super) async fn execute(app: &App, arguments: &DiffArguments) -> Result<Done> {
+    let before = side(app, Some(&arguments.before))?;
+    let after = side(app, arguments.after.as_deref())?;
+    // Digests compare only when both sides read a table's columns in the same order.
+    let reference = manifest_of(&before).or_else(|| manifest_of(&after));
+    let before_state = state(app, &before, reference).await?;
+    let after_state = state(app, &after, reference).await?;
+    let difference = compare(&before_state, &after_state);
+    Ok(told(
+        &shown(&before),
+        &shown(&after),
+        &difference,
+        &after_state,
+    ))
+}
+
+fn side(app: &App, given: Option<&str>) -> Result<Side> {
+    let database = |target: Target| Side::Database(Box::new(target));
+    match given {
+        None => Ok(database(app.resolve()?.target)),
+        Some(name) if name.starts_with("db:") => Ok(database(
+            app.resolve()?.target.with_database(&name["db:".len()..]),
+        )),
+        Some(url) if url.contains("://") => {
+            Ok(database(app.resolve_url(Some(url.to_owned()))?.target))
+        }
+        Some(path) => Ok(Side::Archive(Box::new(app.open_archive(Path::new(path))?))),
+    }
+}
+
+fn manifest_of(side: &Side) -> Option<&Manifest> {
+    match side {
+        Side::Archive(reader) => Some(reader.manifest()),
+        Side::Database(_) => None,
+    }
+}
+
+fn shown(side: &Side) -> String {
+    match side {
+        Side::Archive(reader) => reader.path().display().to_string(),
+        Side::Database(target) => target.masked(),
+    }
+}
+
+async fn state(app: &App, side: &Side, reference: Option<&Manifest>) -> Result<State> {
+    let target = match side {
+        Side::Archive(reader) => return State::of_archive(reader),
+        Side::Database(target) => target,
+    };
+    let session = app.connect(target).await?;
+    let _phase = app.ctx.phase(Phase::Compare);
+    session.execute(&pg::BEGIN_SNAPSHOT).await?;
+    let state = State::of_database_like(&session, reference, &app.ctx).await?;
+    session.close().await;
+    Ok(state)
+}
+
+fn told(before: &str, after: &str, difference: &Difference, state: &State) -> Done {
+    let lines = difference.lines();
+    let rows = vec![Row::new("from", before), Row::new("to", after)];
+    let done = |last_line: String| {
+        Done::with_rows(last_line, rows.clone())
+            .member("before", before)
+            .member("after", after)
+            .member("difference", json!(difference))
+            .member("differences", lines.clone())
+    };
+    if !difference.is_empty() {
+        let text = units::plural(number(difference), "difference", "differences");
+        return done(format!("Different: {text}."))
+            .printing(lines.join("\n") + "\n")
+            .difference();
+    }
+    if difference.rows_not_compared {
+        return done("Definitions are equal; rows could NOT be compared.".to_owned()).difference();
+    }
+    done(format!(
+        "Equal: {}, {} in {}.",
+        units::plural(
+            units::how_many(state.entries.len()),
+            "definition",
+            "definitions"
+        ),
+        units::plural(state.row_count(), "row", "rows"),
+        units::plural(units::how_many(state.tables.len()), "table", "tables")
+    ))
+}
+
+/// Things that differ; a definition's lines count once.
+fn number(difference: &Difference) -> u64 {
+    let parts = [
+        difference.added.len(),
+        difference.removed.len(),
+        difference.changed.len(),
+        difference.tables.len(),
+        difference.sequences.len(),
+        difference.version_tables.len(),
+        difference.extensions.len(),
+        difference.properties.len(),
+        difference.uncovered.len(),
+    ];
+    parts.into_iter().map(units::how_many).sum()
+}

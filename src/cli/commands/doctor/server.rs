@@ -1,0 +1,144 @@
+//! The live side: server, role, revision, and what preflight finds.
+
+use super::Findings;
+use crate::catalog::{self, VersionTable};
+use crate::cli::app::App;
+use crate::cli::render::units;
+use crate::error::{Kind, Result};
+use crate::pg::settings::Resolved;
+use crate::pg::{self, Session, Target};
+use crate::run::preflight::{self, Facts};
+use crate::run::{self, RunOptions};
+use crate::store::Store;
+
+/// What the other parts need to know of the server.
+#[derive(Default)]
+pub(super) struct Live {
+    /// Version rows, when the database could be asked.
+    pub revisions: Option<Vec<String>>,
+}
+
+/// Asks the server; one attempt, no waiting.
+pub(super) async fn examine(
+    app: &App,
+    resolved: &Resolved,
+    options: &RunOptions,
+    findings: &mut Findings,
+) -> Live {
+    findings.section("Server");
+    let session = match pg::connect(&resolved.target, "doctor", &app.ctx).await {
+        Ok(session) => session,
+        Err(error) => {
+            findings.row(
+                "connection",
+                format!("FAILED: {}", error.reason().unwrap_or_default()),
+            );
+            findings.refused(&error.narrowed(Kind::Refused), &resolved.provenance);
+            refusals(app, None, options, findings).await;
+            return Live::default();
+        }
+    };
+    let mut live = Live::default();
+    if let Err(error) = ask(app, &session, findings, &mut live).await {
+        findings.refused(&error, &resolved.provenance);
+    }
+    let asked = Some((&resolved.target, &session));
+    refusals(app, asked, options, findings).await;
+    session.close().await;
+    // A pooler would answer everything above and break the run's lock all the same.
+    if let Err(error) = pg::detect_pooler(&resolved.target, &app.ctx).await {
+        findings.refused(&error.narrowed(Kind::Refused), &resolved.provenance);
+    }
+    live
+}
+
+/// What refuses a run although the server is in order.
+async fn refusals(
+    app: &App,
+    live: Option<(&Target, &Session)>,
+    options: &RunOptions,
+    findings: &mut Findings,
+) {
+    for error in run::refusals(live, options, &app.ctx).await {
+        findings.refused(&error.narrowed(Kind::Refused), &[]);
+    }
+}
+
+async fn ask(app: &App, session: &Session, findings: &mut Findings, live: &mut Live) -> Result<()> {
+    findings.row("version", format!("PostgreSQL {}", session.version().text));
+    preflight::check_server_major(session, app.settings.allow_unknown_server)?;
+    let facts = Facts::read(session).await?;
+    findings.row("database", database(&facts));
+    findings.row("role", format!("{}: {}", facts.role, facts.rights()));
+    if !facts.member_of.is_empty() {
+        findings.row("member of", facts.member_of.join(", "));
+    }
+    let tables = catalog::read_version_tables(session).await?;
+    findings.row("revision", revision(&tables));
+    live.revisions = Some(
+        tables
+            .iter()
+            .flat_map(|table| table.revisions.clone())
+            .collect(),
+    );
+    uncovered(session, findings).await?;
+    let store = &app.settings.store;
+    let free = if store.is_dir() {
+        Store::open(store)?.free_bytes().ok()
+    } else {
+        None
+    };
+    let examined = preflight::examine(session, facts, free).await?;
+    findings.findings.extend(examined.findings);
+    Ok(())
+}
+
+/// Objects that the backup would refuse to lose.
+async fn uncovered(session: &Session, findings: &mut Findings) -> Result<()> {
+    session.execute(&pg::BEGIN_SNAPSHOT).await?;
+    let catalog = catalog::read(session).await;
+    session.execute(&END).await?;
+    let catalog = catalog?;
+    let entries = units::how_many(catalog.entries.len());
+    let tables = units::how_many(catalog.tables.len());
+    let definitions = units::plural(entries, "definition", "definitions");
+    findings.row(
+        "content",
+        format!(
+            "{definitions}, {}",
+            units::plural(tables, "table", "tables")
+        ),
+    );
+    let refused = catalog
+        .uncovered
+        .into_iter()
+        .map(|object| preflight::Finding::refuse(object.description, object.reason));
+    findings.findings.extend(refused);
+    Ok(())
+}
+
+const END: pg::Sql = pg::Sql::constant("ROLLBACK");
+
+fn database(facts: &Facts) -> String {
+    format!(
+        "{}, {}, {}, owned by {}",
+        facts.database,
+        units::bytes(facts.size_bytes),
+        facts.encoding,
+        facts.owner
+    )
+}
+
+fn revision(tables: &[VersionTable]) -> String {
+    if tables.is_empty() {
+        return "none: no version table yet".to_owned();
+    }
+    let lines = tables.iter().map(|table| {
+        let revisions = match table.revisions.as_slice() {
+            [] => "empty".to_owned(),
+            revisions => revisions.join(", "),
+        };
+        format!("{revisions} in {}.{}", table.schema, table.name)
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}

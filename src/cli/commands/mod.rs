@@ -1,0 +1,42 @@
+//! One file per command: settings → library verb → report. Nothing here decides about a database.
+
+mod backup;
+mod check;
+mod diff;
+mod doctor;
+mod list;
+mod paper;
+mod recover;
+mod restore;
+mod rollback;
+mod run;
+mod schema;
+mod show;
+mod stamp;
+mod verify;
+
+use super::app::App;
+use super::args::Command;
+use super::report::Done;
+use crate::error::Result;
+
+/// Carries out a command.
+pub(crate) async fn execute(app: &App, command: &Command) -> Result<Done> {
+    match command {
+        Command::Run(arguments) => run::execute(app, arguments).await,
+        Command::Backup(arguments) => backup::execute(app, arguments).await,
+        Command::Check(arguments) => check::execute(app, arguments).await,
+        Command::Restore(arguments) => restore::execute(app, arguments).await,
+        Command::Rollback(arguments) => rollback::execute(app, arguments).await,
+        Command::Diff(arguments) => diff::execute(app, arguments).await,
+        Command::Verify(checks) => verify::execute(app, checks).await,
+        Command::Recover(arguments) => recover::execute(app, arguments).await,
+        Command::List => list::execute(app),
+        Command::Show(arguments) => show::execute(app, arguments),
+        Command::Schema(arguments) => schema::execute(app, arguments).await,
+        Command::Stamp(arguments) => stamp::execute(app, arguments).await,
+        Command::Doctor(arguments) => doctor::execute(app, arguments).await,
+        Command::Completions { shell } => Ok(paper::completions(*shell)),
+        Command::Man => paper::manual(),
+    }
+}

@@ -1,0 +1,25 @@
+//! `pgbelay recover`: finishes what an interrupted run left, and says what that was.
+
+use crate::cli::app::App;
+use crate::cli::args::RecoverArguments;
+use crate::cli::report::Done;
+use crate::cli::settings;
+use crate::error::Result;
+use crate::run::{self, Outcome, RunOptions};
+
+/// Recovers.
+pub(super) async fn execute(app: &App, arguments: &RecoverArguments) -> Result<Done> {
+    let resolved = app.resolve()?;
+    let options = RunOptions {
+        on_other_writers: settings::other_writers(arguments.on_other_writers),
+        ..super::run::options(app, &resolved, &arguments.tool, &arguments.checks)?
+    };
+    let report = run::recover(&resolved.target, &options, &app.ctx).await;
+    let nothing = report.outcome == Outcome::NothingToDo;
+    let mut done = super::run::told(report)?;
+    if nothing {
+        "Nothing to recover: no run of this database was interrupted."
+            .clone_into(&mut done.last_line);
+    }
+    Ok(done)
+}

@@ -1,0 +1,87 @@
+//! `pgbelay restore`: an archive into a new or empty database, which is named on purpose.
+
+use serde_json::json;
+
+use crate::archive::Reader;
+use crate::cli::app::App;
+use crate::cli::args::RestoreArguments;
+use crate::cli::render::{Row, units};
+use crate::cli::report::Done;
+use crate::error::Result;
+use crate::pg::Target;
+use crate::restore::{self, RestoreOptions, RestoreReport};
+
+/// Loads the archive; a database that was created for it goes again when that fails.
+pub(super) async fn execute(app: &App, arguments: &RestoreArguments) -> Result<Done> {
+    let reader = app.open_archive(&arguments.archive.archive)?;
+    let resolved = app.resolve()?;
+    let target = resolved.target.with_database(&arguments.into);
+    if arguments.create {
+        create(app, &resolved.target, arguments, &reader).await?;
+    } else {
+        app.connect(&target).await?.close().await;
+    }
+    let options = RestoreOptions {
+        jobs: app.settings.jobs,
+    };
+    match restore::restore(&target, &reader, &options, &app.ctx).await {
+        Ok(report) => Ok(told(arguments, &reader, &report)),
+        Err(error) if arguments.create => {
+            let gone = drop_again(app, &resolved.target, &arguments.into).await;
+            Err(error.now(gone))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn create(
+    app: &App,
+    maintenance: &Target,
+    arguments: &RestoreArguments,
+    reader: &Reader,
+) -> Result<()> {
+    let session = app.connect(maintenance).await?;
+    let created = restore::create_database(&session, &arguments.into, reader.manifest()).await;
+    session.close().await;
+    created
+}
+
+/// Says what became of the database that we had created.
+async fn drop_again(app: &App, maintenance: &Target, name: &str) -> String {
+    let dropped = async {
+        let session = crate::pg::connect(maintenance, "restore", &app.ctx).await?;
+        let dropped = restore::drop_database(&session, name).await;
+        session.close().await;
+        dropped
+    };
+    match dropped.await {
+        Ok(()) => format!("the new database {name} was dropped again"),
+        Err(error) => format!("the new database {name} is left behind, empty ({error})"),
+    }
+}
+
+fn told(arguments: &RestoreArguments, reader: &Reader, report: &RestoreReport) -> Done {
+    let archive = reader.path().display().to_string();
+    // As `show`, `diff` and the proof count them: what was there already (`public`) among them.
+    let definitions = units::how_many(reader.manifest().entries.len());
+    let content = format!(
+        "{}, {}, {}, {}",
+        units::plural(definitions, "definition", "definitions"),
+        units::plural(units::how_many(report.tables), "table", "tables"),
+        units::plural(report.rows, "row", "rows"),
+        units::bytes(report.bytes)
+    );
+    let rows = vec![
+        Row::new("archive", archive.as_str()),
+        Row::new("database", arguments.into.as_str()),
+        Row::new("content", content),
+        Row::new(
+            "next",
+            format!("prove it: pgbelay diff {archive} db:{}", arguments.into),
+        ),
+    ];
+    Done::with_rows(format!("Restored into {}.", arguments.into), rows)
+        .member("archive", archive)
+        .member("database", arguments.into.as_str())
+        .member("restore", json!(report))
+}

@@ -1,0 +1,128 @@
+//! `pgbelay rollback`: puts the database back to an archive, under the same lock as `run`.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::archive::Reader;
+use crate::cli::app::App;
+use crate::cli::args::RollbackArguments;
+use crate::cli::render::Row;
+use crate::cli::report::Done;
+use crate::error::{Error, Kind, Result};
+use crate::pg::Session;
+use crate::rollback::{RollbackOptions, RollbackOutcome, RollbackReport};
+use crate::run;
+use crate::run::preflight::Facts;
+use crate::store::Store;
+
+/// A person is waiting in front of the terminal: say soon that somebody else is at work.
+const LOCK_WAIT: Duration = Duration::from_secs(10);
+
+/// Rolls back and reports the proof.
+pub(super) async fn execute(app: &App, arguments: &RollbackArguments) -> Result<Done> {
+    let resolved = app.resolve()?;
+    let store = app.store()?;
+    let session = app.connect(&resolved.target).await?;
+    let reader = match &arguments.archive {
+        Some(archive) => app.open_archive(archive)?,
+        None => latest(&store, &session).await?,
+    };
+    session.close().await;
+    app.fact("archive", &reader.path().display().to_string());
+    app.fact(
+        "made",
+        &reader
+            .manifest()
+            .created
+            .format("%Y-%m-%d %H:%M:%S UTC")
+            .to_string(),
+    );
+    let options = RollbackOptions {
+        discard_other_writes: arguments.discard_other_writes,
+        other_database: arguments.other_database,
+        jobs: app.settings.jobs,
+        ..RollbackOptions::default()
+    };
+    let report = run::roll_back(
+        &resolved.target,
+        &reader,
+        &store,
+        &options,
+        LOCK_WAIT,
+        &app.ctx,
+    )
+    .await
+    .map_err(|error| error.narrowed(Kind::Refused))?;
+    Ok(told(&reader, &report))
+}
+
+/// The newest backup of this very database; what a rollback saved does not count.
+async fn latest(store: &Store, session: &Session) -> Result<Reader> {
+    let facts = Facts::read(session).await?;
+    let found = store.latest_where(|manifest| {
+        let database = &manifest.database;
+        database.oid == facts.database_oid
+            && database.name == facts.database
+            && (database.system_identifier == facts.system_identifier
+                || database.system_identifier.is_empty()
+                || facts.system_identifier.is_empty())
+    })?;
+    match found {
+        Some((file, _)) => file.open(),
+        None => Err(
+            Error::refused(format!("find a backup of {}", session.target()))
+                .because(format!(
+                    "the store {} holds none of this database",
+                    store.directory().display()
+                ))
+                .hint("`pgbelay list` shows what there is; name an archive to use it"),
+        ),
+    }
+}
+
+fn told(reader: &Reader, report: &RollbackReport) -> Done {
+    let archive = reader.path().display().to_string();
+    let mut rows = vec![
+        Row::new("archive", archive.as_str()),
+        Row::new("strategy", word(&json!(report.strategy))),
+        Row::new("proof", report.proof.as_str()),
+    ];
+    if !report.undone.is_empty() {
+        rows.push(Row::new("undone", shortened(&report.undone)));
+    }
+    if let Some(saved) = &report.saved {
+        rows.push(Row::new("saved", saved.display().to_string()));
+    }
+    let (outcome, last_line) = match report.outcome {
+        RollbackOutcome::Unchanged => (
+            "unchanged",
+            "Nothing to roll back: the database equals the archive (proven). Nothing was touched.",
+        ),
+        RollbackOutcome::RolledBack => (
+            "rolled-back",
+            "Rolled back: the database is what the archive holds (proven).",
+        ),
+    };
+    let mut done = Done::with_rows(last_line, rows)
+        .member("archive", archive)
+        .member("rollback", json!(report))
+        .member("strategy", json!(report.strategy))
+        .member("proof", report.proof.as_str());
+    done.outcome = outcome.to_owned();
+    done
+}
+
+/// The first lines; all of them are in `--json`.
+fn shortened(lines: &[String]) -> String {
+    const MOST: usize = 20;
+    let mut shown: Vec<String> = lines.iter().take(MOST).cloned().collect();
+    if lines.len() > MOST {
+        shown.push(format!("… and {} more", lines.len() - MOST));
+    }
+    shown.join("\n")
+}
+
+fn word(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,352 @@
+//! `pgbelay run`: the one command. The state machine below decides; this tells how it ended.
+
+use serde_json::Value;
+
+use crate::cli::app::App;
+use crate::cli::args::{Checks, RunArguments, ToolArguments};
+use crate::cli::render::{Row, error_rows};
+use crate::cli::report::{Done, what_and_why};
+use crate::cli::settings;
+use crate::error::{Attempt, Error, Result};
+use crate::pg::settings::Resolved;
+use crate::run::{self, Outcome, RunOptions, RunReport};
+
+/// Runs and reports.
+pub(super) async fn execute(app: &App, arguments: &RunArguments) -> Result<Done> {
+    settings::validate_run(arguments)?;
+    let resolved = app.resolve()?;
+    let options = RunOptions {
+        lock_wait: arguments.lock_wait,
+        lock_timeout: arguments.lock_timeout,
+        timeout: arguments.timeout,
+        grace: arguments.grace,
+        retries: arguments.retries,
+        on_other_writers: settings::other_writers(arguments.on_other_writers),
+        max_failures: arguments.max_failures,
+        force: arguments.force,
+        ..options(app, &resolved, &arguments.tool, &arguments.checks)?
+    };
+    told(run::run(&resolved.target, &options, &app.ctx).await)
+}
+
+/// What `run` shares with the verbs that work by hand.
+pub(super) fn options(
+    app: &App,
+    resolved: &Resolved,
+    tool: &ToolArguments,
+    checks: &Checks,
+) -> Result<RunOptions> {
+    Ok(RunOptions {
+        jobs: app.settings.jobs,
+        wait: app.settings.wait,
+        allow_unknown_server: app.settings.allow_unknown_server,
+        expect: checks.expect.clone(),
+        verify_sql: checks.verify_sql.clone(),
+        verify_command: settings::verify_command(checks)?,
+        dialect: resolved.dialect.clone(),
+        env_file_variables: resolved.env_file_variables.clone(),
+        ..RunOptions::new(settings::migration(tool), &app.settings.store)
+    })
+}
+
+/// The report as the end of a command; `recover` ends the same way.
+pub(super) fn told(report: RunReport) -> Result<Done> {
+    let json = match serde_json::to_value(&report).attempt(|| "write the report".to_owned())? {
+        Value::Object(members) => members,
+        _ => serde_json::Map::new(),
+    };
+    Ok(Done {
+        code: report.exit_code,
+        outcome: report.outcome.name().to_owned(),
+        rows: rows(&report),
+        child_lines: child_lines(&report),
+        last_line: last_line(&report),
+        json,
+        ..Done::default()
+    })
+}
+
+/// The tool's last words matter only when something went wrong.
+fn child_lines(report: &RunReport) -> Vec<String> {
+    if report.exit_code == 0 {
+        return Vec::new();
+    }
+    if verification_failed(report) {
+        return Vec::new();
+    }
+    let says_something = |line: &&String| {
+        !line.trim().is_empty() && !line.starts_with("(Background on this error at:")
+    };
+    let words = last_words(&report.child_last_lines).iter();
+    words.filter(says_something).cloned().collect()
+}
+
+/// The tool had succeeded: not it, but a check said no.
+fn verification_failed(report: &RunReport) -> bool {
+    report.checks.iter().any(|check| !check.passed)
+}
+
+/// What follows the last frame of a Python traceback: the error itself. All lines, when there is
+/// no traceback or nothing after it.
+fn last_words(lines: &[String]) -> &[String] {
+    let Some(frame) = lines.iter().rposition(|line| line.starts_with("  File \"")) else {
+        return lines;
+    };
+    let after = &lines[frame + 1..];
+    let code = after
+        .iter()
+        .take_while(|line| line.starts_with("    "))
+        .count();
+    if after.len() == code {
+        lines
+    } else {
+        &after[code..]
+    }
+}
+
+fn rows(report: &RunReport) -> Vec<Row> {
+    let mut rows = vec![Row::new("outcome", report.outcome.name())];
+    rows.extend(
+        report
+            .error
+            .iter()
+            .flat_map(|error| error_of_run(report, error)),
+    );
+    let mut add = |name: &str, value: Option<String>| {
+        rows.extend(
+            value
+                .filter(|value| !value.is_empty())
+                .map(|value| Row::new(name, value)),
+        );
+    };
+    let path =
+        |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    add("checked", checks(report));
+    add(
+        "database",
+        report.database.as_ref().map(|line| line.target.clone()),
+    );
+    add("revision", revisions(report));
+    add("recovered", Some(report.recovered.join("\n")));
+    add("other writers", Some(other_writers(report)));
+    add(
+        "attempts",
+        (report.attempts > 1).then(|| report.attempts.to_string()),
+    );
+    add("strategy", report.strategy.clone());
+    add("proof", report.proof.clone());
+    add("archive", path(&report.archive));
+    add("saved", path(&report.saved));
+    add("log", path(&report.log));
+    add("journal", journal_when_it_matters(report));
+    add("warnings", Some(report.warnings.join("\n")));
+    rows
+}
+
+/// The error's rows; what is true now is said by the proof already, where there is one.
+fn error_of_run(report: &RunReport, error: &Error) -> Vec<Row> {
+    let mut rows = error_rows(error);
+    rows.retain(|row| row.name != "now" || report.proof.is_none());
+    rows
+}
+
+/// A journal interests whoever has to look into a run that did not end well.
+fn journal_when_it_matters(report: &RunReport) -> Option<String> {
+    let matters = matches!(report.outcome, Outcome::InDoubt | Outcome::Withheld);
+    let journal = report.journal.as_ref().filter(|_| matters)?;
+    Some(journal.display().to_string())
+}
+
+fn revisions(report: &RunReport) -> Option<String> {
+    let shown = |revisions: &[String]| match revisions {
+        [] => "none".to_owned(),
+        revisions => revisions.join(", "),
+    };
+    if report.from == report.to {
+        return (!report.from.is_empty()).then(|| format!("{} (as before)", shown(&report.from)));
+    }
+    Some(format!("{} -> {}", shown(&report.from), shown(&report.to)))
+}
+
+fn checks(report: &RunReport) -> Option<String> {
+    let line = |check: &run::CheckLine| {
+        let mark = if check.passed { "ok" } else { "FAILED" };
+        format!("{mark}: {} ({})", check.name, check.detail)
+    };
+    let lines: Vec<String> = report.checks.iter().map(line).collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+fn other_writers(report: &RunReport) -> String {
+    let lines: Vec<String> = report
+        .other_writers
+        .iter()
+        .map(run::OtherWriter::line)
+        .collect();
+    lines.join("\n")
+}
+
+/// The truth in one line (P8).
+fn last_line(report: &RunReport) -> String {
+    let reached = match report.to.as_slice() {
+        [] => String::new(),
+        heads => format!(" at {}", heads.join(", ")),
+    };
+    let failed = if verification_failed(report) {
+        "Verification failed"
+    } else {
+        "Migration failed"
+    };
+    let why = |fallback: &str| {
+        let error = report.error.as_ref();
+        error.map_or_else(
+            || fallback.to_owned(),
+            |error| format!("cannot {}", what_and_why(error)),
+        )
+    };
+    match report.outcome {
+        Outcome::Migrated => format!(
+            "Done: migrated and verified, the database is{}.",
+            or_done(&reached)
+        ),
+        Outcome::NothingToDo => format!(
+            "Nothing to do: the database is already{}.",
+            or_done(&reached)
+        ),
+        Outcome::Unchanged => {
+            format!("{failed}; nothing was committed, the database is as it was (proven).")
+        }
+        Outcome::RolledBack => {
+            format!("{failed}; the database was put back and is as it was (proven).")
+        }
+        Outcome::Usage => format!(
+            "Not started: {}. Nothing was touched.",
+            why("the arguments or settings make no sense")
+        ),
+        Outcome::Refused => format!(
+            "Refused: {}. Nothing was touched.",
+            why("the migration was not started")
+        ),
+        Outcome::LockTimeout => "No lock: another run holds it. Nothing was touched.".to_owned(),
+        Outcome::BackupFailed => {
+            "Backup failed: the migration was not started. Nothing was touched.".to_owned()
+        }
+        Outcome::Withheld => {
+            format!("{failed}; rollback WITHHELD because others wrote. Nothing was undone.")
+        }
+        Outcome::InDoubt => {
+            "IN DOUBT: a person must look before anything else touches the database.".to_owned()
+        }
+        Outcome::Difference => "No: the database is not as it should be.".to_owned(),
+        Outcome::Recovered { rolled_back: true } => {
+            "Recovered: the interrupted run was rolled back, the database is as before it (proven)."
+                .to_owned()
+        }
+        Outcome::Recovered { .. } => {
+            "Recovered: the interrupted run had changed nothing, the database is as before it."
+                .to_owned()
+        }
+        Outcome::Interrupted {
+            rolled_back: true, ..
+        } => "Interrupted; the database was put back and is as it was (proven).".to_owned(),
+        Outcome::Interrupted { .. } => {
+            "Interrupted; nothing was committed, the database is as it was.".to_owned()
+        }
+    }
+}
+
+fn or_done(reached: &str) -> &str {
+    if reached.is_empty() {
+        " there"
+    } else {
+        reached
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p8_the_last_line_follows_the_outcome() {
+        let mut report = RunReport::new("abc");
+        report.from = vec!["a".into()];
+        report.to = vec!["a".into()];
+        report.child_last_lines = vec!["boom".into()];
+        report.conclude(
+            Outcome::RolledBack,
+            Some(Error::operation("run alembic").because("exit 1")),
+        );
+        let done = told(report).unwrap();
+        assert_eq!(done.code, 1);
+        assert_eq!(done.child_lines, ["boom"]);
+        assert_eq!(
+            done.last_line,
+            "Migration failed; the database was put back and is as it was (proven)."
+        );
+        assert_eq!(done.json["exit_code"], 1);
+        assert!(done.rows.iter().any(|row| row.value == "a (as before)"));
+    }
+
+    #[test]
+    fn p8_a_refusal_says_why_in_its_last_line() {
+        let mut report = RunReport::new("abc");
+        let error = Error::refused("start alembic").because("there is no such command");
+        report.conclude(Outcome::Refused, Some(error));
+        assert_eq!(
+            told(report).unwrap().last_line,
+            "Refused: cannot start alembic: there is no such command. Nothing was touched."
+        );
+    }
+
+    #[test]
+    fn a_failed_check_is_not_blamed_on_the_tool() {
+        let mut report = RunReport::new("abc");
+        report.child_last_lines = vec!["INFO all went well".into()];
+        report.checks = vec![run::CheckLine {
+            name: "version rows".into(),
+            passed: false,
+            detail: "expected b, found a".into(),
+        }];
+        report.conclude(
+            Outcome::Unchanged,
+            Some(Error::operation("verify the migration")),
+        );
+        let done = told(report).unwrap();
+        assert!(done.child_lines.is_empty());
+        assert_eq!(
+            done.last_line,
+            "Verification failed; nothing was committed, the database is as it was (proven)."
+        );
+    }
+
+    #[test]
+    fn the_frames_of_a_traceback_are_left_out() {
+        let lines = [
+            "Traceback (most recent call last):",
+            "  File \"a.py\", line 1",
+            "    f()",
+            "    ^^^",
+            "ValueError: x",
+            "DETAIL: y",
+        ];
+        let lines = lines.map(str::to_owned);
+        assert_eq!(last_words(&lines), ["ValueError: x", "DETAIL: y"]);
+        assert_eq!(last_words(&lines[..4]).len(), 4);
+        assert_eq!(last_words(&lines[4..]).len(), 2);
+    }
+
+    #[test]
+    fn success_does_not_repeat_the_child() {
+        let mut report = RunReport::new("abc");
+        report.to = vec!["b".into()];
+        report.child_last_lines = vec!["INFO done".into()];
+        report.conclude(Outcome::Migrated, None);
+        let done = told(report).unwrap();
+        assert!(done.child_lines.is_empty());
+        assert_eq!(
+            done.last_line,
+            "Done: migrated and verified, the database is at b."
+        );
+    }
+}
