@@ -1,0 +1,167 @@
+//! What the tests of backup, restore, compare and rollback share: a database, a store, and the
+//! library called directly, as the plain owner unless a test says otherwise.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use pgbelay::archive::Reader;
+use pgbelay::compare::{Difference, State, compare};
+use pgbelay::context::{Context, Environment, Event, Monitor, Stop, SystemClock};
+use pgbelay::dump::{BackupReport, Destination, DumpOptions, backup};
+use pgbelay::error::Result;
+use pgbelay::pg::{self, Session, Sql, Target};
+use pgbelay::restore::{RestoreOptions, RestoreReport, restore};
+use pgbelay::rollback::{RollbackOptions, RollbackReport, roll_back};
+use pgbelay::store::Store;
+
+use crate::support::{Database, Server, repository};
+
+/// Runs a future to its end on a runtime of its own.
+pub fn wait<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
+    runtime.expect("a runtime").block_on(future)
+}
+
+/// Keeps warnings and notes.
+#[derive(Debug, Default)]
+pub struct Recorder(pub Mutex<Vec<String>>);
+
+impl Monitor for Recorder {
+    fn event(&self, event: Event) {
+        if let Event::Warning(text) | Event::Note(text) = event {
+            self.0.lock().unwrap().push(text);
+        }
+    }
+}
+
+/// A database and everything needed to work on it.
+pub struct Bench {
+    pub database: Database,
+    pub store: Store,
+    pub ctx: Context,
+    pub recorder: Arc<Recorder>,
+    directory: tempfile::TempDir,
+}
+
+impl Bench {
+    /// An empty database.
+    pub fn empty(server: &'static Server) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let recorder = Arc::new(Recorder::default());
+        Self {
+            database: Database::create(server),
+            store: Store::open(&directory.path().join("backups")).expect("a store"),
+            ctx: Context {
+                clock: Arc::new(SystemClock),
+                monitor: recorder.clone(),
+                stop: Stop::never(),
+                run_id: "testtest".to_owned(),
+                environment: Arc::new(Environment::default()),
+            },
+            recorder,
+            directory,
+        }
+    }
+
+    /// A database made by a file of `tests/corpus`, as the owner `app`.
+    pub fn of_corpus(server: &'static Server, name: &str) -> Self {
+        let bench = Self::empty(server);
+        let path = repository().join("tests/corpus").join(name);
+        let text = std::fs::read_to_string(path).expect("a corpus file");
+        let script = format!("SET SESSION AUTHORIZATION app;\n{text}");
+        bench.database.restore_plain(script.as_bytes());
+        bench
+    }
+
+    /// A place for a file of the test's own.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// The database, as a role that the socket trusts.
+    pub fn target_as(&self, role: &str) -> Target {
+        target(&self.database, role)
+    }
+
+    pub fn target(&self) -> Target {
+        self.target_as("app")
+    }
+
+    pub fn backup(&self) -> Result<BackupReport> {
+        self.backup_as("app")
+    }
+
+    pub fn backup_as(&self, role: &str) -> Result<BackupReport> {
+        let destination = Destination::Store(&self.store);
+        let options = DumpOptions::default();
+        wait(backup(
+            &self.target_as(role),
+            &destination,
+            &options,
+            &self.ctx,
+        ))
+    }
+
+    /// An archive of the database as it is now.
+    pub fn archive(&self) -> Reader {
+        let report = self.backup().expect("a backup");
+        Reader::open(&report.archive).expect("an archive")
+    }
+
+    pub fn restore_into(&self, database: &Database, reader: &Reader) -> Result<RestoreReport> {
+        let options = RestoreOptions::default();
+        wait(restore(
+            &target(database, "app"),
+            reader,
+            &options,
+            &self.ctx,
+        ))
+    }
+
+    pub fn roll_back(&self, reader: &Reader) -> Result<RollbackReport> {
+        self.roll_back_with(reader, &RollbackOptions::default())
+    }
+
+    pub fn roll_back_with(
+        &self,
+        reader: &Reader,
+        options: &RollbackOptions,
+    ) -> Result<RollbackReport> {
+        wait(roll_back(
+            &self.target(),
+            reader,
+            &self.store,
+            options,
+            &self.ctx,
+        ))
+    }
+
+    /// How the database differs from the archive.
+    pub fn difference(&self, reader: &Reader) -> Difference {
+        wait(async {
+            let session = self.session().await;
+            let before = State::of_archive(reader).expect("the archive's state");
+            let after = State::of_database(&session, &self.ctx).await;
+            compare(&before, &after.expect("the database's state"))
+        })
+    }
+
+    /// A session in a transaction.
+    pub async fn session(&self) -> Session {
+        let session = pg::connect(&self.target(), "test", &self.ctx).await;
+        let session = session.expect("a session");
+        let begin = Sql::constant("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+        session.execute(&begin).await.expect("a transaction");
+        session
+    }
+}
+
+/// A database, as a role that the socket trusts.
+pub fn target(database: &Database, role: &str) -> Target {
+    let server = database.server();
+    let socket = server.socket.to_str().expect("a path");
+    Target::new(socket, server.port, database.name(), role)
+}

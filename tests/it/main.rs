@@ -1,0 +1,21 @@
+//! All integration tests, in one binary: real servers, real Alembic, the real `pgbelay` program.
+//!
+//! One file per area; what they share is in `support`. Servers come from `scripts/test`, or are
+//! started on demand by `scripts/server` (after `scripts/setup`), one per major and test process.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    dead_code,
+    missing_docs,
+    reason = "tests spawn programs, write files and fail by panicking"
+)]
+
+#[macro_use]
+mod support;
+
+mod data;
+mod harness;

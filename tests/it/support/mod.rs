@@ -1,0 +1,63 @@
+//! What the integration tests share.
+//!
+//! [`Server`]: a private PostgreSQL of one major · [`Database`]: one per test, dropped on success ·
+//! [`Workplace`]: a directory to work in, with a store and an Alembic project ·
+//! [`Shop`]: both together, the sample database with rows ·
+//! [`Pooler`] and its neighbours: what may stand in between · [`Call`] and
+//! [`Output`]: one execution of `pgbelay`; every output and every file it leaves is searched for
+//! the marker password, which every connection of the tests uses.
+
+mod between;
+mod call;
+mod database;
+mod server;
+mod shop;
+mod workplace;
+
+pub use between::{Pooler, closed_port, not_postgresql, server_of_version};
+pub use call::{Call, Output};
+pub use database::Database;
+pub use server::Server;
+pub use shop::Shop;
+pub use workplace::{Workplace, gunzip, repository};
+
+/// Password of every role the tests connect as; it must never be seen again. It has every
+/// character that URLs, conninfo strings and pass files treat in their own way.
+pub const MARKER: &str = r"mArk3r-Pa55/w@rd:x%y 'z\q";
+
+/// What is searched for: no encoding changes this part of [`MARKER`].
+pub const MARKER_CORE: &str = "mArk3r-Pa55";
+
+/// [`MARKER`] as it stands in a URL.
+pub const MARKER_IN_URL: &str = "mArk3r-Pa55%2Fw%40rd%3Ax%25y%20%27z%5Cq";
+
+/// The majors that every scenario runs on; CI demands them by name.
+pub const MAJORS: [u32; 2] = [15, 18];
+
+/// Makes one test per major out of a function that takes a `&'static Server`:
+/// `on_servers! { fn p2_nothing_touched(server) { … } }` gives `p2_nothing_touched::pg15` and `::pg18`.
+macro_rules! on_servers {
+    ($($(#[$attribute:meta])* fn $name:ident($server:ident) $body:block)*) => {$(
+        $(#[$attribute])*
+        mod $name {
+            #[allow(unused_imports, reason = "not every test needs its file's imports")]
+            use super::*;
+
+            fn on($server: &'static $crate::support::Server) $body
+
+            #[test]
+            fn pg15() {
+                if let Some(server) = $crate::support::Server::of_major(15) {
+                    on(server);
+                }
+            }
+
+            #[test]
+            fn pg18() {
+                if let Some(server) = $crate::support::Server::of_major(18) {
+                    on(server);
+                }
+            }
+        }
+    )*};
+}

@@ -1,0 +1,154 @@
+//! Private servers: found in the environment or started on demand, one per major.
+//!
+//! `PGBELAY_TEST_PG<major>` names a cluster's directory as `scripts/server start` printed it;
+//! without it the script is called and told to stop the server when this process has ended, however
+//! it ends. A server that cannot be had fails the test, unless `PGBELAY_TEST_WITHOUT` names its
+//! major (a list separated by spaces or commas): then the test says so and does nothing.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use super::MARKER;
+use super::workplace::repository;
+
+/// A running private cluster.
+#[derive(Debug)]
+pub struct Server {
+    /// Major version, such as 15.
+    pub major: u32,
+    /// Directory of its Unix socket; whoever connects there is trusted.
+    pub socket: PathBuf,
+    /// TCP port on 127.0.0.1; passwords are demanded there.
+    pub port: u16,
+    /// Directory of the client programs of the same version.
+    pub programs: PathBuf,
+}
+
+static PG15: OnceLock<Option<Server>> = OnceLock::new();
+static PG16: OnceLock<Option<Server>> = OnceLock::new();
+static PG18: OnceLock<Option<Server>> = OnceLock::new();
+
+impl Server {
+    /// The server of that major; `None` only if the caller of the tests named it as absent.
+    pub fn of_major(major: u32) -> Option<&'static Self> {
+        let slot = match major {
+            15 => &PG15,
+            16 => &PG16,
+            18 => &PG18,
+            other => panic!("the tests have no server of major {other}"),
+        };
+        let server = slot.get_or_init(|| Self::obtain(major));
+        if server.is_none() {
+            eprintln!("not run: PostgreSQL {major} is named in PGBELAY_TEST_WITHOUT");
+        }
+        server.as_ref()
+    }
+
+    /// A server that no other test touches, for what is decided by counters of the whole server.
+    pub fn of_our_own(&self) -> &'static Self {
+        let directory = start_until_we_end(self.major);
+        let server = Self::in_directory(self.major, Path::new(&directory));
+        server.make_roles();
+        Box::leak(Box::new(server))
+    }
+
+    fn obtain(major: u32) -> Option<Self> {
+        if is_named_as_absent(major) {
+            return None;
+        }
+        let directory = std::env::var(format!("PGBELAY_TEST_PG{major}"))
+            .unwrap_or_else(|_| start_until_we_end(major));
+        let server = Self::in_directory(major, Path::new(&directory));
+        server.make_roles();
+        Some(server)
+    }
+
+    fn in_directory(major: u32, directory: &Path) -> Self {
+        let line = |name: &str| {
+            let path = directory.join(name);
+            let text = std::fs::read_to_string(&path)
+                .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            text.trim().to_owned()
+        };
+        Self {
+            major,
+            socket: directory.join("socket"),
+            port: line("port").parse().expect("a port number"),
+            programs: PathBuf::from(line("bin")),
+        }
+    }
+
+    /// A plain owner, a reader and the superuser all have the marker password. Several test
+    /// processes may share a server: the lock makes the first one do it.
+    fn make_roles(&self) {
+        let password = MARKER.replace('\'', "''");
+        self.psql(
+            "postgres",
+            &format!(
+                "SELECT pg_advisory_lock(4711);
+                 DO $$ BEGIN
+                   IF to_regrole('app') IS NULL THEN
+                     CREATE ROLE app LOGIN PASSWORD '{password}';
+                     CREATE ROLE reader LOGIN PASSWORD '{password}';
+                     ALTER ROLE postgres PASSWORD '{password}';
+                   END IF;
+                 END $$;"
+            ),
+        );
+    }
+
+    /// Runs SQL as the superuser and returns what psql prints, unaligned; fails on any error.
+    pub fn psql(&self, database: &str, sql: &str) -> String {
+        let output = self
+            .client("psql", database)
+            .args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-c", sql])
+            .output()
+            .expect("psql starts");
+        assert!(
+            output.status.success(),
+            "psql failed on {database}:\n{sql}\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8_lossy(&output.stdout)
+            .trim_end()
+            .to_owned()
+    }
+
+    /// A client program of the server's version, about to connect as the superuser.
+    pub fn client(&self, program: &str, database: &str) -> Command {
+        let mut command = Command::new(self.programs.join(program));
+        command
+            .env("PGHOST", &self.socket)
+            .env("PGPORT", self.port.to_string())
+            .env("PGUSER", "postgres")
+            .env("PGDATABASE", database)
+            .env("PGCLIENTENCODING", "UTF8")
+            .env_remove("PGOPTIONS");
+        command
+    }
+}
+
+fn is_named_as_absent(major: u32) -> bool {
+    let absent = std::env::var("PGBELAY_TEST_WITHOUT").unwrap_or_default();
+    absent
+        .split([' ', ','])
+        .any(|word| word == major.to_string())
+}
+
+fn start_until_we_end(major: u32) -> String {
+    let output = Command::new(repository().join("scripts/server"))
+        .args(["start", &major.to_string(), "--until-exit-of"])
+        .arg(std::process::id().to_string())
+        .output()
+        .expect("scripts/server starts");
+    assert!(
+        output.status.success(),
+        "no PostgreSQL {major} for the tests (run scripts/setup, or name it in PGBELAY_TEST_WITHOUT):\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout)
+        .expect("a path")
+        .trim()
+        .to_owned()
+}
