@@ -17,5 +17,9 @@
 #[macro_use]
 mod support;
 
+mod bad_input;
+mod bad_input_archives;
+mod connection;
 mod data;
 mod harness;
+mod tls;
