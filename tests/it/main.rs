@@ -17,9 +17,15 @@
 #[macro_use]
 mod support;
 
+mod backup;
 mod bad_input;
 mod bad_input_archives;
+mod compare;
 mod connection;
+mod corpus;
 mod data;
 mod harness;
+mod restore;
+mod rollback;
+mod sql_files;
 mod tls;

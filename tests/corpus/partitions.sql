@@ -1,0 +1,23 @@
+-- Partitions by range, list and hash, below each other, attached later, with their indexes and keys.
+CREATE TABLE events(id bigint, at timestamptz, kind text, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
+CREATE TABLE events_2024 PARTITION OF events FOR VALUES FROM ('2024-01-01 00:00:00+00') TO ('2025-01-01 00:00:00+00');
+CREATE TABLE events_2025 PARTITION OF events FOR VALUES FROM ('2025-01-01 00:00:00+00') TO (MAXVALUE) PARTITION BY RANGE (id);
+CREATE TABLE events_2025_a PARTITION OF events_2025 FOR VALUES FROM (MINVALUE) TO (30);
+CREATE TABLE events_2025_rest PARTITION OF events_2025 DEFAULT;
+CREATE TABLE attached_later(kind text DEFAULT 'own', id bigint NOT NULL, at timestamptz NOT NULL, CHECK (at < '2024-01-01 00:00:00+00'));
+ALTER TABLE events ATTACH PARTITION attached_later FOR VALUES FROM (MINVALUE) TO ('2024-01-01 00:00:00+00');
+CREATE INDEX by_kind ON events(kind);
+CREATE INDEX own_index ON events_2024(id DESC);
+INSERT INTO events SELECT n, '2023-06-01 00:00:00+00'::timestamptz + n * interval '30 days', (ARRAY['a', 'b', 'c'])[n % 3 + 1] FROM generate_series(1, 36) n;
+INSERT INTO events(id, at, kind) VALUES (1000, '2025-05-05 00:00:00+00', 'zzz');
+CREATE TABLE hashed(id int PRIMARY KEY, event bigint, event_at timestamptz, FOREIGN KEY (event, event_at) REFERENCES events) PARTITION BY HASH (id);
+CREATE TABLE hashed_0 PARTITION OF hashed FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE hashed_1 PARTITION OF hashed FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+INSERT INTO hashed SELECT id::int, id, at FROM events WHERE id < 10;
+CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER on_all AFTER INSERT ON events FOR EACH ROW EXECUTE FUNCTION note();
+CREATE TABLE no_partitions(a int, b int) PARTITION BY RANGE (a, (b + 1));
+CREATE TABLE listed(kind text, a int) PARTITION BY LIST (kind);
+CREATE TABLE listed_a PARTITION OF listed FOR VALUES IN ('a', NULL, 'it''s');
+CREATE TABLE listed_rest PARTITION OF listed DEFAULT WITH (fillfactor = 50);
+INSERT INTO listed VALUES ('a', 1), (NULL, 2), ('zzz', 3);

@@ -1,0 +1,62 @@
+//! Restore into an empty database: equal to the original, or nothing at all.
+
+use pgbelay::error::Kind;
+
+use crate::data::Bench;
+use crate::support::{Database, Workplace, repository};
+
+on_servers! {
+    /// Real pg_dump finds no difference between the original and what we restored.
+    fn a_restored_database_is_the_original(server) {
+        let bench = Bench::of_corpus(server, "everyday.sql");
+        let reader = bench.archive();
+        let copy = bench.database.sibling();
+        let report = bench.restore_into(&copy, &reader).expect("a restore");
+        assert!(report.rows > 500, "{report:?}");
+        copy.assert_is(&bench.database.dump());
+    }
+
+    /// A backup made by the first version restores on its own major and on a newer one.
+    fn a_frozen_archive_restores(server) {
+        let (workplace, database) = (Workplace::new(), Database::create(server));
+        let archive = repository().join("tests/frozen/v1-shop.sql.gz");
+        let archive = archive.to_str().expect("a path");
+        let call = || workplace.call(&database).env("DATABASE_URL", database.url_as("postgres"));
+        database.sql(&format!("ALTER DATABASE {} OWNER TO postgres", database.name()));
+        call().run(&["restore", archive, "--into", database.name()]).assert_code(0);
+        assert_eq!(database.revisions(), ["add_sqs_metadata"]);
+        if server.major == 15 {
+            call().run(&["diff", archive, &format!("db:{}", database.name())]).assert_code(0);
+        }
+    }
+
+    /// A database with anything in it is refused, and what is in it is named.
+    fn a_database_with_objects_is_refused(server) {
+        let bench = Bench::of_corpus(server, "everyday.sql");
+        let reader = bench.archive();
+        let taken = bench.database.sibling();
+        taken.sql_as_owner("CREATE SCHEMA mine; CREATE TABLE mine.own (a integer)");
+        let before = taken.dump();
+        let error = bench.restore_into(&taken, &reader).expect_err("refused");
+        assert_eq!(error.kind(), Kind::Refused);
+        assert!(error.to_string().contains("table mine.own"), "{error}");
+        taken.assert_is(&before);
+    }
+
+    /// A failure in the middle names the entry and leaves the database empty.
+    fn a_failed_restore_leaves_nothing(server) {
+        let bench = Bench::empty(server);
+        bench.database.sql(
+            "CREATE TABLE public.ours (a integer); ALTER TABLE public.ours OWNER TO app;
+             CREATE TABLE public.theirs (a integer); GRANT SELECT ON public.theirs TO app",
+        );
+        let reader = bench.archive();
+        let copy = bench.database.sibling();
+        let before = copy.dump();
+        let error = bench.restore_into(&copy, &reader).expect_err("owner cannot be given away");
+        assert_eq!(error.kind(), Kind::Failed);
+        assert!(error.attempted().contains("table public.theirs"), "{error}");
+        assert!(error.database_now().unwrap().contains("empty as before"));
+        copy.assert_is(&before);
+    }
+}

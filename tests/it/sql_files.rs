@@ -1,0 +1,70 @@
+//! Every `.sql` file below `src/` runs in psql as it stands, so that a database administrator can
+//! try what pgbelay asks. A fragment that needs text of ours around it says so in its first line
+//! (`-- Fragment: …`) and is left out.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use crate::support::{Database, Server, repository};
+
+/// What the first line of a file starts with that cannot run alone.
+const FRAGMENT: &str = "-- Fragment: ";
+
+/// How many files there are at least: a search gone blind must turn red.
+const FEWEST: usize = 50;
+
+on_servers! {
+    fn every_sql_file_runs_in_psql(server) {
+        let database = Database::create(server);
+        let files = sql_files();
+        assert!(files.len() >= FEWEST, "only {} files found", files.len());
+        let failures: Vec<String> = files
+            .iter()
+            .filter_map(|file| failure(server, database.name(), file))
+            .collect();
+        assert!(failures.is_empty(), "{}", failures.join("\n"));
+    }
+}
+
+#[test]
+fn every_sql_file_starts_with_its_purpose() {
+    for file in sql_files() {
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.starts_with("-- "), "no header: {}", file.display());
+    }
+}
+
+/// What psql says when the file does not run.
+fn failure(server: &Server, database: &str, file: &Path) -> Option<String> {
+    if fs::read_to_string(file).unwrap().starts_with(FRAGMENT) {
+        return None;
+    }
+    let output = server
+        .client("psql", database)
+        .args(["-Xq", "-v", "ON_ERROR_STOP=1", "--single-transaction"])
+        .arg("--file")
+        .arg(file)
+        .stdout(Stdio::null())
+        .output()
+        .expect("psql starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    (!output.status.success()).then(|| format!("{}: {said}", file.display()))
+}
+
+fn sql_files() -> Vec<PathBuf> {
+    let mut folders = vec![repository().join("src")];
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "sql") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
