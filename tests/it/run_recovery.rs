@@ -1,0 +1,81 @@
+//! Interrupted, withheld and repeated runs (docs/states.md).
+
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use crate::support::{Call, Shop};
+
+fn wait_for(shop: &Shop, file: &str) {
+    let path = shop.workplace.directory().join(file);
+    for _ in 0..1200 {
+        if path.exists() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("the file {file} was never made");
+}
+
+/// As a superuser, who sees what other sessions do.
+fn as_superuser(shop: &Shop) -> Call<'_> {
+    shop.call()
+        .env("DATABASE_URL", shop.database.url_as("postgres"))
+}
+
+on_servers! {
+    fn p6_a_statement_that_outlives_its_killed_run_is_ended_first(server) {
+        let shop = Shop::at_head(server);
+        let before = shop.database.dump();
+        let script = "touch started; psql -Xq -c 'DROP TABLE comps' -c 'SELECT pg_sleep(600)'";
+        let running = as_superuser(&shop).start(&["run", "--json", "--", "sh", "-c", script]);
+        wait_for(&shop, "started");
+        std::thread::sleep(Duration::from_secs(1));
+        running.signal(Signal::SIGKILL);
+        running.finish();
+        let output = as_superuser(&shop).run(&["recover", "--json"]).assert_code(0);
+        assert_eq!(output.json()["outcome"], "rolled-back");
+        shop.database.assert_is(&before);
+        let left = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                    AND application_name LIKE 'pgbelay%'";
+        assert_eq!(shop.database.sql(left), "0");
+    }
+
+    fn p6_killed_before_the_tool_starts_nothing_is_asked_for(server) {
+        let shop = Shop::two_behind(server);
+        // The run is stopped by the missing command of its second look; its journal says so.
+        as_superuser(&shop).run(&["run", "--", "no-such-tool"]).assert_code(3);
+        as_superuser(&shop).run(&["recover", "--json"]).assert_code(0);
+        as_superuser(&shop).run(&["run", "--json", "--", "alembic", "upgrade", "head"]).assert_code(0);
+    }
+
+    fn p5_a_withheld_rollback_stays_due_until_it_is_settled(server) {
+        let shop = Shop::at_head(server);
+        let before = shop.database.dump();
+        let script = "psql -Xq -c 'DROP TABLE comps'; touch committed; \
+                      while [ ! -e go-on ]; do sleep 0.05; done; exit 1";
+        let running = as_superuser(&shop).start(&["run", "--json", "--", "sh", "-c", script]);
+        wait_for(&shop, "committed");
+        shop.database.sql("INSERT INTO users (email) VALUES ('new@example.org'); SELECT pg_sleep(0.2)");
+        shop.workplace.write("go-on", "");
+        let output = running.finish().assert_code(6);
+        assert!(output.json()["saved"].is_null());
+        // The next start does not migrate on top of it; the writer is gone, what was seen is not.
+        let again = as_superuser(&shop).run(&["run", "--json", "--", "true"]).assert_code(6);
+        assert_eq!(again.json()["outcome"], "withheld");
+        as_superuser(&shop).run(&["rollback", "--discard-other-writes"]).assert_code(0);
+        shop.database.assert_is(&before);
+        as_superuser(&shop).run(&["run", "--json", "--", "true"]).assert_code(0);
+    }
+
+    fn equal_failures_in_a_row_are_refused_and_take_one_backup(server) {
+        let shop = Shop::at_head(server);
+        let failing = ["run", "--json", "--max-failures", "2", "--", "false"];
+        as_superuser(&shop).run(&failing).assert_code(1);
+        as_superuser(&shop).run(&failing).assert_code(1);
+        let refused = as_superuser(&shop).run(&failing).assert_code(3);
+        refused.assert_says("2 times in a row");
+        let forced = ["run", "--json", "--max-failures", "2", "--force", "--", "false"];
+        as_superuser(&shop).run(&forced).assert_code(1);
+    }
+}
