@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::address::{Address, DEFAULT_ACL};
 use super::entry::Kind;
 use super::graph::Node;
+use super::loss::Loss;
 use super::read::Reading;
 use crate::error::Result;
 use crate::pg::{Row, Session, Sql};
@@ -59,6 +60,7 @@ pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> 
         };
         let (Some(items), Some(base)) = (items(row, "items")?, items(row, "base_items")?) else {
             reading.refuse(
+                Loss::MissingRole,
                 identity,
                 "pg_shdepend",
                 "a grant names a role that no longer exists",
@@ -134,6 +136,7 @@ pub(super) async fn add_defaults(reading: &mut Reading, session: &Session) -> Re
         );
         let (Some(items), Some(base)) = (items(row, "items")?, items(row, "base_items")?) else {
             reading.refuse(
+                Loss::MissingRole,
                 identity,
                 "pg_default_acl",
                 "a grant names a role that no longer exists",

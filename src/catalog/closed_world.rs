@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::address::{Address, TRIGGER};
 use super::entry::Uncovered;
+use super::loss::Loss;
 use super::read::Reading;
 use crate::error::Result;
 use crate::pg::{Session, Sql};
@@ -61,6 +62,11 @@ async fn describe(reading: &mut Reading, session: &Session, objects: &[Address])
     let rows = session.query(&describe_query(objects)).await?;
     for row in &rows {
         reading.uncovered.push(Uncovered {
+            loss: if row.bool("is_trigger_state")? {
+                Loss::TriggerState
+            } else {
+                Loss::UnknownObject
+            },
             description: row.string("description")?,
             catalog: row.string("catalog")?,
             reason: row.string("reason")?,
@@ -69,6 +75,7 @@ async fn describe(reading: &mut Reading, session: &Session, objects: &[Address])
     }
     if objects.len() > DESCRIBED {
         reading.refuse(
+            Loss::UnknownObject,
             format!("… and {} more objects", objects.len() - DESCRIBED),
             "several catalogs",
             "this kind of object is not covered yet",
@@ -99,6 +106,7 @@ async fn refuse_labels(reading: &mut Reading, session: &Session) -> Result<()> {
         .await?
     {
         reading.refuse(
+            Loss::SecurityLabel,
             format!(
                 "security label of {} on {}",
                 row.text("provider")?,

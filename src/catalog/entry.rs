@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::loss::Loss;
 use crate::archive::Section;
 use crate::pg::Sql;
 
@@ -327,6 +328,8 @@ pub struct DatabaseProperties {
 /// A user object that the backup would lose.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Uncovered {
+    /// What kind of loss it would be.
+    pub loss: Loss,
     /// `pg_describe_object` (`aggregate public.my_sum(integer)`).
     pub description: String,
     /// The catalog it was found in (`pg_proc`).

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use super::address::{CLASS, CONSTRAINT};
 use super::entry::{Kind, Uncovered};
 use super::graph::{Node, NodeId};
+use super::loss::Loss;
 use super::read::Reading;
 use super::relations::Relation;
 use crate::error::Result;
@@ -126,6 +127,7 @@ fn index(row: &Row) -> Result<Index> {
 /// without a word (spec §1.9.5).
 fn refuse_invalid(reading: &mut Reading, index: &Index, relation: &Relation) {
     reading.uncovered.push(Uncovered {
+        loss: Loss::InvalidIndex,
         description: format!("index {}", index.quoted),
         catalog: "pg_index".into(),
         reason: format!(

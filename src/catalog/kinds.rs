@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 use super::address::Address;
 use super::entry::Kind;
 use super::graph::{Node, NodeId};
+use super::loss::Loss;
 use super::read::Reading;
 use crate::error::{Error, Result};
 use crate::pg::{Row, Session, Sql};
@@ -247,7 +248,7 @@ fn add_one(
         optional(row, "owner").as_deref(),
     );
     for reason in [optional(row, "problem"), objection].into_iter().flatten() {
-        reading.refuse(&identity, family.kind.name(), reason);
+        reading.refuse(Loss::Rights, &identity, family.kind.name(), reason);
     }
     let mut create = format!("{}\n", row.text("create_text")?);
     let mut node = Node::new(

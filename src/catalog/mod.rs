@@ -24,6 +24,7 @@ mod indexes;
 mod kinds;
 mod large_objects;
 mod lock;
+mod loss;
 mod order;
 mod partitions;
 mod policies;
@@ -45,5 +46,6 @@ pub use entry::{
 };
 pub use large_objects::{Piece, identity as large_object_identity, read_large_object};
 pub use lock::lock_tables;
+pub use loss::Loss;
 pub use read::read;
 pub use version_tables::read as read_version_tables;

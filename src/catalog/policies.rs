@@ -3,6 +3,7 @@
 use super::address::{CLASS, POLICY};
 use super::entry::Kind;
 use super::graph::{Node, NodeId};
+use super::loss::Loss;
 use super::read::Reading;
 use super::relations::Relation;
 use crate::error::Result;
@@ -59,6 +60,7 @@ fn add_policy(reading: &mut Reading, row: &Row, relation: &Relation, table: Node
     let identity = format!("policy {quoted} on {}", relation.quoted);
     if row.bool("role_missing")? {
         reading.refuse(
+            Loss::MissingRole,
             &identity,
             "pg_policy",
             "it names a role that no longer exists",

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use super::address::{Address, CLASS};
 use super::entry::{Catalog, Uncovered};
 use super::graph::{Graph, NodeId};
+use super::loss::Loss;
 use super::relations::{Relation, Relations};
 use super::{
     acl, assemble, closed_world, comments, constraints, database, defaults, domains, extensions,
@@ -50,11 +51,13 @@ impl Reading {
     /// Notes something that no entry can express.
     pub fn refuse(
         &mut self,
+        loss: Loss,
         description: impl Into<String>,
         catalog: &str,
         reason: impl Into<String>,
     ) {
         self.uncovered.push(Uncovered {
+            loss,
             description: description.into(),
             catalog: catalog.to_owned(),
             reason: reason.into(),
@@ -66,7 +69,7 @@ impl Reading {
     pub fn refuse_ownerless(&mut self, relation: &Relation) {
         if relation.owner.is_none() {
             let reason = "its owner is a role that no longer exists";
-            self.refuse(relation.identity(), "pg_class", reason);
+            self.refuse(Loss::MissingRole, relation.identity(), "pg_class", reason);
         }
     }
 
@@ -164,7 +167,12 @@ pub(super) fn owner(
     match (row.opt("owner")?, row.opt("quoted_owner")?) {
         (Some(raw), Some(quoted)) => Ok(Some((raw.to_owned(), quoted.to_owned()))),
         _ => {
-            reading.refuse(what, catalog, "its owner is a role that no longer exists");
+            reading.refuse(
+                Loss::MissingRole,
+                what,
+                catalog,
+                "its owner is a role that no longer exists",
+            );
             Ok(None)
         }
     }

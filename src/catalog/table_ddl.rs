@@ -7,6 +7,7 @@ use super::address::CLASS;
 use super::assemble::Assembled;
 use super::entry::{Kind, Table};
 use super::graph::{Body, Draft, Graph, Node, NodeId};
+use super::loss::Loss;
 use super::read::Reading;
 use super::relations::{Column, Relation};
 use crate::error::Result;
@@ -69,6 +70,7 @@ fn refuse_oddities(reading: &mut Reading, relation: &Relation) {
     reading.refuse_ownerless(relation);
     if relation.detach_pending {
         reading.refuse(
+            Loss::PendingDetach,
             relation.identity(),
             "pg_inherits",
             "its DETACH PARTITION … CONCURRENTLY was never finished; finish it with ALTER TABLE … DETACH PARTITION … FINALIZE",

@@ -326,6 +326,7 @@ mod tests {
     fn p10_uncovered_objects_refuse_the_backup_by_name() {
         let mut catalog = Catalog::default();
         catalog.uncovered.push(Uncovered {
+            loss: catalog::Loss::UnknownObject,
             description: "aggregate public.my_sum(integer)".to_owned(),
             catalog: "pg_proc".to_owned(),
             reason: String::new(),

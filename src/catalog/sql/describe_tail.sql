@@ -2,6 +2,7 @@
 )
 SELECT coalesce(pg_describe_object(w.class, w.object, 0), format('object %s of %s', w.object, w.class::regclass)) AS description,
        w.class::regclass::text AS catalog,
+       coalesce(t.tgisinternal, false) AS is_trigger_state,
        CASE WHEN w.class IN ('pg_catalog.pg_amop'::regclass, 'pg_catalog.pg_amproc'::regclass, 'pg_catalog.pg_default_acl'::regclass,
                              'pg_catalog.pg_publication_rel'::regclass, 'pg_catalog.pg_attrdef'::regclass,
                              'pg_catalog.pg_rewrite'::regclass, 'pg_catalog.pg_constraint'::regclass,
