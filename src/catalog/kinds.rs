@@ -3,7 +3,7 @@
 //! Every query in `sql/kinds/` gives the same columns, so one loader serves them all:
 //! `oid`, `schema` and `name` (raw), `target` (what follows DROP, ALTER … OWNER TO and COMMENT ON),
 //! `create_text`; and where they apply `owner` with `quoted_owner`, `drop_text` (when it is not
-//! `DROP <target>`), `tie` (further sort keys), `aliases` and `needs` (`class:oid` of rows that the
+//! `DROP <target>`), `class` (when the rows are of several catalogs), `tie` (further sort keys), `aliases` and `needs` (`class:oid` of rows that the
 //! entry stands for, or that must come first), `shell_text` (a type that must exist as a shell
 //! before its functions) and `problem` (why this role cannot back it up).
 
@@ -49,7 +49,7 @@ const fn of_superuser(kind: Kind, class: u32, sql: &'static str) -> Family {
 }
 
 /// OIDs of the catalogs are fixed; see `address`.
-const FAMILIES: [Family; 25] = [
+const FAMILIES: [Family; 27] = [
     of_superuser(
         Kind::Language,
         2612,
@@ -81,6 +81,11 @@ const FAMILIES: [Family; 25] = [
     family(
         Kind::Operator,
         2617,
+        include_str!("sql/kinds/shell_operators.sql"),
+    ),
+    family(
+        Kind::Operator,
+        2617,
         include_str!("sql/kinds/operators.sql"),
     ),
     of_superuser(
@@ -92,6 +97,11 @@ const FAMILIES: [Family; 25] = [
         Kind::OperatorClass,
         2616,
         include_str!("sql/kinds/operator_classes.sql"),
+    ),
+    of_superuser(
+        Kind::OperatorFamilyMember,
+        2602,
+        include_str!("sql/kinds/operator_family_members.sql"),
     ),
     family(
         Kind::Conversion,
@@ -183,7 +193,8 @@ pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> 
             continue;
         }
         for row in session.query(&Sql::constant(family.sql)).await? {
-            let address = (family.class, row.number("oid")?);
+            let class = row.opt_number("class").ok().flatten();
+            let address = (class.unwrap_or(family.class), row.number("oid")?);
             if !reading.is_member(address) && reading.graph.find(address).is_none() {
                 add_one(reading, family, address, &row, &rights)?;
             }
@@ -281,7 +292,7 @@ fn add_one(
     Ok(())
 }
 
-/// `collation app.c`; memberships already come as words.
+/// `collation app.c`; memberships already come as words and carry no comment.
 fn identity(kind: Kind, target: &str) -> String {
     if is_membership(kind) {
         return target.to_owned();
@@ -295,7 +306,10 @@ fn identity(kind: Kind, target: &str) -> String {
 }
 
 fn is_membership(kind: Kind) -> bool {
-    matches!(kind, Kind::PublicationTable | Kind::PublicationSchema)
+    matches!(
+        kind,
+        Kind::PublicationTable | Kind::PublicationSchema | Kind::OperatorFamilyMember
+    )
 }
 
 /// The owner of kinds that have one.

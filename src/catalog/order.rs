@@ -79,7 +79,7 @@ fn priority(node: &Node) -> u8 {
         Kind::Aggregate => 10,
         Kind::AccessMethod => 11,
         Kind::Operator => 12,
-        Kind::OperatorFamily | Kind::OperatorClass => 13,
+        Kind::OperatorFamily | Kind::OperatorClass | Kind::OperatorFamilyMember => 13,
         Kind::Conversion => 14,
         Kind::TsParser => 15,
         Kind::TsTemplate => 16,

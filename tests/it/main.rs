@@ -27,6 +27,7 @@ mod corpus;
 mod data;
 mod field;
 mod harness;
+mod kinds;
 mod migrate_alembic;
 mod migrate_sql;
 mod promises;

@@ -215,13 +215,15 @@ on_servers! {
              CREATE COLLATION shop.c (locale = 'C');
              SELECT lo_from_bytea(4711, 'abc');
              CREATE OPERATOR shop.=== (FUNCTION = int4eq, LEFTARG = integer, RIGHTARG = integer, NEGATOR = OPERATOR(shop.!==));
-             DROP OPERATOR shop.=== (integer, integer)",
+             DROP OPERATOR shop.=== (integer, integer);
+             CREATE INDEX broken ON shop.users (name)",
         );
+        bench.database.sql("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'shop.broken'::regclass");
         let report = proven(&bench, &reader, &before);
         let saved = Reader::open(&report.saved.expect("P4")).expect("an archive");
         assert!(!saved.manifest().accepted_losses.is_empty());
         let warnings = bench.recorder.0.lock().unwrap().join("\n");
-        assert!(warnings.contains("operator shop.!==(integer,integer) is removed and could not be saved"), "{warnings}");
+        assert!(warnings.contains("index shop.broken is removed and could not be saved"), "{warnings}");
         let error = bench.roll_back(&saved).expect_err("an archive with losses");
         assert_eq!(error.kind(), Kind::Refused);
     }

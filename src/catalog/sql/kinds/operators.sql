@@ -1,5 +1,4 @@
--- Operators. Shells (no function) are made by the COMMUTATOR or NEGATOR clause that names them
--- and stand for themselves nowhere else.
+-- Operators. A shell that COMMUTATOR or NEGATOR names is an entry of its own: shell_operators.sql.
 -- Columns as in kinds.rs: oid, schema, name, target, owner, quoted_owner, tie, create_text, aliases, problem.
 SELECT o.oid, n.nspname AS schema, o.oprname AS name,
        format('OPERATOR %I.%s (%s, %s)', n.nspname, o.oprname,
@@ -19,7 +18,7 @@ SELECT o.oid, n.nspname AS schema, o.oprname AS name,
                   CASE WHEN o.oprrest <> 0 THEN format('RESTRICT = %s', o.oprrest) END,
                   CASE WHEN o.oprjoin <> 0 THEN format('JOIN = %s', o.oprjoin) END)) AS create_text,
        to_json(ARRAY(SELECT format('2617:%s', s.oid) FROM pg_catalog.pg_operator s
-                      WHERE s.oprcode = 0 AND s.oid IN (o.oprcom, o.oprnegate))) AS aliases
+                      WHERE s.oprcode = 0 AND s.oid IN (o.oprcom, o.oprnegate))) AS needs
 FROM pg_catalog.pg_operator o
 JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
 LEFT JOIN pg_catalog.pg_roles r ON r.oid = o.oprowner
