@@ -42,7 +42,8 @@ pub struct Manifest {
     pub roles: Vec<String>,
     /// Extensions relied on.
     pub extensions: Vec<ExtensionRecord>,
-    /// Loss kinds that the operator accepted knowingly.
+    /// What it does not hold although it existed, as `kind: object` (`invalid-index: index
+    /// public.i`); the operator accepted that knowingly.
     #[serde(default)]
     pub accepted_losses: Vec<String>,
 }

@@ -62,11 +62,7 @@ async fn describe(reading: &mut Reading, session: &Session, objects: &[Address])
     let rows = session.query(&describe_query(objects)).await?;
     for row in &rows {
         reading.uncovered.push(Uncovered {
-            loss: if row.bool("is_trigger_state")? {
-                Loss::TriggerState
-            } else {
-                Loss::UnknownObject
-            },
+            loss: row.text("loss")?.parse().unwrap_or(Loss::UnknownObject),
             description: row.string("description")?,
             catalog: row.string("catalog")?,
             reason: row.string("reason")?,

@@ -342,6 +342,25 @@ pub struct Uncovered {
     pub drop: Option<String>,
 }
 
+impl Uncovered {
+    /// What manifests and comparisons call it: `invalid-index: index public.i`. One line, whatever
+    /// the name holds.
+    pub fn label(&self) -> String {
+        format!("{}: {}", self.loss.name(), self.shown())
+    }
+
+    /// Its description on one line.
+    pub fn shown(&self) -> String {
+        let line = self.description.chars();
+        line.flat_map(|c| {
+            let escaped = c.is_control().then(|| c.escape_default());
+            let plain = (!c.is_control()).then_some(c);
+            escaped.into_iter().flatten().chain(plain)
+        })
+        .collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

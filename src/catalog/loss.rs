@@ -4,6 +4,12 @@
 //! cannot be accepted at all: where the catalogs themselves are not understood, nobody can say
 //! what would be lost.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
+
+use super::entry::Uncovered;
+use crate::error::Error;
+
 /// A kind of loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Loss {
@@ -79,6 +85,195 @@ impl Loss {
             Self::Rights => "rights",
         }
     }
+
+    /// Whether an operator may go on knowingly: not where nobody can say what would be lost.
+    pub fn is_acceptable(self) -> bool {
+        self != Self::UnknownCatalog
+    }
+}
+
+impl FromStr for Loss {
+    type Err = String;
+
+    /// The word of [`Loss::name`]; the error lists the words there are.
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        let known = Self::ALL.into_iter().find(|loss| loss.name() == word);
+        known.ok_or_else(|| {
+            let words: Vec<&str> = Self::ALL.into_iter().map(Self::name).collect();
+            format!(
+                "`{word}` is no kind of loss; there are {}",
+                words.join(", ")
+            )
+        })
+    }
+}
+
+/// The kind that a manifest's or comparison's `kind: object` names. Archives of the first days
+/// hold the object alone.
+pub fn loss_of_label(label: &str) -> Loss {
+    let word = label.split_once(": ").map(|(word, _)| word);
+    word.and_then(|word| word.parse().ok())
+        .unwrap_or(Loss::UnknownObject)
+}
+
+/// What an archive is made for: it decides what must be in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Purpose {
+    /// To be kept; who restores it some day has the rights that this needs.
+    #[default]
+    Keep,
+    /// To put this database back with the role that made it: the backup before a migration.
+    PutBack,
+}
+
+/// The losses that the operator accepted beforehand (`--accept-loss`).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AcceptedLosses(BTreeSet<Loss>);
+
+impl AcceptedLosses {
+    /// Every kind that can be accepted.
+    pub fn all() -> Self {
+        Self::of(Loss::ALL)
+    }
+
+    /// These kinds; what cannot be accepted is left out.
+    pub fn of(losses: impl IntoIterator<Item = Loss>) -> Self {
+        Self(
+            losses
+                .into_iter()
+                .filter(|loss| loss.is_acceptable())
+                .collect(),
+        )
+    }
+
+    /// What either accepts.
+    #[must_use]
+    pub fn and(mut self, other: &Self) -> Self {
+        self.0.extend(&other.0);
+        self
+    }
+
+    /// Whether the operator goes on without it.
+    pub fn accepts(&self, loss: Loss) -> bool {
+        self.0.contains(&loss)
+    }
+
+    /// Whether this object refuses an archive made for `purpose`.
+    fn refuses(&self, object: &Uncovered, purpose: Purpose) -> bool {
+        let tolerated = object.loss == Loss::Rights && only_kept(purpose);
+        !tolerated && !self.accepts(object.loss)
+    }
+
+    /// What refuses an archive made for `purpose`, in the given order.
+    pub fn refused<'a>(&self, uncovered: &'a [Uncovered], purpose: Purpose) -> Vec<&'a Uncovered> {
+        let refused = uncovered.iter();
+        refused
+            .filter(|object| self.refuses(object, purpose))
+            .collect()
+    }
+
+    /// Refuses to `attempt` something that would lose what was not accepted: exit 3, every kind
+    /// with its first objects, and the flag to go on knowingly.
+    pub fn require(
+        &self,
+        uncovered: &[Uncovered],
+        purpose: Purpose,
+        attempt: impl Into<String>,
+    ) -> Result<(), Error> {
+        let refused = self.refused(uncovered, purpose);
+        if refused.is_empty() {
+            return Ok(());
+        }
+        let error = Error::refused(attempt)
+            .because(lines_by_kind(&refused).join("\n"))
+            .now("nothing was changed");
+        Err(hints(&refused).into_iter().fold(error, Error::hint))
+    }
+}
+
+impl FromStr for AcceptedLosses {
+    type Err = String;
+
+    /// One kind's word, or `all`; the error lists the words that can be accepted.
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        if word == "all" {
+            return Ok(Self::all());
+        }
+        match word.parse::<Loss>() {
+            Ok(loss) if loss.is_acceptable() => Ok(Self::of([loss])),
+            found => {
+                let known = Loss::ALL.into_iter().filter(|loss| loss.is_acceptable());
+                let words: Vec<&str> = known.map(Loss::name).collect();
+                let why = match found {
+                    Ok(_) => "can never be accepted, because nobody can say what would be lost",
+                    Err(_) => "is no kind of loss",
+                };
+                Err(format!(
+                    "`{word}` {why}; there are {} and all",
+                    words.join(", ")
+                ))
+            }
+        }
+    }
+}
+
+/// The one rule about [`Loss::Rights`]: what this role can read but could not make again is no
+/// reason to go without a backup, yet a backup that shall be put back with it needs more.
+fn only_kept(purpose: Purpose) -> bool {
+    purpose == Purpose::Keep
+}
+
+/// Objects of one kind that are named; the rest is counted.
+const NAMED: usize = 10;
+
+/// `cannot be restored: table public.t (column-order): why; …`, one line per kind.
+fn lines_by_kind(refused: &[&Uncovered]) -> Vec<String> {
+    let mut kinds: BTreeMap<Loss, Vec<&Uncovered>> = BTreeMap::new();
+    for &object in refused {
+        kinds.entry(object.loss).or_default().push(object);
+    }
+    kinds
+        .iter()
+        .map(|(loss, objects)| line_of_kind(*loss, objects))
+        .collect()
+}
+
+fn line_of_kind(loss: Loss, objects: &[&Uncovered]) -> String {
+    let named = objects
+        .iter()
+        .take(NAMED)
+        .map(|object| match &*object.reason {
+            "" => format!("{} ({})", object.shown(), loss.name()),
+            reason => format!("{} ({}): {reason}", object.shown(), loss.name()),
+        });
+    let mut parts: Vec<String> = named.collect();
+    if objects.len() > NAMED {
+        parts.push(format!(
+            "and {} more ({})",
+            objects.len() - NAMED,
+            loss.name()
+        ));
+    }
+    format!("cannot be restored: {}", parts.join("; "))
+}
+
+/// How to go on, where that is possible at all.
+fn hints(refused: &[&Uncovered]) -> Vec<String> {
+    let kinds: BTreeSet<Loss> = refused.iter().map(|object| object.loss).collect();
+    if let Some(loss) = kinds.iter().find(|loss| !loss.is_acceptable()) {
+        return vec![format!(
+            "{} cannot be accepted: nobody can say what would be lost; docs/losses.md says what to do",
+            loss.name()
+        )];
+    }
+    let flags: Vec<String> = kinds
+        .iter()
+        .map(|loss| format!("--accept-loss {}", loss.name()))
+        .collect();
+    vec![
+        format!("to go on knowingly without them: {}", flags.join(" ")),
+        "docs/losses.md says for each kind why, and what to do instead".to_owned(),
+    ]
 }
 
 #[cfg(test)]
@@ -91,5 +286,124 @@ mod tests {
     fn every_kind_has_a_word_of_its_own() {
         let words: BTreeSet<&str> = Loss::ALL.iter().map(|loss| loss.name()).collect();
         assert_eq!(words.len(), Loss::ALL.len());
+        for loss in Loss::ALL {
+            assert_eq!(loss.name().parse(), Ok(loss));
+        }
+        let error = "invalid_index".parse::<Loss>().unwrap_err();
+        assert!(
+            error.contains("invalid-index") && error.contains("rights"),
+            "{error}"
+        );
+        assert_eq!(
+            loss_of_label("invalid-index: index a: b"),
+            Loss::InvalidIndex
+        );
+        assert_eq!(
+            loss_of_label("operator public.!==(integer,integer)"),
+            Loss::UnknownObject
+        );
+    }
+
+    #[test]
+    fn words_are_accepted_one_by_one_or_all() {
+        let accepted: AcceptedLosses = "column-order".parse().unwrap();
+        assert_eq!(accepted, AcceptedLosses::of([Loss::ColumnOrder]));
+        assert_eq!("all".parse(), Ok(AcceptedLosses::all()));
+        for (word, why) in [
+            ("unknown-catalog", "never be accepted"),
+            ("invalid_index", "no kind"),
+        ] {
+            let error = word.parse::<AcceptedLosses>().unwrap_err();
+            assert!(
+                error.contains(why) && error.contains("invalid-index, "),
+                "{error}"
+            );
+            assert!(
+                error.ends_with(" and all") && !error.contains(", unknown-catalog"),
+                "{error}"
+            );
+        }
+    }
+
+    fn object(loss: Loss, number: usize) -> Uncovered {
+        Uncovered {
+            loss,
+            description: format!("thing {number}"),
+            catalog: "pg_class".to_owned(),
+            reason: "no way".to_owned(),
+            drop: None,
+        }
+    }
+
+    #[test]
+    fn what_nobody_understands_is_never_accepted() {
+        let unknown = [object(Loss::UnknownCatalog, 1)];
+        for accepted in [
+            AcceptedLosses::all(),
+            AcceptedLosses::of([Loss::UnknownCatalog]),
+        ] {
+            let error = accepted
+                .require(&unknown, Purpose::Keep, "back up")
+                .unwrap_err();
+            assert_eq!(error.kind(), crate::error::Kind::Refused);
+            assert!(error.hints()[0].contains("cannot be accepted"), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn each_kind_is_accepted_by_its_own_word_alone() {
+        for loss in Loss::ALL.into_iter().filter(|loss| loss.is_acceptable()) {
+            let found = [object(loss, 1)];
+            let others = Loss::ALL.into_iter().filter(|other| *other != loss);
+            let others = AcceptedLosses::of(others);
+            assert!(
+                others.require(&found, Purpose::PutBack, "back up").is_err(),
+                "{loss:?}"
+            );
+            for accepted in [AcceptedLosses::of([loss]), AcceptedLosses::all()] {
+                assert!(
+                    accepted
+                        .require(&found, Purpose::PutBack, "back up")
+                        .is_ok(),
+                    "{loss:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn missing_rights_refuse_what_shall_be_put_back_only() {
+        let found = [object(Loss::Rights, 1)];
+        let none = AcceptedLosses::default();
+        assert!(none.require(&found, Purpose::Keep, "back up").is_ok());
+        assert!(none.require(&found, Purpose::PutBack, "back up").is_err());
+    }
+
+    #[test]
+    fn a_refusal_is_grouped_bounded_and_says_how_to_go_on() {
+        let mut found: Vec<Uncovered> = (0..13).map(|n| object(Loss::InvalidIndex, n)).collect();
+        found.insert(3, object(Loss::ColumnOrder, 99));
+        let error = AcceptedLosses::default()
+            .require(&found, Purpose::Keep, "back up x")
+            .unwrap_err();
+        let reason = error.reason().unwrap();
+        let lines: Vec<&str> = reason.lines().collect();
+        assert_eq!(lines.len(), 2);
+        assert!(
+            lines[0].starts_with("cannot be restored: thing 0 (invalid-index): no way; thing 1 "),
+            "{reason}"
+        );
+        assert!(
+            lines[0].ends_with("; and 3 more (invalid-index)"),
+            "{reason}"
+        );
+        assert_eq!(
+            lines[1],
+            "cannot be restored: thing 99 (column-order): no way"
+        );
+        assert_eq!(
+            error.hints()[0],
+            "to go on knowingly without them: --accept-loss invalid-index --accept-loss column-order"
+        );
     }
 }

@@ -46,6 +46,6 @@ pub use entry::{
 };
 pub use large_objects::{Piece, identity as large_object_identity, read_large_object};
 pub use lock::lock_tables;
-pub use loss::Loss;
+pub use loss::{AcceptedLosses, Loss, Purpose, loss_of_label};
 pub use read::read;
 pub use version_tables::read as read_version_tables;

@@ -143,7 +143,7 @@ pub async fn read(session: &Session) -> Result<Catalog> {
     let tables = table_ddl::data(&reading, &assembled);
     let sequences = sequences::values(&reading, session, &assembled).await?;
     let mut uncovered = reading.uncovered;
-    uncovered.sort_by(|a, b| a.description.cmp(&b.description));
+    uncovered.sort_by_cached_key(Uncovered::label);
     Ok(Catalog {
         entries: assembled.entries,
         tables,

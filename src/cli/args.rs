@@ -11,6 +11,7 @@ use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use super::duration;
+use crate::catalog::AcceptedLosses;
 use crate::run::RunOptions;
 
 /// The defaults of [`RunOptions`] as an operator would type them.
@@ -219,6 +220,9 @@ pub(crate) struct RunArguments {
     #[command(flatten)]
     pub checks: Checks,
 
+    #[command(flatten)]
+    pub losses: Losses,
+
     /// Time for one attempt of the migration tool
     #[arg(long, value_name = "TIME", default_value = "1h", env = "PGBELAY_TIMEOUT", hide_env_values = true, value_parser = duration::parse)]
     pub timeout: Duration,
@@ -304,6 +308,21 @@ pub(crate) struct Checks {
     pub verify_command: Option<String>,
 }
 
+/// What may be lost knowingly (docs/losses.md).
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Losses {
+    /// Go on although objects of this kind cannot be restored; `all` for every kind that can be
+    /// accepted. They are named in the archive and in the report; docs/losses.md lists the kinds
+    #[arg(
+        long = "accept-loss",
+        value_name = "KIND",
+        value_delimiter = ',',
+        env = "PGBELAY_ACCEPT_LOSS",
+        hide_env_values = true
+    )]
+    pub accepted: Vec<AcceptedLosses>,
+}
+
 /// What is verified.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct VerifyArguments {
@@ -329,6 +348,9 @@ pub(crate) struct BackupArguments {
     /// File to write instead of a new one in the store
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub losses: Losses,
 }
 
 /// One archive.
@@ -368,6 +390,9 @@ pub(crate) struct RollbackArguments {
     /// Also undo what others wrote since the archive was made; it is saved first
     #[arg(long)]
     pub discard_other_writes: bool,
+
+    #[command(flatten)]
+    pub losses: Losses,
 }
 
 /// What to compare.
@@ -380,6 +405,9 @@ pub(crate) struct DiffArguments {
     /// The same; default: the live database
     #[arg(value_name = "B")]
     pub after: Option<String>,
+
+    #[command(flatten)]
+    pub losses: Losses,
 }
 
 /// Options of `recover`.
@@ -443,6 +471,9 @@ pub(crate) struct DoctorArguments {
 
     #[command(flatten)]
     pub checks: Checks,
+
+    #[command(flatten)]
+    pub losses: Losses,
 
     /// A run is refused after this many failures in a row; 0 for never
     #[arg(

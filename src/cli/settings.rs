@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use super::args::{Checks, Global, OtherWriters, RunArguments, ToolArguments};
+use super::args::{Checks, Global, Losses, OtherWriters, RunArguments, ToolArguments};
+use crate::catalog::AcceptedLosses;
 use crate::error::{Error, Result};
 use crate::run::{Migration, OnOtherWriters};
 
@@ -84,6 +85,12 @@ pub(crate) fn child_name(migration: &Migration) -> String {
                 |name| name.to_string_lossy().into_owned(),
             ),
     }
+}
+
+/// Everything that the operator accepts to lose.
+pub(crate) fn accepted_losses(typed: &Losses) -> AcceptedLosses {
+    let words = typed.accepted.iter();
+    words.fold(AcceptedLosses::default(), AcceptedLosses::and)
 }
 
 /// What a rollback does about others.

@@ -66,7 +66,7 @@ pub struct State {
     pub extensions: BTreeMap<String, String>,
     /// Properties of the database itself.
     pub properties: BTreeMap<String, String>,
-    /// Objects that no entry covers, in `pg_describe_object`'s words; known by name only.
+    /// What no entry covers, as `kind: object`; known by name only.
     pub uncovered: Vec<String>,
 }
 
@@ -202,7 +202,7 @@ impl State {
             version_tables: versions.collect(),
             extensions: extensions.collect(),
             properties: properties::normal(&catalog.database.properties),
-            uncovered: sorted(uncovered.map(|object| object.description.clone())),
+            uncovered: sorted(uncovered.map(catalog::Uncovered::label)),
         }
     }
 

@@ -10,7 +10,7 @@ use crate::archive::{
     DatabaseFacts, EntryRecord, ExtensionRecord, Manifest, SequenceRecord, TableDigest,
     TableRecord, VersionTableRecord,
 };
-use crate::catalog::{Catalog, Entry, Extension, Sequence, Table, VersionTable};
+use crate::catalog::{Catalog, Entry, Extension, Sequence, Table, Uncovered, VersionTable};
 use crate::error::{Attempt, Result};
 use crate::pg::ServerVersion;
 
@@ -49,11 +49,7 @@ pub(super) fn of_catalog(catalog: &Catalog, facts: Facts) -> Result<Manifest> {
         version_tables: catalog.version_tables.iter().map(version_table).collect(),
         roles: catalog.roles.clone(),
         extensions: catalog.extensions.iter().map(extension).collect(),
-        accepted_losses: catalog
-            .uncovered
-            .iter()
-            .map(|object| object.description.clone())
-            .collect(),
+        accepted_losses: catalog.uncovered.iter().map(Uncovered::label).collect(),
     })
 }
 

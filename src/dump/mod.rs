@@ -22,7 +22,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::archive::{Manifest, Reader, Writer};
-use crate::catalog::{self, Catalog, Uncovered};
+use crate::catalog::{self, AcceptedLosses, Catalog, Purpose};
 use crate::context::{Context, Phase, Progress};
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::pg::{self, Session, Sql, Target};
@@ -46,9 +46,11 @@ pub struct DumpOptions {
     pub revision: Option<String>,
     /// Threads that compress.
     pub jobs: usize,
-    /// Save what can be saved although some objects cannot be: only for P4, where refusing would
-    /// save nothing. What is lost is listed in the manifest.
-    pub accept_uncovered: bool,
+    /// What may be missing from it; the manifest lists it. Everything that can be accepted for
+    /// P4, where refusing would save nothing.
+    pub accept: AcceptedLosses,
+    /// Whether this role will have to put the database back with it.
+    pub made_to: Purpose,
 }
 
 impl Default for DumpOptions {
@@ -57,7 +59,8 @@ impl Default for DumpOptions {
             purpose: "backup".to_owned(),
             revision: None,
             jobs: 2,
-            accept_uncovered: false,
+            accept: AcceptedLosses::default(),
+            made_to: Purpose::Keep,
         }
     }
 }
@@ -80,7 +83,7 @@ pub struct BackupReport {
     /// Reading, writing and checking.
     #[serde(skip)]
     pub elapsed: Duration,
-    /// Objects that are not in it, in `pg_describe_object`'s words; empty unless accepted.
+    /// What is not in it: `kind: object`; empty unless accepted.
     pub accepted_losses: Vec<String>,
 }
 
@@ -99,6 +102,7 @@ pub async fn backup(
         let mut report = until_stopped(ctx, read_out(target, destination, options, ctx)).await?;
         check(&report.archive, ctx).await?;
         report.elapsed = started.elapsed();
+        tell_losses(&report, ctx);
         Ok(report)
     };
     result
@@ -139,7 +143,7 @@ pub async fn write(
         .string("snapshot")?;
     catalog::lock_tables(session).await?;
     let catalog = catalog::read(session).await?;
-    refuse_uncovered(&catalog, options.accept_uncovered)?;
+    require_covered(&catalog, options)?;
     let settings = pg::pinned_settings(session).await?;
     let facts = manifest::Facts {
         created,
@@ -270,30 +274,27 @@ fn revision(manifest: &Manifest) -> Option<String> {
     )
 }
 
-/// P10: what no entry covers would be lost, so the backup is refused with the objects' names.
-fn refuse_uncovered(catalog: &Catalog, accepted: bool) -> Result<()> {
-    if accepted || catalog.uncovered.is_empty() {
-        return Ok(());
-    }
-    let lines: Vec<String> = catalog.uncovered.iter().map(uncovered_line).collect();
-    let count = lines.len();
-    Err(
-        Error::refused(format!("back up the database {}", catalog.database.name))
-            .because(format!(
-                "{count} {} cannot be saved yet, so a rollback would lose {}:\n{}",
-                if count == 1 { "object" } else { "objects" },
-                if count == 1 { "it" } else { "them" },
-                lines.join("\n"),
-            ))
-            .now("nothing was changed"),
-    )
+/// P10: what no entry covers would be lost, so the backup is refused with the objects' names,
+/// unless the operator accepted that.
+fn require_covered(catalog: &Catalog, options: &DumpOptions) -> Result<()> {
+    let attempt = format!("back up the database {}", catalog.database.name);
+    let accept = &options.accept;
+    accept.require(&catalog.uncovered, options.made_to, attempt)
 }
 
-/// `aggregate public.my_sum(integer) (no entry …)`, indented.
-fn uncovered_line(object: &Uncovered) -> String {
-    match object.reason.as_str() {
-        "" => format!("  {}", object.description),
-        reason => format!("  {} ({reason})", object.description),
+/// Accepted losses that are said one by one; the manifest has all.
+const TOLD: usize = 20;
+
+/// What is missing is said each time, however knowingly it was accepted.
+fn tell_losses(report: &BackupReport, ctx: &Context) {
+    for label in report.accepted_losses.iter().take(TOLD) {
+        ctx.warn(format!("not in the archive: {label}"));
+    }
+    if report.accepted_losses.len() > TOLD {
+        let more = report.accepted_losses.len() - TOLD;
+        ctx.warn(format!(
+            "not in the archive: {more} more; `pgbelay show` lists them"
+        ));
     }
 }
 
@@ -325,20 +326,22 @@ mod tests {
     #[test]
     fn p10_uncovered_objects_refuse_the_backup_by_name() {
         let mut catalog = Catalog::default();
-        catalog.uncovered.push(Uncovered {
+        catalog.uncovered.push(catalog::Uncovered {
             loss: catalog::Loss::UnknownObject,
             description: "aggregate public.my_sum(integer)".to_owned(),
             catalog: "pg_proc".to_owned(),
             reason: String::new(),
             drop: None,
         });
-        let error = refuse_uncovered(&catalog, false).unwrap_err();
+        let mut options = DumpOptions::default();
+        let error = require_covered(&catalog, &options).unwrap_err();
         assert_eq!(error.kind(), Kind::Refused);
+        let text = error.to_string();
         assert!(
-            error
-                .to_string()
-                .contains("\n  aggregate public.my_sum(integer)")
+            text.contains("cannot be restored: aggregate public.my_sum(integer)"),
+            "{text}"
         );
-        assert!(refuse_uncovered(&catalog, true).is_ok());
+        options.accept = AcceptedLosses::all();
+        assert!(require_covered(&catalog, &options).is_ok());
     }
 }

@@ -48,12 +48,9 @@ pub(super) fn plan(live: &Catalog, manifest: &Manifest, archive: &State) -> Plan
     }
     // Event triggers first: they would run the user's code on the drops that follow.
     let is_event_trigger = |object: &&Uncovered| object.catalog.ends_with("pg_event_trigger");
-    let first = live.uncovered.iter().filter(is_event_trigger);
-    let rest = live
-        .uncovered
-        .iter()
-        .filter(|object| !is_event_trigger(object));
-    plan.drops.extend(first.chain(rest).filter_map(removal));
+    let (first, rest): (Vec<_>, Vec<_>) = made_since(live, archive).partition(is_event_trigger);
+    plan.drops
+        .extend(first.into_iter().chain(rest).filter_map(removal));
     let gone = goes(live, &kept);
     for (index, entry) in live.entries.iter().enumerate().rev() {
         if let Some(statement) = drop_of(entry, index, &gone) {
@@ -61,6 +58,13 @@ pub(super) fn plan(live: &Catalog, manifest: &Manifest, archive: &State) -> Plan
         }
     }
     plan
+}
+
+/// What no entry covers and the archive does not name. What it names was there before and could
+/// not be saved: it is left alone.
+fn made_since<'a>(live: &'a Catalog, archive: &State) -> impl Iterator<Item = &'a Uncovered> {
+    let uncovered = live.uncovered.iter();
+    uncovered.filter(|object| !archive.uncovered.contains(&object.label()))
 }
 
 /// How an object goes that no entry covers.

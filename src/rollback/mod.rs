@@ -15,13 +15,14 @@ mod rebuild;
 mod sequences;
 mod sessions;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::archive::Reader;
-use crate::catalog;
+use crate::catalog::{self, AcceptedLosses, loss_of_label};
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::pg::{self, Session, Target};
@@ -41,6 +42,8 @@ pub struct RollbackOptions {
     pub lock_timeout: Duration,
     /// Threads that compress what is saved.
     pub jobs: usize,
+    /// What the archive may lack: it is left alone where it can stay, and named where it cannot.
+    pub accept_losses: AcceptedLosses,
 }
 
 impl Default for RollbackOptions {
@@ -50,6 +53,7 @@ impl Default for RollbackOptions {
             other_database: false,
             lock_timeout: Duration::from_secs(30),
             jobs: 2,
+            accept_losses: AcceptedLosses::default(),
         }
     }
 }
@@ -102,6 +106,8 @@ pub struct RollbackReport {
     pub proof: String,
     /// What had changed and was put back, one statement per line.
     pub undone: Vec<String>,
+    /// What the archive does not hold and the rollback could not keep, as `kind: object`.
+    pub not_brought_back: Vec<String>,
     /// Time by phase.
     pub seconds: RollbackSeconds,
 }
@@ -119,7 +125,7 @@ pub async fn roll_back(
     options: &RollbackOptions,
     ctx: &Context,
 ) -> Result<RollbackReport> {
-    refuse_losses(reader)?;
+    refuse_losses(reader, options)?;
     let session = pg::connect(target, "rollback", ctx).await?;
     let result = on_session(&session, target, reader, store, options, ctx).await;
     session.close().await;
@@ -135,7 +141,7 @@ pub async fn roll_back_decided(
     decision: Decision,
     ctx: &Context,
 ) -> Result<RollbackReport> {
-    refuse_losses(reader)?;
+    refuse_losses(reader, options)?;
     let session = pg::connect(target, "rollback", ctx).await?;
     let result = async {
         require_same_database(&session, reader, options).await?;
@@ -195,25 +201,51 @@ fn unchanged(evidence: String) -> RollbackReport {
         saved: None,
         proof: evidence,
         undone: Vec::new(),
+        not_brought_back: Vec::new(),
         seconds: RollbackSeconds::default(),
     }
 }
 
-/// An archive that lacks objects cannot be proven to be restored.
-fn refuse_losses(reader: &Reader) -> Result<()> {
+/// An archive that lacks objects cannot bring them back: the operator must know which.
+fn refuse_losses(reader: &Reader, options: &RollbackOptions) -> Result<()> {
+    let accepted = |label: &&String| options.accept_losses.accepts(loss_of_label(label));
     let losses = &reader.manifest().accepted_losses;
-    if losses.is_empty() {
+    let (_, refused): (Vec<&String>, Vec<&String>) = losses.iter().partition(accepted);
+    if refused.is_empty() {
         return Ok(());
     }
+    let kinds: BTreeSet<&str> = refused
+        .iter()
+        .map(|label| loss_of_label(label).name())
+        .collect();
+    let flags: Vec<String> = kinds
+        .iter()
+        .map(|kind| format!("--accept-loss {kind}"))
+        .collect();
     Err(
         Error::refused(format!("roll back to {}", reader.path().display()))
             .because(format!(
-                "it was taken although some objects could not be saved: {}",
-                losses.join(", ")
+                "it was taken although these could not be saved: {}",
+                first_of(&refused)
             ))
             .now("nothing was changed")
-            .hint("restore it into a new database instead: `pgbelay restore --into NAME --create`"),
+            .hint("restore it into a new database instead: `pgbelay restore --into NAME --create`")
+            .hint(format!(
+                "to roll back knowingly: {}; what the archive lacks is left alone where it can stay, \
+                 and named where it cannot",
+                flags.join(" ")
+            )),
     )
+}
+
+/// The first ten, and how many more there are.
+fn first_of(labels: &[&String]) -> String {
+    const NAMED: usize = 10;
+    let mut named: Vec<String> = labels.iter().take(NAMED).map(ToString::to_string).collect();
+    if labels.len() > NAMED {
+        named.push(format!("and {} more", labels.len() - NAMED));
+    }
+    named.join("; ")
 }
 
 /// A database is the same if its cluster, OID and name are; where the cluster's identifier is not

@@ -11,7 +11,7 @@ use super::{
     undone,
 };
 use crate::archive::Reader;
-use crate::catalog;
+use crate::catalog::{self, AcceptedLosses, Purpose};
 use crate::compare::{Difference, State, compare, counted};
 use crate::context::{Context, Phase};
 use crate::dump::{self, Destination, DumpOptions};
@@ -52,8 +52,9 @@ pub(super) async fn rebuild(
                 strategy: Strategy::Rebuild,
                 outcome: RollbackOutcome::RolledBack,
                 saved,
-                proof,
+                proof: proof.text,
                 undone: difference.lines(),
+                not_brought_back: proof.not_brought_back,
                 seconds,
             })
         }
@@ -97,6 +98,12 @@ fn unknown(error: Error, reader: &Reader, saved: Option<&PathBuf>) -> Error {
         ))
 }
 
+/// What was proven, and what the proof leaves out because the archive does.
+struct Proof {
+    text: String,
+    not_brought_back: Vec<String>,
+}
+
 /// One attempt, with what is known about it so far.
 struct Attempt<'a> {
     session: &'a Session,
@@ -107,8 +114,7 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// Returns the proof.
-    async fn run(&mut self, store: &Store, options: &RollbackOptions) -> Result<String, Ended> {
+    async fn run(&mut self, store: &Store, options: &RollbackOptions) -> Result<Proof, Ended> {
         self.save(store, options).await?;
         self.rebuild().await?;
         let phase = self.ctx.phase(Phase::Proof);
@@ -138,12 +144,15 @@ impl Attempt<'_> {
             purpose: "before-rollback".to_owned(),
             revision: None,
             jobs: options.jobs,
-            accept_uncovered: true,
+            accept: AcceptedLosses::all(),
+            made_to: Purpose::Keep,
         };
         let destination = Destination::Store(store);
         let report = dump::write(self.session, &destination, &dump, self.ctx).await?;
         dump::check(&report.archive, self.ctx).await?;
-        for loss in &report.accepted_losses {
+        let known = &self.reader.manifest().accepted_losses;
+        let unknown = report.accepted_losses.iter();
+        for loss in unknown.filter(|loss| !known.contains(loss)) {
             self.ctx
                 .warn(format!("{loss} is removed and could not be saved"));
         }
@@ -175,13 +184,21 @@ impl Attempt<'_> {
     }
 
     /// Reads everything again inside the transaction and compares (P3).
-    async fn prove(&self) -> Result<String> {
+    async fn prove(&self) -> Result<Proof> {
         let before = State::of_archive(self.reader)?;
         let manifest = Some(self.reader.manifest());
         let after = State::of_database_like(self.session, manifest, self.ctx).await?;
-        let difference = compare(&before, &after);
+        let mut difference = compare(&before, &after);
+        let not_brought_back = take_lost(&mut difference);
         if difference.is_empty() && !difference.rows_not_compared {
-            return Ok(proof_text(&before));
+            let mut text = proof_text(&before);
+            if !not_brought_back.is_empty() {
+                text += &format!("; not brought back: {}", not_brought_back.join(", "));
+            }
+            return Ok(Proof {
+                text,
+                not_brought_back,
+            });
         }
         let mut lines = difference.lines();
         let hidden = lines.len().saturating_sub(SHOWN_DIFFERENCES);
@@ -198,10 +215,29 @@ impl Attempt<'_> {
     }
 }
 
-/// What a content proof covers.
+/// Takes out of a difference what the archive does not hold and the database no longer has: the
+/// operator accepted that ([`super::roll_back`] refuses otherwise), and it is reported by name.
+fn take_lost(difference: &mut Difference) -> Vec<String> {
+    let changes = std::mem::take(&mut difference.uncovered);
+    let (lost, rest) = changes
+        .into_iter()
+        .partition(|change| change.before.is_some() && change.after.is_none());
+    difference.uncovered = rest;
+    let lost: Vec<crate::compare::Change> = lost;
+    lost.into_iter().map(|change| change.name).collect()
+}
+
+/// What a content proof covers, and what it does not.
 pub(super) fn proof_text(state: &State) -> String {
+    let by_name = match state.uncovered.len() {
+        0 => String::new(),
+        count => format!(
+            "; {} that the archive does not hold known by name only",
+            counted(count, "object", "objects")
+        ),
+    };
     format!(
-        "content: {}, {} with {}, {} equal",
+        "content: {}, {} with {}, {} equal{by_name}",
         counted(state.entries.len(), "definition", "definitions"),
         counted(state.tables.len(), "table", "tables"),
         counted(state.row_count(), "row", "rows"),

@@ -55,6 +55,7 @@ pub(super) async fn set_back(
             difference.sequences.len()
         ),
         undone: difference.lines(),
+        not_brought_back: Vec::new(),
         seconds: RollbackSeconds {
             rollback: started.elapsed().as_secs_f64(),
             ..RollbackSeconds::default()

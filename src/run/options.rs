@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::catalog::AcceptedLosses;
 use crate::pg::Secret;
 
 /// What brings the database to its new schema.
@@ -63,8 +64,8 @@ pub struct RunOptions {
     pub force: bool,
     /// Tries an unknown newer server major.
     pub allow_unknown_server: bool,
-    /// Backs up although objects are not covered; what is lost is named in the manifest.
-    pub accept_uncovered: bool,
+    /// What the backup may lack, knowingly; it is named in the manifest and in the report.
+    pub accept_losses: AcceptedLosses,
     /// Expected schema, checked after the migration.
     pub expect: Option<PathBuf>,
     /// Folder of queries that must return no row.
@@ -110,7 +111,7 @@ impl RunOptions {
             max_failures: Self::DEFAULT_MAX_FAILURES,
             force: false,
             allow_unknown_server: false,
-            accept_uncovered: false,
+            accept_losses: AcceptedLosses::default(),
             expect: None,
             verify_sql: None,
             verify_command: None,

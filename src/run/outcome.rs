@@ -233,6 +233,10 @@ pub struct RunReport {
     pub other_writers: Vec<OtherWriter>,
     /// What an earlier, interrupted run needed, if there was one.
     pub recovered: Vec<String>,
+    /// What the archive does not hold, as `kind: object`: accepted knowingly (`--accept-loss`).
+    pub accepted_losses: Vec<String>,
+    /// Of these, what was there before a rollback and is not there after it.
+    pub not_brought_back: Vec<String>,
     /// What deserves attention but stopped nothing.
     pub warnings: Vec<String>,
     /// The tool's last lines, secrets masked.
@@ -278,6 +282,8 @@ impl RunReport {
             checks: Vec::new(),
             other_writers: Vec::new(),
             recovered: Vec::new(),
+            accepted_losses: Vec::new(),
+            not_brought_back: Vec::new(),
             warnings: Vec::new(),
             child_last_lines: Vec::new(),
             error: None,

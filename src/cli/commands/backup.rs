@@ -8,6 +8,7 @@ use crate::cli::app::App;
 use crate::cli::args::BackupArguments;
 use crate::cli::render::{Row, units};
 use crate::cli::report::Done;
+use crate::cli::settings;
 use crate::dump::{self, BackupReport, Destination, DumpOptions};
 use crate::error::{Error, Kind, Result};
 use crate::run;
@@ -22,6 +23,7 @@ pub(super) async fn execute(app: &App, arguments: &BackupArguments) -> Result<Do
     session.close().await;
     let options = DumpOptions {
         jobs: app.settings.jobs,
+        accept: settings::accepted_losses(&arguments.losses),
         ..DumpOptions::default()
     };
     let store;
@@ -50,11 +52,14 @@ fn refuse_existing(output: &Path) -> Result<()> {
 
 fn told(report: &BackupReport) -> Done {
     let archive = report.archive.display().to_string();
-    let rows = vec![
+    let mut rows = vec![
         Row::new("archive", archive.as_str()),
         Row::new("size", size(report)),
         Row::new("content", content(report)),
     ];
+    if !report.accepted_losses.is_empty() {
+        rows.push(Row::new("NOT HELD", report.accepted_losses.join("\n")));
+    }
     Done::with_rows(format!("Backed up and checked: {archive}."), rows)
         .printing(format!("{archive}\n"))
         .member("archive", archive)

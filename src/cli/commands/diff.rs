@@ -5,10 +5,12 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::archive::{Manifest, Reader};
+use crate::catalog::{AcceptedLosses, loss_of_label};
 use crate::cli::app::App;
 use crate::cli::args::DiffArguments;
 use crate::cli::render::{Row, units};
 use crate::cli::report::Done;
+use crate::cli::settings;
 use crate::compare::{Difference, State, compare};
 use crate::context::Phase;
 use crate::error::Result;
@@ -29,11 +31,13 @@ pub(super) async fn execute(app: &App, arguments: &DiffArguments) -> Result<Done
     let before_state = state(app, &before, reference).await?;
     let after_state = state(app, &after, reference).await?;
     let difference = compare(&before_state, &after_state);
+    let accepted = settings::accepted_losses(&arguments.losses);
     Ok(told(
         &shown(&before),
         &shown(&after),
         &difference,
         &after_state,
+        &accepted,
     ))
 }
 
@@ -78,7 +82,13 @@ async fn state(app: &App, side: &Side, reference: Option<&Manifest>) -> Result<S
     Ok(state)
 }
 
-fn told(before: &str, after: &str, difference: &Difference, state: &State) -> Done {
+fn told(
+    before: &str,
+    after: &str,
+    difference: &Difference,
+    state: &State,
+    accepted: &AcceptedLosses,
+) -> Done {
     let lines = difference.lines();
     let rows = vec![Row::new("from", before), Row::new("to", after)];
     let done = |last_line: String| {
@@ -87,6 +97,7 @@ fn told(before: &str, after: &str, difference: &Difference, state: &State) -> Do
             .member("after", after)
             .member("difference", json!(difference))
             .member("differences", lines.clone())
+            .member("known_by_name_only", state.uncovered.clone())
     };
     if !difference.is_empty() {
         let text = units::plural(number(difference), "difference", "differences");
@@ -97,8 +108,28 @@ fn told(before: &str, after: &str, difference: &Difference, state: &State) -> Do
     if difference.rows_not_compared {
         return done("Definitions are equal; rows could NOT be compared.".to_owned()).difference();
     }
+    let named = state.uncovered.iter();
+    let refused: Vec<String> = named
+        .filter(|label| !accepted.accepts(loss_of_label(label)))
+        .map(|label| format!("{label}: known by name only"))
+        .collect();
+    if !refused.is_empty() {
+        let count = units::plural(units::how_many(refused.len()), "object", "objects");
+        return done(format!(
+            "Equal but for {count} that could NOT be compared (--accept-loss)."
+        ))
+        .printing(refused.join("\n") + "\n")
+        .difference();
+    }
+    let by_name = match units::how_many(state.uncovered.len()) {
+        0 => String::new(),
+        count => format!(
+            "; {} known by name only",
+            units::plural(count, "object", "objects")
+        ),
+    };
     done(format!(
-        "Equal: {}, {} in {}.",
+        "Equal: {}, {} in {}{by_name}.",
         units::plural(
             units::how_many(state.entries.len()),
             "definition",

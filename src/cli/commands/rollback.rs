@@ -9,6 +9,7 @@ use crate::cli::app::App;
 use crate::cli::args::RollbackArguments;
 use crate::cli::render::Row;
 use crate::cli::report::Done;
+use crate::cli::settings;
 use crate::error::{Error, Kind, Result};
 use crate::pg::Session;
 use crate::rollback::{RollbackOptions, RollbackOutcome, RollbackReport};
@@ -42,6 +43,7 @@ pub(super) async fn execute(app: &App, arguments: &RollbackArguments) -> Result<
         discard_other_writes: arguments.discard_other_writes,
         other_database: arguments.other_database,
         jobs: app.settings.jobs,
+        accept_losses: settings::accepted_losses(&arguments.losses),
         ..RollbackOptions::default()
     };
     let report = run::roll_back(
@@ -94,10 +96,18 @@ fn told(reader: &Reader, report: &RollbackReport) -> Done {
     if let Some(saved) = &report.saved {
         rows.push(Row::new("saved", saved.display().to_string()));
     }
+    if !report.not_brought_back.is_empty() {
+        rows.push(Row::new("not back", shortened(&report.not_brought_back)));
+    }
     let (outcome, last_line) = match report.outcome {
         RollbackOutcome::Unchanged => (
             "unchanged",
             "Nothing to roll back: the database equals the archive (proven). Nothing was touched.",
+        ),
+        RollbackOutcome::RolledBack if !report.not_brought_back.is_empty() => (
+            "rolled-back",
+            "Rolled back: the database is what the archive holds (proven); what it does not hold and \
+             could not stay is named above.",
         ),
         RollbackOutcome::RolledBack => (
             "rolled-back",

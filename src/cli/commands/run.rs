@@ -24,6 +24,7 @@ pub(super) async fn execute(app: &App, arguments: &RunArguments) -> Result<Done>
         on_other_writers: settings::other_writers(arguments.on_other_writers),
         max_failures: arguments.max_failures,
         force: arguments.force,
+        accept_losses: settings::accepted_losses(&arguments.losses),
         ..options(app, &resolved, &arguments.tool, &arguments.checks)?
     };
     told(run::run(&resolved.target, &options, &app.ctx).await)
@@ -139,6 +140,8 @@ fn rows(report: &RunReport) -> Vec<Row> {
     add("saved", path(&report.saved));
     add("log", path(&report.log));
     add("journal", journal_when_it_matters(report));
+    add("not held", Some(report.accepted_losses.join("\n")));
+    add("not back", Some(report.not_brought_back.join("\n")));
     add("warnings", Some(report.warnings.join("\n")));
     rows
 }
@@ -216,6 +219,11 @@ fn last_line(report: &RunReport) -> String {
         Outcome::Unchanged => {
             format!("{failed}; nothing was committed, the database is as it was (proven).")
         }
+        Outcome::RolledBack if !report.not_brought_back.is_empty() => format!(
+            "{failed}; the database was put back and is as it was (proven), except what was accepted \
+             to be lost: {}.",
+            report.not_brought_back.join(", ")
+        ),
         Outcome::RolledBack => {
             format!("{failed}; the database was put back and is as it was (proven).")
         }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::archive::Reader;
+use crate::catalog::Purpose;
 use crate::compare::counted;
 use crate::dump::{self, Destination, DumpOptions};
 use crate::error::{Kind, Result};
@@ -24,7 +25,7 @@ pub async fn back_up(desk: &mut Desk<'_>, scene: &Scene<'_>, plan: &Plan) -> Res
     let started = Instant::now();
     let (archive, reused) = match unchanged_archive(desk, scene, plan).await {
         Some(archive) => (archive, true),
-        None => (take(scene).await?, false),
+        None => (take(desk, scene).await?, false),
     };
     let record = BackedUp {
         archive: file_name(&archive),
@@ -37,13 +38,14 @@ pub async fn back_up(desk: &mut Desk<'_>, scene: &Scene<'_>, plan: &Plan) -> Res
     Ok(archive)
 }
 
-async fn take(scene: &Scene<'_>) -> Result<PathBuf> {
+async fn take(desk: &mut Desk<'_>, scene: &Scene<'_>) -> Result<PathBuf> {
     let revisions = versions::all(&scene.versions);
     let options = DumpOptions {
         purpose: "backup".to_owned(),
         revision: store::revision_label(&revisions),
         jobs: scene.options.jobs,
-        accept_uncovered: scene.options.accept_uncovered,
+        accept: scene.options.accept_losses.clone(),
+        made_to: Purpose::PutBack,
     };
     let destination = Destination::Store(&scene.store);
     let report = dump::backup(scene.target, &destination, &options, scene.ctx)
@@ -55,6 +57,7 @@ async fn take(scene: &Scene<'_>) -> Result<PathBuf> {
         counted(report.tables, "table", "tables"),
         counted(report.rows, "row", "rows"),
     ));
+    desk.report.accepted_losses = report.accepted_losses;
     Ok(report.archive)
 }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::archive::Reader;
+use crate::catalog::AcceptedLosses;
 use crate::context::{Context, Stop};
 use crate::error::{Error, Kind, Result};
 use crate::pg::{self, Session, Sql, Target};
@@ -96,6 +97,8 @@ async fn verdict(
     let options = RollbackOptions {
         discard_other_writes: discard,
         jobs: case.options.jobs,
+        // Accepted when the archive was taken: without it this run would not have started.
+        accept_losses: AcceptedLosses::all(),
         ..RollbackOptions::default()
     };
     let store = case.store;

@@ -94,7 +94,8 @@ async fn check(desk: &mut Desk<'_>, tool: &Tool, scene: &Scene<'_>) -> Result<()
     // A mistake in them is better found before the migration than after it.
     refusals::of_checks(scene.options, scene.ctx)?;
     let free = scene.store.free_bytes().ok();
-    let found = preflight::examine(&scene.session, scene.facts.clone(), free)
+    let accepted = &scene.options.accept_losses;
+    let found = preflight::examine(&scene.session, scene.facts.clone(), free, accepted)
         .await
         .map_err(|error| error.narrowed(Kind::Refused))?;
     desk.spend("preflight", started.elapsed());

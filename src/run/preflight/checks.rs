@@ -6,6 +6,7 @@
 use super::archive_estimate_bytes;
 use super::facts::Facts;
 use super::finding::{Finding, shortened};
+use crate::catalog::{AcceptedLosses, Loss};
 use crate::error::Result;
 use crate::pg::{Row, Session, Sql};
 
@@ -158,9 +159,18 @@ pub(super) async fn superuser_only(session: &Session) -> Result<Vec<Finding>> {
     .await
 }
 
-pub(super) async fn half_done(session: &Session) -> Result<Vec<Finding>> {
+/// What a backup would lose of somebody's unfinished work, unless the operator accepts that.
+pub(super) async fn half_done(
+    session: &Session,
+    accepted: &AcceptedLosses,
+) -> Result<Vec<Finding>> {
     list(session, include_str!("sql/half_done.sql"), |row| {
-        Ok(Finding::refuse(row.text("what")?, row.text("why")?).cured_by(row.text("cure")?))
+        let loss = row.text("loss")?.parse::<Loss>();
+        let finding = match loss.is_ok_and(|loss| accepted.accepts(loss)) {
+            true => Finding::warn(row.text("what")?, row.text("why")?),
+            false => Finding::refuse(row.text("what")?, row.text("why")?),
+        };
+        Ok(finding.cured_by(row.text("cure")?))
     })
     .await
 }

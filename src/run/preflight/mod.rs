@@ -11,6 +11,7 @@ mod finding;
 pub use facts::{Facts, SUPPORTED_MAJORS, check_server_major};
 pub use finding::{Finding, Severity, refusal};
 
+use crate::catalog::AcceptedLosses;
 use crate::error::Result;
 use crate::pg::Session;
 
@@ -29,12 +30,14 @@ pub fn archive_estimate_bytes(database_bytes: u64) -> u64 {
     database_bytes / 2
 }
 
-/// Examines server, role and database; `free_bytes` is the store's free space, where known.
+/// Examines server, role and database; `free_bytes` is the store's free space, where known, and
+/// `accepted` what the operator goes on without.
 /// The server's major is checked before (see [`check_server_major`]): these queries need 14.
 pub async fn examine(
     session: &Session,
     facts: Facts,
     free_bytes: Option<u64>,
+    accepted: &AcceptedLosses,
 ) -> Result<Preflight> {
     let mut findings = checks::database(&facts);
     findings.extend(checks::space(&facts, free_bytes));
@@ -43,7 +46,7 @@ pub async fn examine(
     findings.extend(checks::large_objects(session).await?);
     findings.extend(checks::not_ours(session).await?);
     findings.extend(checks::superuser_only(session).await?);
-    findings.extend(checks::half_done(session).await?);
+    findings.extend(checks::half_done(session, accepted).await?);
     findings.extend(checks::prepared(session).await?);
     findings.extend(checks::busy_sessions(session).await?);
     findings.extend(checks::event_triggers(session).await?);

@@ -96,6 +96,7 @@ pub(super) async fn execute(app: &App, arguments: &DoctorArguments) -> Result<Do
 fn options(app: &App, resolved: &Resolved, arguments: &DoctorArguments) -> Result<RunOptions> {
     Ok(RunOptions {
         max_failures: arguments.max_failures,
+        accept_losses: settings::accepted_losses(&arguments.losses),
         ..super::run::options(app, resolved, &arguments.tool, &arguments.checks)?
     })
 }

@@ -1,13 +1,13 @@
 //! The live side: server, role, revision, and what preflight finds.
 
 use super::Findings;
-use crate::catalog::{self, VersionTable};
+use crate::catalog::{self, Purpose, Uncovered, VersionTable};
 use crate::cli::app::App;
 use crate::cli::render::units;
 use crate::error::{Kind, Result};
 use crate::pg::settings::Resolved;
 use crate::pg::{self, Session, Target};
-use crate::run::preflight::{self, Facts};
+use crate::run::preflight::{self, Facts, Finding};
 use crate::run::{self, RunOptions};
 use crate::store::Store;
 
@@ -39,7 +39,7 @@ pub(super) async fn examine(
         }
     };
     let mut live = Live::default();
-    if let Err(error) = ask(app, &session, findings, &mut live).await {
+    if let Err(error) = ask(app, &session, options, findings, &mut live).await {
         findings.refused(&error, &resolved.provenance);
     }
     let asked = Some((&resolved.target, &session));
@@ -64,7 +64,13 @@ async fn refusals(
     }
 }
 
-async fn ask(app: &App, session: &Session, findings: &mut Findings, live: &mut Live) -> Result<()> {
+async fn ask(
+    app: &App,
+    session: &Session,
+    options: &RunOptions,
+    findings: &mut Findings,
+    live: &mut Live,
+) -> Result<()> {
     findings.row("version", format!("PostgreSQL {}", session.version().text));
     preflight::check_server_major(session, app.settings.allow_unknown_server)?;
     let facts = Facts::read(session).await?;
@@ -81,20 +87,20 @@ async fn ask(app: &App, session: &Session, findings: &mut Findings, live: &mut L
             .flat_map(|table| table.revisions.clone())
             .collect(),
     );
-    uncovered(session, findings).await?;
+    uncovered(session, options, findings).await?;
     let store = &app.settings.store;
     let free = if store.is_dir() {
         Store::open(store)?.free_bytes().ok()
     } else {
         None
     };
-    let examined = preflight::examine(session, facts, free).await?;
+    let examined = preflight::examine(session, facts, free, &options.accept_losses).await?;
     findings.findings.extend(examined.findings);
     Ok(())
 }
 
 /// Objects that the backup would refuse to lose.
-async fn uncovered(session: &Session, findings: &mut Findings) -> Result<()> {
+async fn uncovered(session: &Session, options: &RunOptions, findings: &mut Findings) -> Result<()> {
     session.execute(&pg::BEGIN_SNAPSHOT).await?;
     let catalog = catalog::read(session).await;
     session.execute(&END).await?;
@@ -109,12 +115,30 @@ async fn uncovered(session: &Session, findings: &mut Findings) -> Result<()> {
             units::plural(tables, "table", "tables")
         ),
     );
-    let refused = catalog
-        .uncovered
-        .into_iter()
-        .map(|object| preflight::Finding::refuse(object.description, object.reason));
-    findings.findings.extend(refused);
+    let found = catalog.uncovered.iter();
+    let found = found.map(|object| loss(object, options));
+    findings.findings.extend(found);
     Ok(())
+}
+
+/// A loss that a run would refuse, or go on without.
+fn loss(object: &Uncovered, options: &RunOptions) -> Finding {
+    let what = format!("{} ({})", object.shown(), object.loss.name());
+    let why = format!("cannot be restored: {}", object.reason);
+    let accepted = &options.accept_losses;
+    let one = std::slice::from_ref(object);
+    if accepted.refused(one, Purpose::PutBack).is_empty() {
+        return Finding::warn(what, format!("{why}; accepted by --accept-loss"));
+    }
+    let refusal = Finding::refuse(what, why);
+    if object.loss.is_acceptable() {
+        refusal.cured_by(format!(
+            "to go on knowingly: --accept-loss {}",
+            object.loss.name()
+        ))
+    } else {
+        refusal
+    }
 }
 
 const END: pg::Sql = pg::Sql::constant("ROLLBACK");

@@ -1,0 +1,142 @@
+//! What cannot be restored: refused before anything is touched, or accepted by kind and then named
+//! wherever the archive is looked at (spec §1.9, docs/losses.md).
+
+use pgbelay::archive::Reader;
+use pgbelay::catalog::{AcceptedLosses, Loss};
+use pgbelay::error::Kind;
+use pgbelay::rollback::RollbackOptions;
+
+use crate::data::Bench;
+use crate::support::{Call, Database, Output, Workplace};
+
+/// A table, an index on it that a failed CREATE INDEX CONCURRENTLY left, and a function that a
+/// superuser put into pg_catalog.
+const LOSSES: &str = "CREATE TABLE public.t (a integer); INSERT INTO public.t VALUES (1), (2);
+     ALTER TABLE public.t OWNER TO app; CREATE INDEX broken ON public.t (a);
+     UPDATE pg_catalog.pg_index SET indisvalid = false WHERE indexrelid = 'public.broken'::regclass;
+     CREATE FUNCTION pg_catalog.stowaway() RETURNS integer LANGUAGE sql AS 'SELECT 1'";
+
+fn call(workplace: &Workplace, database: &Database, arguments: &[&str]) -> Output {
+    Call::new(workplace)
+        .env("DATABASE_URL", database.url_as("postgres"))
+        .run(arguments)
+}
+
+on_servers! {
+    /// Every kind with its objects, the flag to go on, exit 3, and no archive.
+    fn what_cannot_be_restored_is_refused_by_kind(server) {
+        let (workplace, database) = (Workplace::new(), Database::create(server));
+        database.sql(LOSSES);
+        workplace.write("steps/0001_more.sql", "CREATE TABLE more (a integer);");
+        let run = call(&workplace, &database, &["run", "--sql", "steps"]).assert_code(3);
+        let run = run.assert_says("index public.broken on t: it is invalid");
+        assert!(workplace.archives().is_empty(), "{run}");
+        for command in [&["backup"][..], &["run", "--accept-loss", "column-order", "--sql", "steps"]] {
+            if command[0] == "run" {
+                database.sql("DROP INDEX public.broken");
+            }
+            let output = call(&workplace, &database, command).assert_code(3)
+                .assert_says("cannot be restored: function stowaway() (system-object): ")
+                .assert_says("--accept-loss system-object");
+            let index = "cannot be restored: index public.broken (invalid-index): ";
+            assert_eq!(output.stderr.contains(index), command[0] == "backup", "{output}");
+            assert!(output.last_line().contains("Refused: cannot "), "{output}");
+            assert!(workplace.archives().is_empty(), "{output}");
+        }
+        assert_eq!(database.sql("SELECT to_regclass('more')"), "");
+    }
+
+    /// What is accepted is said, listed in the manifest and shown; one kind accepts one kind.
+    fn an_accepted_loss_is_named_everywhere(server) {
+        let (workplace, database) = (Workplace::new(), Database::create(server));
+        database.sql(LOSSES);
+        call(&workplace, &database, &["backup", "--accept-loss", "invalid-index"])
+            .assert_code(3)
+            .assert_says("function stowaway()");
+        let output = call(&workplace, &database, &["backup", "--accept-loss=invalid-index,system-object"])
+            .assert_code(0)
+            .assert_says("not in the archive: invalid-index: index public.broken")
+            .assert_says("NOT HELD");
+        let archive = output.stdout.trim().to_owned();
+        let shown = call(&workplace, &database, &["show", &archive]).assert_code(0);
+        assert!(shown.stdout.contains("NOT HELD   invalid-index: index public.broken"), "{shown}");
+        let json = call(&workplace, &database, &["backup", "--json", "--accept-loss", "all"]).assert_code(0).json();
+        let listed = ["invalid-index: index public.broken", "system-object: function stowaway()"];
+        assert_eq!(json["backup"]["accepted_losses"], serde_json::json!(listed));
+        let again = call(&workplace, &database, &["diff", &archive]).assert_code(8);
+        assert!(again.last_line().contains("Equal but for 2 objects that could NOT be compared"), "{again}");
+        let equal = call(&workplace, &database, &["diff", &archive, "--accept-loss", "all"]).assert_code(0);
+        assert!(equal.last_line().contains("2 objects known by name only"), "{equal}");
+        database.sql("DROP INDEX public.broken");
+        let gone = call(&workplace, &database, &["diff", &archive, "--accept-loss", "all"]).assert_code(8);
+        assert!(gone.stdout.contains("invalid-index: index public.broken: missing"), "{gone}");
+    }
+
+    /// `doctor` says what a run would refuse, and that it was accepted.
+    fn doctor_foresees_losses(server) {
+        let (workplace, database) = (Workplace::new(), Database::create(server));
+        database.sql(LOSSES);
+        workplace.write("steps/0001_more.sql", "CREATE TABLE more (a integer);");
+        call(&workplace, &database, &["doctor", "--sql", "steps"])
+            .assert_code(3)
+            .assert_says("index public.broken (invalid-index)")
+            .assert_says("to go on knowingly: --accept-loss system-object");
+        call(&workplace, &database, &["doctor", "--sql", "steps", "--accept-loss", "all"])
+            .assert_code(0)
+            .assert_says("accepted by --accept-loss");
+    }
+
+    /// A run that fails puts back what it saved, leaves alone what it did not save, and names what
+    /// could not stay.
+    fn a_rollback_leaves_alone_what_was_not_saved(server) {
+        let (workplace, database) = (Workplace::new(), Database::create(server));
+        database.sql(LOSSES);
+        let oid = database.sql("SELECT 'pg_catalog.stowaway()'::regprocedure::oid");
+        workplace.write("steps/0001_more.sql", "CREATE TABLE more (a integer);\nDELETE FROM public.t;");
+        workplace.write("steps/0002_fails.sql", "SELECT 1 / 0;");
+        let arguments = ["run", "--json", "--accept-loss", "all", "--sql", "steps"];
+        let output = call(&workplace, &database, &arguments).assert_code(1);
+        let json = output.json();
+        assert_eq!(json["outcome"], "rolled-back", "{output}");
+        assert_eq!(json["accepted_losses"].as_array().map(Vec::len), Some(2), "{output}");
+        assert_eq!(json["not_brought_back"], serde_json::json!(["invalid-index: index public.broken"]), "{output}");
+        assert!(output.last_line().contains("except what was accepted to be lost: invalid-index: index public.broken"), "{output}");
+        assert!(json["proof"].as_str().unwrap().contains("not brought back: invalid-index"), "{output}");
+        assert_eq!(database.sql("SELECT 'pg_catalog.stowaway()'::regprocedure::oid"), oid);
+        assert_eq!(database.sql("SELECT count(*) FROM public.t"), "2");
+    }
+
+    /// By hand, too, an archive that lacks something is used only knowingly.
+    fn a_rollback_by_hand_asks_for_the_kinds(server) {
+        let bench = Bench::empty(server);
+        bench.database.sql(LOSSES);
+        let options = pgbelay::dump::DumpOptions { accept: AcceptedLosses::all(), ..Default::default() };
+        let destination = pgbelay::dump::Destination::Store(&bench.store);
+        let target = bench.target_as("postgres");
+        let report = crate::data::wait(pgbelay::dump::backup(&target, &destination, &options, &bench.ctx)).expect("a backup");
+        let reader = Reader::open(&report.archive).expect("an archive");
+        bench.database.sql("DROP INDEX public.broken; INSERT INTO public.t VALUES (3)");
+        let error = bench.roll_back(&reader).expect_err("not accepted");
+        assert_eq!(error.kind(), Kind::Refused);
+        assert!(error.hints()[1].contains("--accept-loss invalid-index --accept-loss system-object"), "{error:?}");
+        let one = RollbackOptions { accept_losses: AcceptedLosses::of([Loss::InvalidIndex]), ..RollbackOptions::default() };
+        assert_eq!(bench.roll_back_with(&reader, &one).expect_err("half accepted").kind(), Kind::Refused);
+        let both = RollbackOptions { accept_losses: AcceptedLosses::all(), ..RollbackOptions::default() };
+        let report = bench.roll_back_with(&reader, &both).expect("a rollback");
+        assert_eq!(report.not_brought_back, ["invalid-index: index public.broken"]);
+        assert_eq!(bench.database.sql("SELECT count(*) FROM public.t"), "2");
+        assert_eq!(bench.database.sql("SELECT pg_catalog.stowaway()"), "1");
+    }
+}
+
+#[test]
+fn an_unknown_kind_of_loss_is_a_mistake_of_usage() {
+    let workplace = Workplace::new();
+    for word in ["invalid_index", "unknown-catalog"] {
+        Call::new(&workplace)
+            .run(&["backup", "--accept-loss", word])
+            .assert_code(2)
+            .assert_says("invalid-index, pending-detach, ")
+            .assert_says(" and all");
+    }
+}
