@@ -15,7 +15,7 @@ pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> 
         .await?;
     for row in &rows {
         let oid = row.number("oid")?;
-        if reading.is_member((TYPE, oid)) {
+        if reading.is_member((TYPE, oid)) || is_inside_member(reading, row)? {
             continue;
         }
         match (row.letter("kind")?, row.opt("relation_kind")?) {
@@ -27,6 +27,17 @@ pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> 
         }
     }
     Ok(())
+}
+
+/// Arrays of an extension's types and rows of its tables are no members themselves, yet stand for
+/// the extension: a function of it that takes one would otherwise need what needs the extension.
+fn is_inside_member(reading: &Reading, row: &Row) -> Result<bool> {
+    let element = row.opt_number("inner_type")?.map(|oid| (TYPE, oid));
+    let relation = row.opt_number("inner_relation")?.map(|oid| (CLASS, oid));
+    Ok([element, relation]
+        .into_iter()
+        .flatten()
+        .any(|address| reading.is_member(address)))
 }
 
 fn add_enum(reading: &mut Reading, row: &Row, oid: u32) -> Result<()> {
