@@ -74,11 +74,13 @@ pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> 
             owner: row.opt("quoted_owner")?.unwrap_or_default(),
             all: row.list("all_privileges")?,
         };
+        let create = statements(&object, &base, &items);
+        if create.is_empty() {
+            // The same grants in another order, as GRANT and REVOKE of one privilege leave them.
+            continue;
+        }
         let node = Node::new(Kind::Acl, row.opt("schema")?, row.text("target")?, identity)
-            .text(
-                statements(&object, &base, &items),
-                Some(statements(&object, &items, &base)),
-            )
+            .text(create, Some(statements(&object, &items, &base)))
             .tied([format!("{:06}", row.number::<i32>("part")?)]);
         let id = reading.graph.add_unaddressed(node);
         if let Some(carrier) = reading.graph.find(address) {

@@ -1,6 +1,7 @@
 -- Every ACL that may differ from its base (spec §1.6). Items are exploded by the server, in array
 -- order; base is what initdb or the extension left, else the built-in default; all_privileges is
--- what ALL means for this kind on this major. A grantee of 0 is PUBLIC.
+-- what ALL means for this kind on this major. A grantee of 0 is PUBLIC. A table's own ACL comes before
+-- its columns', those of system columns (negative numbers) included.
 WITH acls AS (
     SELECT 'pg_catalog.pg_namespace'::regclass AS class, n.oid AS object, 0 AS part,
            'SCHEMA' AS keyword, quote_ident(n.nspname) AS target, NULL::text AS quoted_column,
@@ -98,4 +99,4 @@ WHERE (b.acl IS NOT NULL OR b.has_init)
   -- initdb grants on information_schema without recording it in pg_init_privs
   AND b.schema IS DISTINCT FROM 'information_schema'
   AND b.target <> 'information_schema'
-ORDER BY b.class::oid, b.schema, b.target, b.part;
+ORDER BY b.class::oid, b.schema, b.target, b.part <> 0, b.part;
