@@ -31,7 +31,11 @@ pub(super) struct TableBody {
 }
 
 pub(super) fn add(reading: &mut Reading) -> Result<()> {
-    for relation in reading.own_relations(&['r', 'p', 'f']) {
+    for mut relation in reading.own_relations(&['r', 'p', 'f']) {
+        relation.columns = restored_columns(reading, &relation)
+            .into_iter()
+            .cloned()
+            .collect();
         refuse_oddities(reading, &relation);
         let kind = if relation.kind == 'f' {
             Kind::ForeignTable
@@ -314,8 +318,8 @@ fn table(reading: &Reading, relation: &Relation) -> Table {
 }
 
 /// Columns in the order that a restored table has them. An inheritance child made before its
-/// parent gained columns has another order (spec §1.9.7); rows are read in the order that both
-/// the original and its copy agree on, so that their digests do too.
+/// parent gained columns has another order (spec §1.9.7); definition and rows are read in the order
+/// that both the original and its copy agree on, so that texts and digests do too.
 fn restored_columns<'a>(reading: &Reading, relation: &'a Relation) -> Vec<&'a Column> {
     let names = restored_names(reading, relation);
     let mut columns: Vec<&Column> = relation.columns.iter().collect();
