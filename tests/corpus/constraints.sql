@@ -7,10 +7,9 @@ BEGIN; INSERT INTO authors VALUES (1, 'a', 10), (2, 'b', NULL); INSERT INTO book
 CREATE TABLE tree(id int PRIMARY KEY, parent int REFERENCES tree, path int[]);
 INSERT INTO tree VALUES (3, NULL), (1, 3), (2, 1);
 CREATE TABLE pairs(a int, b int, PRIMARY KEY (b, a));
-CREATE TABLE refers(a int, b int, FOREIGN KEY (b, a) REFERENCES pairs MATCH FULL ON DELETE SET NULL (b));
+CREATE TABLE refers(a int, b int, FOREIGN KEY (b, a) REFERENCES pairs MATCH FULL ON DELETE SET NULL);
 CREATE TABLE rooms(during int4range, EXCLUDE USING gist (during WITH &&) WHERE (NOT isempty(during)));
 INSERT INTO rooms VALUES ('[1,5)'), ('[5,9)');
-CREATE TABLE nulls_not_distinct(a int, UNIQUE NULLS NOT DISTINCT (a));
 ALTER TABLE refers ADD CONSTRAINT later FOREIGN KEY (a) REFERENCES tree NOT VALID;
 CREATE UNIQUE INDEX becomes_key ON pairs(a);
 ALTER TABLE pairs ADD CONSTRAINT key_of_index UNIQUE USING INDEX becomes_key;

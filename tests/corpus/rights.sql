@@ -23,3 +23,4 @@ COMMENT ON POLICY own ON shared.open IS 'their own';
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO reader;
 COMMENT ON SCHEMA shared IS 'shared by all';
+COMMENT ON SCHEMA public IS 'mine';

@@ -6,7 +6,7 @@ use pgbelay::error::Kind;
 use crate::data::Bench;
 use crate::support::{Database, gunzip};
 
-on_servers! {
+on_all_servers! {
     /// P9: `gunzip -c FILE | psql` gives what real pg_dump calls the same database.
     fn p9_psql_restores_an_archive(server) {
         let bench = Bench::of_corpus(server, "everyday.sql");

@@ -14,7 +14,7 @@ use pgbelay::restore::{RestoreOptions, RestoreReport, restore};
 use pgbelay::rollback::{RollbackOptions, RollbackReport, roll_back};
 use pgbelay::store::Store;
 
-use crate::support::{Database, Server, repository};
+use crate::support::{CorpusFile, Database, Server};
 
 /// Runs a future to its end on a runtime of its own.
 pub fn wait<T>(future: impl Future<Output = T>) -> T {
@@ -49,10 +49,15 @@ pub struct Bench {
 impl Bench {
     /// An empty database.
     pub fn empty(server: &'static Server) -> Self {
+        Self::on(Database::create(server))
+    }
+
+    /// A database that there is.
+    pub fn on(database: Database) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let recorder = Arc::new(Recorder::default());
         Self {
-            database: Database::create(server),
+            database,
             store: Store::open(&directory.path().join("backups")).expect("a store"),
             ctx: Context {
                 clock: Arc::new(SystemClock),
@@ -68,12 +73,7 @@ impl Bench {
 
     /// A database made by a file of `tests/corpus`, as the owner `app`.
     pub fn of_corpus(server: &'static Server, name: &str) -> Self {
-        let bench = Self::empty(server);
-        let path = repository().join("tests/corpus").join(name);
-        let text = std::fs::read_to_string(path).expect("a corpus file");
-        let script = format!("SET SESSION AUTHORIZATION app;\n{text}");
-        bench.database.restore_plain(script.as_bytes());
-        bench
+        Self::on(CorpusFile::named(name).database(server))
     }
 
     /// A place for a file of the test's own.

@@ -1,6 +1,6 @@
 //! Every `.sql` file below `src/` runs in psql as it stands, so that a database administrator can
 //! try what pgbelay asks. A fragment that needs text of ours around it says so in its first line
-//! (`-- Fragment: …`) and is left out.
+//! (`-- Fragment: …`) and is left out; one for some majors only says `(15 and later)` or `up to 14:`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,10 +11,33 @@ use crate::support::{Database, Server, repository};
 /// What the first line of a file starts with that cannot run alone.
 const FRAGMENT: &str = "-- Fragment: ";
 
+/// Where the first line says which majors a file is for.
+const SINCE: (&str, &str) = ("(", " and later)");
+const UNTIL: (&str, &str) = ("up to ", ":");
+
 /// How many files there are at least: a search gone blind must turn red.
 const FEWEST: usize = 50;
 
-on_servers! {
+/// Whether a file is for this major; what its first line does not restrict is for all.
+fn is_for(major: u32, text: &str) -> bool {
+    let first = text.lines().next().unwrap_or_default();
+    let number = |(before, after): (&str, &str)| -> Option<u32> {
+        let start = first.rfind(before)? + before.len();
+        let rest = &first[start..];
+        rest[..rest.find(after)?].parse().ok()
+    };
+    number(SINCE).is_none_or(|since| major >= since)
+        && number(UNTIL).is_none_or(|until| major <= until)
+}
+
+#[test]
+fn first_lines_restrict_majors() {
+    assert!(is_for(14, "-- Casts."));
+    assert!(is_for(15, "-- Schemas (15 and later).") && !is_for(14, "-- Schemas (15 and later)."));
+    assert!(is_for(14, "-- Tables, up to 14: none.") && !is_for(15, "-- Tables, up to 14: none."));
+}
+
+on_all_servers! {
     fn every_sql_file_runs_in_psql(server) {
         let database = Database::create(server);
         let files = sql_files();
@@ -37,7 +60,8 @@ fn every_sql_file_starts_with_its_purpose() {
 
 /// What psql says when the file does not run.
 fn failure(server: &Server, database: &str, file: &Path) -> Option<String> {
-    if fs::read_to_string(file).unwrap().starts_with(FRAGMENT) {
+    let text = fs::read_to_string(file).unwrap();
+    if text.starts_with(FRAGMENT) || !is_for(server.major, &text) {
         return None;
     }
     let output = server

@@ -72,6 +72,13 @@ impl Database {
         )
     }
 
+    /// Makes the owner the owner of `public`, as it is by itself from 15 on.
+    pub fn own_public(&self) {
+        if self.server.major < 15 {
+            self.sql("ALTER SCHEMA public OWNER TO app");
+        }
+    }
+
     /// Runs SQL as the superuser; the printed rows, unaligned.
     pub fn sql(&self, sql: &str) -> String {
         self.server.psql(&self.name, sql)

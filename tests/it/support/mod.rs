@@ -2,13 +2,15 @@
 //!
 //! [`Server`]: a private PostgreSQL of one major · [`Database`]: one per test, dropped on success ·
 //! [`Workplace`]: a directory to work in, with a store and an Alembic project ·
-//! [`Shop`]: both together, the sample database with rows ·
+//! [`Shop`]: both together, the sample database with rows · [`CorpusFile`]: a small script with a
+//! database of its own ·
 //! [`Pooler`] and its neighbours: what may stand in between · [`Call`] and
 //! [`Output`]: one execution of `pgbelay`; every output and every file it leaves is searched for
 //! the marker password, which every connection of the tests uses.
 
 mod between;
 mod call;
+mod corpus;
 mod database;
 mod server;
 mod shop;
@@ -16,6 +18,7 @@ mod workplace;
 
 pub use between::{Pooler, closed_port, not_postgresql, server_of_version};
 pub use call::{Call, Output};
+pub use corpus::CorpusFile;
 pub use database::Database;
 pub use server::Server;
 pub use shop::Shop;
@@ -31,13 +34,14 @@ pub const MARKER_CORE: &str = "mArk3r-Pa55";
 /// [`MARKER`] as it stands in a URL.
 pub const MARKER_IN_URL: &str = "mArk3r-Pa55%2Fw%40rd%3Ax%25y%20%27z%5Cq";
 
-/// The majors that every scenario runs on; CI demands them by name.
-pub const MAJORS: [u32; 2] = [15, 18];
+/// The majors that the tests know; CI demands them by name.
+pub const MAJORS: [u32; 5] = [14, 15, 16, 17, 18];
 
 /// Makes one test per major out of a function that takes a `&'static Server`:
-/// `on_servers! { fn p2_nothing_touched(server) { … } }` gives `p2_nothing_touched::pg15` and `::pg18`.
-macro_rules! on_servers {
-    ($($(#[$attribute:meta])* fn $name:ident($server:ident) $body:block)*) => {$(
+/// `tests_of_majors! { [pg15 15, pg18 18] fn all_is_well(server) { … } }` gives `all_is_well::pg15`
+/// and `all_is_well::pg18`. Tests say `on_servers!` or `on_all_servers!`.
+macro_rules! tests_of_majors {
+    ($majors:tt $($(#[$attribute:meta])* fn $name:ident($server:ident) $body:block)*) => {$(
         $(#[$attribute])*
         mod $name {
             #[allow(unused_imports, reason = "not every test needs its file's imports")]
@@ -45,19 +49,28 @@ macro_rules! on_servers {
 
             fn on($server: &'static $crate::support::Server) $body
 
-            #[test]
-            fn pg15() {
-                if let Some(server) = $crate::support::Server::of_major(15) {
-                    on(server);
-                }
-            }
-
-            #[test]
-            fn pg18() {
-                if let Some(server) = $crate::support::Server::of_major(18) {
-                    on(server);
-                }
+            tests_of_majors!(@each $majors);
+        }
+    )*};
+    (@each [$($test:ident $major:literal),*]) => {$(
+        #[test]
+        fn $test() {
+            if let Some(server) = $crate::support::Server::of_major($major) {
+                on(server);
             }
         }
     )*};
+}
+
+/// For what surrounds the database (command line, runs, Alembic, connections, poolers): the major
+/// that Debian has, and the newest.
+macro_rules! on_servers {
+    ($($tests:tt)*) => { tests_of_majors!([pg15 15, pg18 18] $($tests)*); };
+}
+
+/// For what reads, writes or compares what is in a database: every major.
+macro_rules! on_all_servers {
+    ($($tests:tt)*) => {
+        tests_of_majors!([pg14 14, pg15 15, pg16 16, pg17 17, pg18 18] $($tests)*);
+    };
 }

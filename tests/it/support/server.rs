@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use super::MARKER;
 use super::workplace::repository;
+use super::{MAJORS, MARKER};
 
 /// A running private cluster.
 #[derive(Debug)]
@@ -21,24 +21,20 @@ pub struct Server {
     pub socket: PathBuf,
     /// TCP port on 127.0.0.1; passwords are demanded there.
     pub port: u16,
-    /// Directory of the client programs of the same version.
+    /// Directory of client programs: of the same major, else (14 and 17) of a newer one.
     pub programs: PathBuf,
 }
 
-static PG15: OnceLock<Option<Server>> = OnceLock::new();
-static PG16: OnceLock<Option<Server>> = OnceLock::new();
-static PG18: OnceLock<Option<Server>> = OnceLock::new();
+static SERVERS: [OnceLock<Option<Server>>; MAJORS.len()] =
+    [const { OnceLock::new() }; MAJORS.len()];
 
 impl Server {
     /// The server of that major; `None` only if the caller of the tests named it as absent.
     pub fn of_major(major: u32) -> Option<&'static Self> {
-        let slot = match major {
-            15 => &PG15,
-            16 => &PG16,
-            18 => &PG18,
-            other => panic!("the tests have no server of major {other}"),
+        let Some(position) = MAJORS.iter().position(|known| *known == major) else {
+            panic!("the tests have no server of major {major}");
         };
-        let server = slot.get_or_init(|| Self::obtain(major));
+        let server = SERVERS[position].get_or_init(|| Self::obtain(major));
         if server.is_none() {
             eprintln!("not run: PostgreSQL {major} is named in PGBELAY_TEST_WITHOUT");
         }
@@ -98,6 +94,13 @@ impl Server {
         );
     }
 
+    /// Whether `CREATE EXTENSION` would find it: which there are depends on where the server comes from.
+    pub fn offers(&self, extension: &str) -> bool {
+        let sql =
+            format!("SELECT count(*) FROM pg_available_extensions WHERE name = '{extension}'");
+        self.psql("postgres", &sql) == "1"
+    }
+
     /// Runs SQL as the superuser and returns what psql prints, unaligned; fails on any error.
     pub fn psql(&self, database: &str, sql: &str) -> String {
         let output = self
@@ -115,7 +118,7 @@ impl Server {
             .to_owned()
     }
 
-    /// A client program of the server's version, about to connect as the superuser.
+    /// A client program that suits the server, about to connect as the superuser.
     pub fn client(&self, program: &str, database: &str) -> Command {
         let mut command = Command::new(self.programs.join(program));
         command

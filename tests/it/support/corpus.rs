@@ -1,0 +1,119 @@
+//! The files of `tests/corpus`: small scripts, each of which makes a database worth keeping.
+//!
+//! A file is run as the plain owner `app`, and backed up as such. Its first lines may say otherwise:
+//! `-- as superuser`, `-- since 15` (the first major that knows what it holds), `-- until 14`.
+//! Databases made of a file are copies of a template that is made once per test process, so that a
+//! test may have many. What PostgreSQL keeps outside of a database (its grants, settings and
+//! comment) is not in a copy.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use super::{Database, Server, repository};
+
+/// A script and what its first lines say about it.
+#[derive(Debug, Clone)]
+pub struct CorpusFile {
+    /// Without folder, with ending: `views.sql`.
+    pub name: String,
+    /// The role that runs the script and makes the backup.
+    pub role: &'static str,
+    since: u32,
+    until: u32,
+    text: String,
+}
+
+/// A database's name, once it is made.
+type Template = Arc<OnceLock<String>>;
+
+/// Template databases by major and file; made by the first who wants one.
+static TEMPLATES: Mutex<BTreeMap<(u32, String), Template>> = Mutex::new(BTreeMap::new());
+
+impl CorpusFile {
+    /// Every file, by name.
+    pub fn all() -> Vec<Self> {
+        let directory = std::fs::read_dir(folder()).expect("tests/corpus");
+        let mut paths: Vec<PathBuf> = directory
+            .map(|entry| entry.expect("an entry").path())
+            .collect();
+        paths.retain(|path| path.extension().is_some_and(|kind| kind == "sql"));
+        paths.sort();
+        let name = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
+        paths.iter().map(|path| Self::named(&name(path))).collect()
+    }
+
+    /// One file, such as `views.sql`.
+    pub fn named(name: &str) -> Self {
+        let path = folder().join(name);
+        let text = std::fs::read_to_string(&path)
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        Self::parsed(name, text)
+    }
+
+    fn parsed(name: &str, text: String) -> Self {
+        let mut file = Self {
+            name: name.to_owned(),
+            role: "app",
+            since: 0,
+            until: u32::MAX,
+            text,
+        };
+        for line in file.text.lines() {
+            let words: Vec<&str> = line.split(' ').collect();
+            match words[..] {
+                ["--", "as", "superuser"] => file.role = "postgres",
+                ["--", "since", major] => file.since = major.parse().expect("a major"),
+                ["--", "until", major] => file.until = major.parse().expect("a major"),
+                _ => break,
+            }
+        }
+        file
+    }
+
+    /// Whether the server knows what the file holds.
+    pub fn is_for(&self, server: &Server) -> bool {
+        (self.since..=self.until).contains(&server.major)
+    }
+
+    /// A database that the script made, owned by `app` as every database of the tests.
+    pub fn database(&self, server: &'static Server) -> Database {
+        let slot = {
+            let mut templates = TEMPLATES
+                .lock()
+                .unwrap_or_else(|broken| broken.into_inner());
+            let key = (server.major, self.name.clone());
+            Arc::clone(templates.entry(key).or_default())
+        };
+        let template = slot.get_or_init(|| {
+            let database = Database::create(server);
+            self.run_in(&database);
+            database.keep()
+        });
+        Database::copy_of(server, template)
+    }
+
+    /// Runs the script in a database.
+    pub fn run_in(&self, database: &Database) {
+        let prefix = match self.role {
+            "app" => "SET SESSION AUTHORIZATION app;\n",
+            _ => "",
+        };
+        database.restore_plain(format!("{prefix}{}", self.text).as_bytes());
+    }
+}
+
+fn folder() -> PathBuf {
+    repository().join("tests/corpus")
+}
+
+#[test]
+fn first_lines_are_understood() {
+    let file = CorpusFile::parsed(
+        "x",
+        "-- as superuser\n-- since 15\n-- until 17\n-- Words.\n".into(),
+    );
+    assert_eq!((file.role, file.since, file.until), ("postgres", 15, 17));
+    let file = CorpusFile::parsed("x", "-- Words.\n-- as superuser\n".into());
+    assert_eq!((file.role, file.since, file.until), ("app", 0, u32::MAX));
+}
