@@ -2,6 +2,8 @@
 //!
 //! Constraints that an index implements are made by `indexes`, which knows both rows.
 
+use std::collections::HashMap;
+
 use super::address::{CLASS, CONSTRAINT, TYPE};
 use super::entry::Kind;
 use super::graph::{Body, Draft, Give, Node, NodeId};
@@ -40,10 +42,49 @@ pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> 
             add_to_table(reading, constraint, &relation);
         }
     }
+    link_to_parents(reading, &constraints);
     if session.version().major() < 18 {
         add_plain_not_null(reading);
     }
     Ok(())
+}
+
+/// ADD CONSTRAINT reaches the children. What they inherit is there only then, so a comment on it has
+/// to wait; what they have under the same name by themselves has to be there before, to be merged.
+fn link_to_parents(reading: &mut Reading, constraints: &[Constraint]) {
+    let named: HashMap<(u32, &str), u32> = constraints
+        .iter()
+        .map(|constraint| {
+            (
+                (constraint.relation, constraint.name.as_str()),
+                constraint.oid,
+            )
+        })
+        .collect();
+    for constraint in constraints
+        .iter()
+        .filter(|one| matches!(one.kind, 'c' | 'n'))
+    {
+        let Some(relation) = reading.relations.get(constraint.relation) else {
+            continue;
+        };
+        for parent in relation.parents.clone() {
+            let above = named.get(&(parent, constraint.name.as_str()));
+            let above = above.and_then(|&oid| reading.graph.find((CONSTRAINT, oid)));
+            let below = reading.graph.find((CONSTRAINT, constraint.oid));
+            let (Some(above), Some(below)) = (above, below) else {
+                continue;
+            };
+            match (
+                &reading.graph.nodes[above].body,
+                &reading.graph.nodes[below].body,
+            ) {
+                (_, Body::Hidden) => reading.graph.need(below, above),
+                (Body::Fixed(_), Body::Fixed(_)) => reading.graph.need(above, below),
+                _ => {}
+            }
+        }
+    }
 }
 
 fn constraint(row: &Row) -> Result<Constraint> {
@@ -126,7 +167,8 @@ fn add_check(reading: &mut Reading, constraint: &Constraint, relation: &Relation
         reading.graph.need(id, table);
         return;
     }
-    if constraint.is_local || relation.is_partition {
+    // What is not valid comes from the parent's ADD CONSTRAINT, to partitions too.
+    if constraint.is_valid && (constraint.is_local || relation.is_partition) {
         node.give = Give::Check;
         if let Body::Fixed(draft) = node.body {
             node.body = Body::Part(draft);
@@ -161,7 +203,7 @@ fn add_named_not_null(
         .columns
         .iter()
         .find(|column| Some(&column.name) == constraint.first_column.as_ref());
-    let add = add_statement(constraint, relation, "ONLY ");
+    let add = add_statement(constraint, relation, "");
     let mut node = node(Kind::CheckConstraint, constraint, relation, add);
     let Some(column) = column else { return };
     if !constraint.is_valid && constraint.is_local {
@@ -169,7 +211,7 @@ fn add_named_not_null(
         reading.graph.need(id, table);
         return;
     }
-    if !constraint.is_local && !relation.is_partition {
+    if !(constraint.is_local || relation.is_partition && constraint.is_valid) {
         return add_hidden(reading, constraint, node, table);
     }
     let default_name = format!("{}_{}_not_null", relation.name, column.name);

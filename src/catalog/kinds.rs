@@ -49,7 +49,7 @@ const fn of_superuser(kind: Kind, class: u32, sql: &'static str) -> Family {
 }
 
 /// OIDs of the catalogs are fixed; see `address`.
-const FAMILIES: [Family; 27] = [
+const FAMILIES: [Family; 28] = [
     of_superuser(
         Kind::Language,
         2612,
@@ -177,6 +177,11 @@ const FAMILIES: [Family; 27] = [
             include_str!("sql/kinds/publication_schemas.sql"),
         )
     },
+    of_superuser(
+        Kind::TriggerState,
+        2620,
+        include_str!("sql/kinds/trigger_states.sql"),
+    ),
     of_superuser(
         Kind::EventTrigger,
         3466,
@@ -308,7 +313,10 @@ fn identity(kind: Kind, target: &str) -> String {
 fn is_membership(kind: Kind) -> bool {
     matches!(
         kind,
-        Kind::PublicationTable | Kind::PublicationSchema | Kind::OperatorFamilyMember
+        Kind::PublicationTable
+            | Kind::PublicationSchema
+            | Kind::OperatorFamilyMember
+            | Kind::TriggerState
     )
 }
 

@@ -46,6 +46,7 @@ pub(super) fn section(node: &Node) -> Section {
         | Kind::IndexAttach
         | Kind::Rule
         | Kind::Trigger
+        | Kind::TriggerState
         | Kind::FkConstraint
         | Kind::Policy
         | Kind::RowSecurity
@@ -108,6 +109,7 @@ fn priority(node: &Node) -> u8 {
         Kind::Policy | Kind::RowSecurity => 87,
         Kind::Publication => 88,
         Kind::PublicationTable | Kind::PublicationSchema => 89,
+        Kind::TriggerState => 90,
         Kind::DefaultAcl => 91,
         Kind::Acl => 92,
         Kind::Comment => 93,

@@ -90,9 +90,7 @@ fn add_clone(reading: &mut Reading, row: &Row, relation: &Relation, table: NodeI
     )
     .tied([relation.name.clone()])
     .commented_as(format!("TRIGGER {quoted} ON {}", relation.quoted));
-    if differs && !row.bool("internal")?
-        || differs && row.opt("definition")?.is_none() && is_user_clone(row)?
-    {
+    if differs {
         let word = enabled_word(enabled).unwrap_or("ENABLE");
         node = node.text(
             format!("ALTER TABLE {} {word} TRIGGER {quoted};\n", relation.quoted),
@@ -104,10 +102,4 @@ fn add_clone(reading: &mut Reading, row: &Row, relation: &Relation, table: NodeI
     let id = reading.graph.add((TRIGGER, row.number("oid")?), node);
     reading.graph.need(id, table);
     Ok(())
-}
-
-/// Up to 14 clones of user triggers are marked internal; clones of referential triggers belong to
-/// a constraint.
-fn is_user_clone(row: &Row) -> Result<bool> {
-    Ok(row.opt_number::<u32>("constraint")?.unwrap_or(0) == 0)
 }

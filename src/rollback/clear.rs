@@ -195,6 +195,7 @@ fn dies_with_parent(kind: Kind) -> bool {
             | Kind::IndexAttach
             | Kind::Rule
             | Kind::Trigger
+            | Kind::TriggerState
             | Kind::FkConstraint
             | Kind::Policy
             | Kind::RowSecurity
