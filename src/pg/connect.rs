@@ -37,11 +37,20 @@ pub async fn connect(target: &Target, purpose: &str, ctx: &Context) -> Result<Se
     Ok(session)
 }
 
+/// Connects as `session` did, to the same server: a worker, or a witness of what it cannot see.
+pub async fn connect_beside(session: &Session, purpose: &str, ctx: &Context) -> Result<Session> {
+    connect(session.origin(), purpose, ctx).await
+}
+
 /// Sets what every session of ours relies on.
 pub(super) async fn pin(session: &Session) -> Result<()> {
-    // First, alone: a short timeout of the role must not end the statement that lifts it.
+    // First, and by SET alone: a short timeout of the role must not end the statement that lifts
+    // it, and a search_path of the role or the database must not choose the functions and
+    // operators of the statement that replaces it (CVE-2018-1058).
     session
-        .execute(&Sql::constant("SET statement_timeout = 0"))
+        .execute(&Sql::constant(
+            "SET statement_timeout = 0; SET search_path = ''",
+        ))
         .await?;
     let statement = Sql::constant(include_str!("sql/pin.sql"));
     session.execute(&statement).await
@@ -167,7 +176,9 @@ async fn attempt(place: Place<'_>, name: &str, protection: Protection) -> Result
         Ok(link) => link,
         Err(error) => return Err(diagnosis::diagnose(place, error).await),
     };
-    let session = Session::start(client, driver, place.target.masked())
+    let mut origin = place.target.clone();
+    origin.endpoints = vec![place.endpoint.clone()];
+    let session = Session::start(client, driver, place.target.masked(), origin)
         .await
         .map_err(|error| match error.is_transient() {
             true => Failure::passing(error, Pending::Startup),

@@ -23,7 +23,7 @@ pub mod target;
 mod tls;
 mod wait;
 
-pub use connect::{connect, pinned_settings};
+pub use connect::{connect, connect_beside, pinned_settings};
 pub use fault::is_transient_code;
 pub use handover::{SHADOWING_VARIABLES, shadowing};
 pub use pooler::detect_pooler;

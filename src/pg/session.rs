@@ -15,6 +15,7 @@ use tokio_postgres::{Client, CopyInSink, CopyOutStream, SimpleQueryMessage};
 
 use super::quote::Sql;
 use super::row::Row;
+use super::target::Target;
 use crate::error::{Error, Result};
 
 /// An open connection. Dropping it closes it; [`Session::close`] also waits for the end.
@@ -25,6 +26,8 @@ pub struct Session {
     backend_pid: i32,
     /// Masked form of the target, for messages.
     target: String,
+    /// The one server that answered, to reach it again.
+    origin: Box<Target>,
 }
 
 impl std::fmt::Debug for Session {
@@ -58,6 +61,7 @@ impl Session {
         client: Client,
         driver: JoinHandle<()>,
         target: String,
+        origin: Target,
     ) -> Result<Self> {
         let mut session = Self {
             client,
@@ -68,6 +72,7 @@ impl Session {
             },
             backend_pid: 0,
             target,
+            origin: Box::new(origin),
         };
         let row = session
             .query_one(&Sql::constant(include_str!("sql/identify.sql")))
@@ -93,6 +98,11 @@ impl Session {
     /// The masked target, for messages.
     pub fn target(&self) -> &str {
         &self.target
+    }
+
+    /// The server of this connection, as a target of its own.
+    pub(super) fn origin(&self) -> &Target {
+        &self.origin
     }
 
     /// Whether the connection is gone.
