@@ -156,6 +156,7 @@ start_cluster() { # MAJOR
 }
 
 # Trust for whoever may enter the socket, passwords on TCP; nothing here has to survive a crash.
+# PGBELAY_SERVER_SETTINGS holds further lines, the last of which count.
 configure_cluster() { # CLUSTER
     printf '%s\n' 'local all all trust' 'host all all 127.0.0.1/32 scram-sha-256' |
         as_server tee "$1/data/pg_hba.conf" >/dev/null
@@ -172,6 +173,7 @@ max_locks_per_transaction = 256
 shared_buffers = '64MB'
 log_line_prefix = '%m [%p] %a '
 log_statement = 'ddl'
+${PGBELAY_SERVER_SETTINGS:-}
 CONF
 }
 

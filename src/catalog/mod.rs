@@ -20,6 +20,7 @@ mod entry;
 mod extensions;
 mod functions;
 mod graph;
+mod identities;
 mod indexes;
 mod kinds;
 mod large_objects;
@@ -33,6 +34,7 @@ mod relations;
 mod rules;
 mod schemas;
 mod sequences;
+mod steady;
 mod table_ddl;
 mod triggers;
 mod types;
@@ -45,7 +47,8 @@ pub use entry::{
     canonical_text, set_sequence,
 };
 pub use large_objects::{Piece, identity as large_object_identity, read_large_object};
-pub use lock::lock_tables;
+pub use lock::Locking;
 pub use loss::{AcceptedLosses, Loss, Purpose, loss_of_label};
 pub use read::read;
+pub use steady::{Steady, open_steady, read_locked, read_steady, restrict, rows_unfit};
 pub use version_tables::read as read_version_tables;

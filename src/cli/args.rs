@@ -11,12 +11,13 @@ use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use super::duration;
-use crate::catalog::AcceptedLosses;
+use crate::catalog::{AcceptedLosses, Locking};
 use crate::run::RunOptions;
 
 /// The defaults of [`RunOptions`] as an operator would type them.
 static LOCK_WAIT: LazyLock<String> =
     LazyLock::new(|| duration::typed(RunOptions::DEFAULT_LOCK_WAIT));
+static TABLE_LOCK_WAIT: LazyLock<String> = LazyLock::new(|| duration::typed(Locking::DEFAULT_WAIT));
 static LOCK_TIMEOUT: LazyLock<String> =
     LazyLock::new(|| duration::typed(RunOptions::DEFAULT_LOCK_TIMEOUT));
 
@@ -241,6 +242,9 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "TIME", default_value = LOCK_WAIT.as_str(), env = "PGBELAY_LOCK_WAIT", hide_env_values = true, value_parser = duration::parse)]
     pub lock_wait: Duration,
 
+    #[command(flatten)]
+    pub reading: ReadingArguments,
+
     /// lock_timeout of the migration's own statements, which PGOPTIONS overrides; 0 for none
     #[arg(long, value_name = "TIME", default_value = LOCK_TIMEOUT.as_str(), env = "PGBELAY_LOCK_TIMEOUT", hide_env_values = true, value_parser = duration::parse)]
     pub lock_timeout: Duration,
@@ -342,9 +346,20 @@ pub(crate) enum OtherWriters {
     Discard,
 }
 
+/// How rows are read.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ReadingArguments {
+    /// How long to wait for a table that others keep locked before the reading is given up
+    #[arg(long, value_name = "TIME", default_value = TABLE_LOCK_WAIT.as_str(), env = "PGBELAY_TABLE_LOCK_WAIT", hide_env_values = true, value_parser = duration::parse)]
+    pub table_lock_wait: Duration,
+}
+
 /// Where a backup goes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct BackupArguments {
+    #[command(flatten)]
+    pub reading: ReadingArguments,
+
     /// File to write instead of a new one in the store
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
@@ -398,6 +413,9 @@ pub(crate) struct RollbackArguments {
 /// What to compare.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DiffArguments {
+    #[command(flatten)]
+    pub reading: ReadingArguments,
+
     /// Archive, URL, or db:NAME for a database on the same server
     #[arg(value_name = "A")]
     pub before: String,
@@ -531,6 +549,7 @@ mod tests {
         assert_eq!(run.retries, RunOptions::DEFAULT_RETRIES);
         assert_eq!(run.lock_wait, RunOptions::DEFAULT_LOCK_WAIT);
         assert_eq!(run.lock_timeout, RunOptions::DEFAULT_LOCK_TIMEOUT);
+        assert_eq!(run.reading.table_lock_wait, Locking::DEFAULT_WAIT);
         assert_eq!(run.max_failures, RunOptions::DEFAULT_MAX_FAILURES);
         assert_eq!(run.grace, RunOptions::DEFAULT_GRACE);
     }

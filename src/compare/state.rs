@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::properties;
 use crate::archive::{BytesDigest, LargeObjectRecord, Manifest, Reader, TableDigest, TableRecord};
-use crate::catalog::{self, Catalog, Entry, Table, canonical_text};
+use crate::catalog::{self, Catalog, Entry, Locking, Table, canonical_text};
 use crate::context::{Context, Progress};
 use crate::error::Result;
 use crate::pg::{Session, Sql};
@@ -46,6 +46,9 @@ pub struct SequenceState {
     /// `is_called`.
     pub is_called: bool,
 }
+
+/// Whole readings that renamed labels or schemas may spoil before we give up.
+const ATTEMPTS: usize = 3;
 
 /// Everything that makes a database what it is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -132,10 +135,35 @@ impl State {
         reference: Option<&Manifest>,
         ctx: &Context,
     ) -> Result<Self> {
-        let catalog = catalog::read(session).await?;
+        let catalog = catalog::read_steady(session).await?;
         let mut state = Self::of_catalog(&catalog);
         state.read_rows(session, &catalog, reference, ctx).await?;
         Ok(state)
+    }
+
+    /// As [`State::of_database_like`], in a transaction of its own, with every table locked and
+    /// all of it of one moment whatever others define meanwhile. `session` has no transaction
+    /// open, and none afterwards.
+    pub async fn of_live(
+        session: &Session,
+        reference: Option<&Manifest>,
+        locking: Locking,
+        ctx: &Context,
+    ) -> Result<Self> {
+        for _ in 0..ATTEMPTS {
+            let steady = catalog::open_steady(session, locking, ctx).await?;
+            let mut state = Self::of_catalog(&steady.catalog);
+            state
+                .read_rows(session, &steady.catalog, reference, ctx)
+                .await?;
+            let fit = steady.rows_fit().await?;
+            steady.close().await;
+            session.execute(&Sql::constant("ROLLBACK")).await?;
+            if fit {
+                return Ok(state);
+            }
+        }
+        Err(catalog::rows_unfit())
     }
 
     /// Reads every row of the tables that `catalog` (what this state was made of) lists.

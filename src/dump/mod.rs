@@ -6,23 +6,27 @@
 //! caller has open: a rollback saves with it what it is about to remove, under its own locks (P4).
 //!
 //! Rows flow table → [`rows`] (digest, pieces of about 2 MiB) → [`pipeline`] (compression on
-//! blocking threads, a bounded number at a time) → the single writer, in the order of reading, so
-//! two backups of an unchanged database differ only in time and snapshot. [`rows::read_table`]
-//! takes any session, so several workers on one exported snapshot can feed the same pipeline.
+//! blocking threads, a bounded number at a time) → the single writer, in the order of reading.
+//! Several connections on one exported snapshot feed the pipeline ([`workers`]), so members of
+//! different tables interleave; entries, tables of the manifest and the members of one table keep
+//! their order in two backups of an unchanged database.
 
 mod large_objects;
 mod manifest;
 mod pipeline;
 mod rows;
 mod script;
+mod workers;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use self::workers::Team;
 use crate::archive::{Manifest, Reader, Writer};
-use crate::catalog::{self, AcceptedLosses, Catalog, Purpose};
+use crate::catalog::{self, AcceptedLosses, Catalog, Locking, Purpose};
 use crate::context::{Context, Phase, Progress};
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::pg::{self, Session, Sql, Target};
@@ -44,13 +48,15 @@ pub struct DumpOptions {
     pub purpose: String,
     /// The revision for the name; read from the version tables when absent.
     pub revision: Option<String>,
-    /// Threads that compress.
+    /// Connections that read tables, and threads that compress.
     pub jobs: usize,
     /// What may be missing from it; the manifest lists it. Everything that can be accepted for
     /// P4, where refusing would save nothing.
     pub accept: AcceptedLosses,
     /// Whether this role will have to put the database back with it.
     pub made_to: Purpose,
+    /// How long others may keep a table from being read before the backup is given up.
+    pub table_lock_wait: Duration,
 }
 
 impl Default for DumpOptions {
@@ -61,6 +67,7 @@ impl Default for DumpOptions {
             jobs: 2,
             accept: AcceptedLosses::default(),
             made_to: Purpose::Keep,
+            table_lock_wait: Locking::DEFAULT_WAIT,
         }
     }
 }
@@ -118,15 +125,50 @@ async fn read_out(
 ) -> Result<BackupReport> {
     let _phase = ctx.phase(Phase::Backup);
     let session = pg::connect(target, "backup", ctx).await?;
-    session.execute(&pg::BEGIN_SNAPSHOT).await?;
-    let report = write(&session, destination, options, ctx).await;
+    let report = read_steadily(&session, destination, options, ctx).await;
     session.close().await;
     report
 }
 
+/// Whole readings that renamed labels or schemas may spoil before we give up.
+const ATTEMPTS: usize = 3;
+
+/// One state of the database, definitions and rows, whatever others define meanwhile.
+async fn read_steadily(
+    session: &Session,
+    destination: &Destination<'_>,
+    options: &DumpOptions,
+    ctx: &Context,
+) -> Result<BackupReport> {
+    for _ in 0..ATTEMPTS {
+        let created = ctx.now();
+        let locking = Locking::tables(options.table_lock_wait);
+        let steady = catalog::open_steady(session, locking, ctx).await?;
+        let tables = steady.catalog.tables.len();
+        let team = Team::gather(session, options.jobs, tables, ctx).await?;
+        let draft = draft(
+            session,
+            team,
+            &steady.catalog,
+            created,
+            destination,
+            options,
+            ctx,
+        )
+        .await?;
+        let fit = steady.rows_fit().await?;
+        steady.close().await;
+        session.execute(&Sql::constant("ROLLBACK")).await?;
+        if fit {
+            return publish(draft).await;
+        }
+    }
+    Err(catalog::rows_unfit())
+}
+
 /// Reads the database inside the caller's transaction and publishes an archive of it.
 ///
-/// The transaction must see one state throughout: REPEATABLE READ, or locks that keep writers out.
+/// The transaction must be READ COMMITTED and hold locks that keep writers out.
 /// The archive is complete when this returns; nothing has read it back yet ([`check`]).
 pub async fn write(
     session: &Session,
@@ -135,15 +177,36 @@ pub async fn write(
     ctx: &Context,
 ) -> Result<BackupReport> {
     let created = ctx.now();
+    let catalog = catalog::read_locked(session).await?;
+    let team = Team::alone(session);
+    let draft = draft(session, team, &catalog, created, destination, options, ctx).await?;
+    publish(draft).await
+}
+
+/// An archive that lacks its manifest; dropping it removes the file.
+struct Draft {
+    writer: Writer,
+    manifest: Manifest,
+    text_bytes: u64,
+}
+
+/// Appends everything that `catalog` lists and that the leading session's transaction shows.
+async fn draft(
+    session: &Session,
+    team: Team<'_>,
+    catalog: &Catalog,
+    created: DateTime<Utc>,
+    destination: &Destination<'_>,
+    options: &DumpOptions,
+    ctx: &Context,
+) -> Result<Draft> {
     let snapshot = session
         .query_one(&Sql::constant(
             "SELECT pg_catalog.pg_current_snapshot()::pg_catalog.text AS snapshot",
         ))
         .await?
         .string("snapshot")?;
-    catalog::lock_tables(session).await?;
-    let catalog = catalog::read(session).await?;
-    require_covered(&catalog, options)?;
+    require_covered(catalog, options)?;
     let settings = pg::pinned_settings(session).await?;
     let facts = manifest::Facts {
         created,
@@ -152,20 +215,34 @@ pub async fn write(
         purpose: options.purpose.clone(),
         version: session.version().clone(),
     };
-    let mut manifest = manifest::of_catalog(&catalog, facts)?;
+    let mut manifest = manifest::of_catalog(catalog, facts)?;
     let (directory, name) = place(destination, options, &manifest)?;
     let mut writer = Writer::create(&directory, &name)?;
-    let text_bytes = fill(session, &catalog, &mut manifest, &mut writer, options, ctx).await?;
-    publish(writer, manifest, text_bytes).await
+    let text_bytes = fill(
+        session,
+        team,
+        catalog,
+        &mut manifest,
+        &mut writer,
+        options.jobs,
+        ctx,
+    )
+    .await?;
+    Ok(Draft {
+        writer,
+        manifest,
+        text_bytes,
+    })
 }
 
 /// Appends every member in restore order; returns the bytes of text.
 async fn fill(
     session: &Session,
+    team: Team<'_>,
     catalog: &Catalog,
     manifest: &mut Manifest,
     writer: &mut Writer,
-    options: &DumpOptions,
+    jobs: usize,
     ctx: &Context,
 ) -> Result<u64> {
     let mut text_bytes = 0;
@@ -173,8 +250,7 @@ async fn fill(
     for member in script::before_data(&preamble, catalog) {
         text_bytes += script::append(writer, manifest, member)?;
     }
-    text_bytes +=
-        pipeline::append_tables(session, catalog, manifest, writer, options.jobs, ctx).await?;
+    text_bytes += pipeline::append_tables(team, catalog, manifest, writer, jobs, ctx).await?;
     text_bytes += large_objects::append(session, catalog, manifest, writer, ctx).await?;
     for member in script::after_data(catalog) {
         text_bytes += script::append(writer, manifest, member)?;
@@ -183,7 +259,12 @@ async fn fill(
 }
 
 /// Finishing syncs the file, which may take long: not on the runtime's threads.
-async fn publish(writer: Writer, manifest: Manifest, text_bytes: u64) -> Result<BackupReport> {
+async fn publish(draft: Draft) -> Result<BackupReport> {
+    let Draft {
+        writer,
+        manifest,
+        text_bytes,
+    } = draft;
     let report = BackupReport {
         archive: PathBuf::new(),
         archive_bytes: 0,

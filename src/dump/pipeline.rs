@@ -1,17 +1,17 @@
 //! Pieces of rows → compressed members: several at a time, appended in the order of reading.
 //!
-//! In flight at any moment: the channel, `jobs + 2` compressions and the piece being filled, each
-//! of about 2 MiB of text; so memory does not grow with the database.
+//! In flight at any moment: the channel, `jobs + 2` compressions and the piece that each connection
+//! fills, each of about 2 MiB of text; so memory does not grow with the database.
 
 use futures_util::stream::{self, StreamExt};
 use tokio::sync::mpsc;
 
-use super::rows::{self, Piece, Sent};
+use super::rows::{Piece, Sent};
+use super::workers::Team;
 use crate::archive::{self, Compressed, Manifest, MemberKind, TableDigest, Writer};
 use crate::catalog::Catalog;
 use crate::context::{Context, Progress};
 use crate::error::{Attempt, Error, Result};
-use crate::pg::Session;
 
 /// Pieces that may wait for a compressing thread.
 const WAITING_PIECES: usize = 2;
@@ -29,7 +29,7 @@ enum Packed {
 /// Reads every table and appends its members; fills rows, bytes and digests of the manifest's
 /// tables. Returns the bytes of text.
 pub(super) async fn append_tables(
-    session: &Session,
+    team: Team<'_>,
     catalog: &Catalog,
     manifest: &mut Manifest,
     writer: &mut Writer,
@@ -37,13 +37,7 @@ pub(super) async fn append_tables(
     ctx: &Context,
 ) -> Result<u64> {
     let (sender, receiver) = mpsc::channel(WAITING_PIECES);
-    let read = async move {
-        for (index, table) in catalog.tables.iter().enumerate() {
-            let index = super::manifest::small(index)?;
-            rows::read_table(session, index, table, &sender).await?;
-        }
-        Ok(())
-    };
+    let read = team.read_tables(catalog, sender);
     let write = pack_and_append(receiver, catalog, manifest, writer, jobs, ctx);
     // The writer's failure closes the channel, so the reader's is then only an echo of it.
     let (read, written) = tokio::join!(read, write);

@@ -1,7 +1,7 @@
 //! Did anything commit? (design.md §7.1) Nothing is touched and no lock is kept.
 
 use crate::archive::Reader;
-use crate::catalog;
+use crate::catalog::{self, Catalog, Locking};
 use crate::compare::{Difference, State, compare};
 use crate::context::{Context, Phase};
 use crate::error::Result;
@@ -37,9 +37,13 @@ pub enum Decision {
 /// The session must have no transaction open.
 pub async fn decide(session: &Session, reader: &Reader, ctx: &Context) -> Result<Decision> {
     let _phase = ctx.phase(Phase::Decide);
-    session.execute(&pg::BEGIN_SNAPSHOT).await?;
-    let decision = in_transaction(session, reader, ctx).await;
-    finish(session, decision).await
+    let steady = catalog::open_steady(session, Locking::DEFINITIONS, ctx).await?;
+    let decision = by_definitions(session, &steady.catalog, reader, ctx).await;
+    steady.close().await;
+    match finish(session, decision).await? {
+        Some(decision) => Ok(decision),
+        None => by_rows(session, reader, ctx).await,
+    }
 }
 
 /// Whether transaction ids alone show that the database still is what the archive holds, and in
@@ -76,30 +80,39 @@ async fn testify(session: &Session, reader: &Reader, ctx: &Context) -> Result<Op
     })
 }
 
-async fn in_transaction(session: &Session, reader: &Reader, ctx: &Context) -> Result<Decision> {
-    let manifest = reader.manifest();
+/// None if only the rows can tell.
+async fn by_definitions(
+    session: &Session,
+    catalog: &Catalog,
+    reader: &Reader,
+    ctx: &Context,
+) -> Result<Option<Decision>> {
     sessions::warn_of_prepared(session, ctx).await?;
-    let testimony = by_transaction_ids(session, manifest, ctx).await?;
-    let before = State::of_archive(reader)?;
-    let catalog = catalog::read(session).await?;
-    let mut after = State::of_catalog(&catalog);
-    let definitions = compare(&before.clone().without_rows(), &after);
-    match testimony {
-        Testimony::NothingCommitted(evidence) => Ok(of_known_rows(definitions, evidence)),
-        Testimony::Silent(_) if !is_empty_or_sequences(&definitions) => Ok(Decision::Changed {
+    let testimony = by_transaction_ids(session, reader.manifest(), ctx).await?;
+    let before = State::of_archive(reader)?.without_rows();
+    let definitions = compare(&before, &State::of_catalog(catalog));
+    Ok(match testimony {
+        Testimony::NothingCommitted(evidence) => Some(of_known_rows(definitions, evidence)),
+        Testimony::Silent(_) if !is_empty_or_sequences(&definitions) => Some(Decision::Changed {
             difference: Box::new(definitions),
         }),
         Testimony::Silent(reason) => {
             ctx.note(format!(
                 "transaction ids cannot tell ({reason}): comparing every row"
             ));
-            after
-                .read_rows(session, &catalog, Some(manifest), ctx)
-                .await?;
-            let evidence = super::rebuild::proof_text(&before);
-            Ok(of_all(compare(&before, &after), evidence))
+            None
         }
-    }
+    })
+}
+
+/// Reads everything under locks: rows of a table that was rewritten since the snapshot would seem
+/// to be missing.
+async fn by_rows(session: &Session, reader: &Reader, ctx: &Context) -> Result<Decision> {
+    let before = State::of_archive(reader)?;
+    let locking = Locking::tables(Locking::DEFAULT_WAIT);
+    let after = State::of_live(session, Some(reader.manifest()), locking, ctx).await?;
+    let evidence = super::rebuild::proof_text(&before);
+    Ok(of_all(compare(&before, &after), evidence))
 }
 
 /// Rows are known to be equal because nothing was committed.

@@ -146,6 +146,7 @@ impl Attempt<'_> {
             jobs: options.jobs,
             accept: AcceptedLosses::all(),
             made_to: Purpose::Keep,
+            table_lock_wait: options.lock_timeout,
         };
         let destination = Destination::Store(store);
         let report = dump::write(self.session, &destination, &dump, self.ctx).await?;
@@ -164,7 +165,7 @@ impl Attempt<'_> {
     async fn rebuild(&mut self) -> Result<()> {
         let phase = self.ctx.phase(Phase::Rollback);
         silence_event_triggers(self.session).await?;
-        let live = catalog::read(self.session).await?;
+        let live = catalog::read_steady(self.session).await?;
         let archive = State::of_archive(self.reader)?;
         let plan = clear::plan(&live, self.reader.manifest(), &archive);
         for statements in plan.drops.chunks(100) {

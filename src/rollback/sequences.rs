@@ -36,7 +36,7 @@ pub(super) async fn set_back(
         .execute(&sql)
         .await
         .map_err(|error| undone(error, None))?;
-    let after = State::of_catalog(&catalog::read(session).await?);
+    let after = State::of_catalog(&catalog::read_steady(session).await?);
     let left = compare(&State::of_archive(reader)?.without_rows(), &after);
     if !left.is_empty() {
         return Err(Error::new(Kind::InDoubt, "set the sequences back")

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::catalog::AcceptedLosses;
+use crate::catalog::{AcceptedLosses, Locking};
 use crate::pg::Secret;
 
 /// What brings the database to its new schema.
@@ -48,6 +48,8 @@ pub struct RunOptions {
     pub wait: Duration,
     /// How long another run's lock is waited for.
     pub lock_wait: Duration,
+    /// How long others may keep a table from being read before the backup is given up.
+    pub table_lock_wait: Duration,
     /// `lock_timeout` of the child's sessions; zero leaves the server's own.
     pub lock_timeout: Duration,
     /// Time limit of one attempt of the tool.
@@ -103,6 +105,7 @@ impl RunOptions {
             jobs: Self::DEFAULT_JOBS,
             wait: Duration::from_secs(60),
             lock_wait: Self::DEFAULT_LOCK_WAIT,
+            table_lock_wait: Locking::DEFAULT_WAIT,
             lock_timeout: Self::DEFAULT_LOCK_TIMEOUT,
             timeout: Self::DEFAULT_TIMEOUT,
             grace: Self::DEFAULT_GRACE,

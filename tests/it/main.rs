@@ -28,6 +28,7 @@ mod data;
 mod field;
 mod harness;
 mod kinds;
+mod locks;
 mod losses;
 mod migrate_alembic;
 mod migrate_sql;

@@ -24,6 +24,7 @@ pub(super) async fn execute(app: &App, arguments: &BackupArguments) -> Result<Do
     let options = DumpOptions {
         jobs: app.settings.jobs,
         accept: settings::accepted_losses(&arguments.losses),
+        table_lock_wait: arguments.reading.table_lock_wait,
         ..DumpOptions::default()
     };
     let store;

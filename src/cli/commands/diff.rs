@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::archive::{Manifest, Reader};
-use crate::catalog::{AcceptedLosses, loss_of_label};
+use crate::catalog::{AcceptedLosses, Locking, loss_of_label};
 use crate::cli::app::App;
 use crate::cli::args::DiffArguments;
 use crate::cli::render::{Row, units};
@@ -14,7 +14,7 @@ use crate::cli::settings;
 use crate::compare::{Difference, State, compare};
 use crate::context::Phase;
 use crate::error::Result;
-use crate::pg::{self, Target};
+use crate::pg::Target;
 
 /// What a side of the comparison is.
 enum Side {
@@ -28,8 +28,9 @@ pub(super) async fn execute(app: &App, arguments: &DiffArguments) -> Result<Done
     let after = side(app, arguments.after.as_deref())?;
     // Digests compare only when both sides read a table's columns in the same order.
     let reference = manifest_of(&before).or_else(|| manifest_of(&after));
-    let before_state = state(app, &before, reference).await?;
-    let after_state = state(app, &after, reference).await?;
+    let locking = Locking::tables(arguments.reading.table_lock_wait);
+    let before_state = state(app, &before, reference, locking).await?;
+    let after_state = state(app, &after, reference, locking).await?;
     let difference = compare(&before_state, &after_state);
     let accepted = settings::accepted_losses(&arguments.losses);
     Ok(told(
@@ -69,17 +70,21 @@ fn shown(side: &Side) -> String {
     }
 }
 
-async fn state(app: &App, side: &Side, reference: Option<&Manifest>) -> Result<State> {
+async fn state(
+    app: &App,
+    side: &Side,
+    reference: Option<&Manifest>,
+    locking: Locking,
+) -> Result<State> {
     let target = match side {
         Side::Archive(reader) => return State::of_archive(reader),
         Side::Database(target) => target,
     };
     let session = app.connect(target).await?;
     let _phase = app.ctx.phase(Phase::Compare);
-    session.execute(&pg::BEGIN_SNAPSHOT).await?;
-    let state = State::of_database_like(&session, reference, &app.ctx).await?;
+    let state = State::of_live(&session, reference, locking, &app.ctx).await;
     session.close().await;
-    Ok(state)
+    state
 }
 
 fn told(

@@ -17,6 +17,7 @@ pub(super) async fn execute(app: &App, arguments: &RunArguments) -> Result<Done>
     let resolved = app.resolve()?;
     let options = RunOptions {
         lock_wait: arguments.lock_wait,
+        table_lock_wait: arguments.reading.table_lock_wait,
         lock_timeout: arguments.lock_timeout,
         timeout: arguments.timeout,
         grace: arguments.grace,

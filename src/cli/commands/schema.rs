@@ -1,6 +1,6 @@
 //! `pgbelay schema`: the database's definitions on stdout.
 
-use crate::catalog::{self, Catalog};
+use crate::catalog::{self, Catalog, Locking};
 use crate::cli::app::App;
 use crate::cli::args::{SchemaArguments, SchemaFormat};
 use crate::cli::render::units;
@@ -15,10 +15,15 @@ pub(super) async fn execute(app: &App, arguments: &SchemaArguments) -> Result<Do
     let session = crate::pg::wait_for(&resolved.target, app.settings.wait, &app.ctx)
         .await
         .map_err(|error| error.narrowed(Kind::Refused))?;
-    session.execute(&pg::BEGIN_SNAPSHOT).await?;
     let done = match arguments.format {
-        SchemaFormat::Sql => sql(app, &catalog::read(&session).await?),
-        SchemaFormat::Expect => expectation(&session).await?,
+        SchemaFormat::Sql => {
+            let steady = catalog::open_steady(&session, Locking::DEFINITIONS, &app.ctx).await?;
+            sql(app, &steady.close().await)
+        }
+        SchemaFormat::Expect => {
+            session.execute(&pg::BEGIN_SNAPSHOT).await?;
+            expectation(&session).await?
+        }
     };
     session.close().await;
     Ok(done)

@@ -43,7 +43,16 @@ impl Server {
 
     /// A server that no other test touches, for what is decided by counters of the whole server.
     pub fn of_our_own(&self) -> &'static Self {
-        let directory = start_until_we_end(self.major);
+        self.with_settings(&[])
+    }
+
+    /// A server of our own with settings of our own.
+    pub fn with_settings(&self, settings: &[(&str, &str)]) -> &'static Self {
+        let lines: String = settings
+            .iter()
+            .map(|(name, value)| format!("{name} = '{value}'\n"))
+            .collect();
+        let directory = start_until_we_end(self.major, &lines);
         let server = Self::in_directory(self.major, Path::new(&directory));
         server.make_roles();
         Box::leak(Box::new(server))
@@ -54,7 +63,7 @@ impl Server {
             return None;
         }
         let directory = std::env::var(format!("PGBELAY_TEST_PG{major}"))
-            .unwrap_or_else(|_| start_until_we_end(major));
+            .unwrap_or_else(|_| start_until_we_end(major, ""));
         let server = Self::in_directory(major, Path::new(&directory));
         server.make_roles();
         Some(server)
@@ -139,10 +148,11 @@ fn is_named_as_absent(major: u32) -> bool {
         .any(|word| word == major.to_string())
 }
 
-fn start_until_we_end(major: u32) -> String {
+fn start_until_we_end(major: u32, settings: &str) -> String {
     let output = Command::new(repository().join("scripts/server"))
         .args(["start", &major.to_string(), "--until-exit-of"])
         .arg(std::process::id().to_string())
+        .env("PGBELAY_SERVER_SETTINGS", settings)
         .output()
         .expect("scripts/server starts");
     assert!(

@@ -1,7 +1,7 @@
 //! The live side: server, role, revision, and what preflight finds.
 
 use super::Findings;
-use crate::catalog::{self, Purpose, Uncovered, VersionTable};
+use crate::catalog::{self, Locking, Purpose, Uncovered, VersionTable};
 use crate::cli::app::App;
 use crate::cli::render::units;
 use crate::error::{Kind, Result};
@@ -87,7 +87,7 @@ async fn ask(
             .flat_map(|table| table.revisions.clone())
             .collect(),
     );
-    uncovered(session, options, findings).await?;
+    uncovered(app, session, options, findings).await?;
     let store = &app.settings.store;
     let free = if store.is_dir() {
         Store::open(store)?.free_bytes().ok()
@@ -100,11 +100,15 @@ async fn ask(
 }
 
 /// Objects that the backup would refuse to lose.
-async fn uncovered(session: &Session, options: &RunOptions, findings: &mut Findings) -> Result<()> {
-    session.execute(&pg::BEGIN_SNAPSHOT).await?;
-    let catalog = catalog::read(session).await;
+async fn uncovered(
+    app: &App,
+    session: &Session,
+    options: &RunOptions,
+    findings: &mut Findings,
+) -> Result<()> {
+    let steady = catalog::open_steady(session, Locking::DEFINITIONS, &app.ctx).await?;
+    let catalog = steady.close().await;
     session.execute(&END).await?;
-    let catalog = catalog?;
     let entries = units::how_many(catalog.entries.len());
     let tables = units::how_many(catalog.tables.len());
     let definitions = units::plural(entries, "definition", "definitions");

@@ -1,0 +1,81 @@
+//! Whether definitions changed between two moments: one count and one hash per catalog.
+//!
+//! See `sql/identities.sql` for what is in them and why.
+
+use std::collections::BTreeMap;
+
+use crate::error::{Error, Result};
+use crate::pg::{Session, Sql};
+
+/// Count and hash by catalog.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Identities(BTreeMap<String, (String, String)>);
+
+impl Identities {
+    /// As `session` sees them: one query.
+    pub(super) async fn read(session: &Session) -> Result<Self> {
+        let rows = session
+            .query(&Sql::constant(include_str!("sql/identities.sql")))
+            .await?;
+        let found = rows.iter().map(|row| {
+            let value = (row.string("rows")?, row.string("hash")?);
+            Ok((row.string("catalog")?, value))
+        });
+        Ok(Self(found.collect::<Result<_>>()?))
+    }
+
+    /// Catalogs that differ; empty if nothing was committed in between.
+    ///
+    /// # Errors
+    /// When the two are of different servers: an address that leads to several.
+    pub(super) fn changed(&self, later: &Self) -> Result<Vec<String>> {
+        let all: std::collections::BTreeSet<_> = self.0.keys().chain(later.0.keys()).collect();
+        let changed = all
+            .into_iter()
+            .filter(|catalog| self.0.get(*catalog) != later.0.get(*catalog));
+        let changed: Vec<String> = changed.cloned().collect();
+        if changed.iter().any(|catalog| catalog == "server") {
+            return Err(
+                Error::operation("read the database through two connections")
+                    .because("they reached two different servers")
+                    .hint("connect to one server, not to a load balancer"),
+            );
+        }
+        Ok(changed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identities(pairs: &[(&str, &str)]) -> Identities {
+        let value = |hash: &str| ("1".to_owned(), hash.to_owned());
+        let pairs = pairs.iter();
+        Identities(
+            pairs
+                .map(|(name, hash)| ((*name).to_owned(), value(hash)))
+                .collect(),
+        )
+    }
+
+    #[test]
+    fn changed_vanished_and_new_catalogs_differ() {
+        let before = identities(&[("pg_proc", "1"), ("pg_enum", "2"), ("pg_type", "3")]);
+        let after = identities(&[("pg_proc", "1"), ("pg_enum", "9"), ("pg_cast", "4")]);
+        assert_eq!(
+            before.changed(&after).unwrap(),
+            ["pg_cast", "pg_enum", "pg_type"]
+        );
+        assert!(before.changed(&before).unwrap().is_empty());
+    }
+
+    #[test]
+    fn two_servers_are_an_error() {
+        let (one, two) = (
+            identities(&[("server", "a")]),
+            identities(&[("server", "b")]),
+        );
+        assert!(one.changed(&two).is_err());
+    }
+}

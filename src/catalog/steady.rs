@@ -1,0 +1,309 @@
+//! A reading of definitions that nobody changed meanwhile (spec §3.9).
+//!
+//! Our SELECTs see a snapshot, catalog functions see the latest committed state. So identities are
+//! taken under the snapshot before reading and from a second session after it; if they differ, DDL
+//! slipped in between, and the reading starts over with a new snapshot. An error of the server
+//! while reading ("cache lookup failed", a name that is gone) is judged the same way. Whoever keeps
+//! a table locked is waited for in slices: between them we hold nothing, because our own locks
+//! make others wait, and may be what they wait for.
+
+use std::time::{Duration, Instant};
+
+use super::entry::Catalog;
+use super::identities::Identities;
+use super::lock::{self, Locking};
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::pg::{self, Session, Sql};
+
+/// Readings in a row that DDL may spoil before we give up.
+const ATTEMPTS: u32 = 8;
+
+/// Pause after the first spoiled reading; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+/// Longest wait for a lock before everything is let go and tried again; half of the server's
+/// `deadlock_timeout` if that is less. So we are gone before a session whose way we are in looks
+/// for deadlocks, and the server never ends somebody's DDL because of a backup.
+const SLICE: Duration = Duration::from_millis(500);
+
+/// Pause between two slices: others get their locks.
+const BETWEEN_SLICES: Duration = Duration::from_millis(100);
+
+/// An open transaction with what was read in it, and the session that watches from outside.
+#[derive(Debug)]
+pub struct Steady {
+    /// The definitions, all of one moment.
+    pub catalog: Catalog,
+    witness: Session,
+    identities: Identities,
+}
+
+impl Steady {
+    /// Whether rows that were read since then fit the definitions. Locks keep tables as they are,
+    /// but rows show the latest committed labels of enumerated types, and a schema that was
+    /// renamed makes names stand for other tables.
+    pub async fn rows_fit(&self) -> Result<bool> {
+        let now = Identities::read(&self.witness).await?;
+        let changed = self.identities.changed(&now)?;
+        Ok(!changed
+            .iter()
+            .any(|catalog| catalog == "pg_enum" || catalog == "pg_namespace"))
+    }
+
+    /// Closes the watching session; the transaction stays open.
+    pub async fn close(self) -> Catalog {
+        self.witness.close().await;
+        self.catalog
+    }
+}
+
+/// Opens a read-only transaction on `session`, which must have none, and reads the definitions so
+/// that all of them are of the transaction's snapshot. On success the transaction stays open,
+/// with the tables locked if asked for.
+///
+/// # Errors
+/// As [`super::read`]; refused when the server has no room for the locks; transient when others
+/// hold locks longer than `locking.wait` or never stop changing definitions.
+pub async fn open_steady(session: &Session, locking: Locking, ctx: &Context) -> Result<Steady> {
+    let witness = pg::connect_beside(session, "witness", ctx).await?;
+    let mut effort = Effort::new(locking);
+    loop {
+        let stumble = match attempt(session, &witness, locking).await {
+            Ok((catalog, identities)) => {
+                return Ok(Steady {
+                    catalog,
+                    witness,
+                    identities,
+                });
+            }
+            Err(stumble) => stumble,
+        };
+        // A broken connection has no transaction left to end; its own error says so.
+        let _ = session.execute(&Sql::constant("ROLLBACK")).await;
+        let verdict = effort.judge(stumble, session, &witness, ctx).await;
+        let pause = match verdict {
+            Ok(pause) => pause,
+            Err(error) => {
+                witness.close().await;
+                return Err(error);
+            }
+        };
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// Reads inside the caller's transaction: READ COMMITTED, so that each statement sees what is
+/// committed. Repeated while others change definitions.
+///
+/// # Errors
+/// As [`super::read`]; transient when others never stop changing definitions.
+pub async fn read_steady(session: &Session) -> Result<Catalog> {
+    let mut spoiled = Vec::new();
+    for _ in 0..ATTEMPTS {
+        let before = Identities::read(session).await?;
+        let catalog = super::read(session).await?;
+        spoiled = before.changed(&Identities::read(session).await?)?;
+        if spoiled.is_empty() {
+            return Ok(catalog);
+        }
+    }
+    Err(restless(&spoiled, session).await)
+}
+
+/// As [`read_steady`], after locking every table in ACCESS SHARE.
+pub async fn read_locked(session: &Session) -> Result<Catalog> {
+    for _ in 0..ATTEMPTS {
+        if lock::lock_tables(session, session).await?.is_some() {
+            return read_steady(session).await;
+        }
+    }
+    Err(restless(&["pg_class".to_owned()], session).await)
+}
+
+/// Forbids the transaction to read views and foreign tables of the user, where the server can.
+pub async fn restrict(session: &Session) -> Result<()> {
+    let sql = Sql::constant(include_str!("sql/reading.sql"));
+    session.execute(&sql).await
+}
+
+/// Why an attempt did not succeed.
+enum Stumble {
+    /// Definitions changed: these catalogs.
+    Shifted(Vec<String>),
+    /// Somebody holds a lock.
+    Locked(Error),
+    /// Anything else.
+    Failed(Error),
+}
+
+impl From<Error> for Stumble {
+    fn from(error: Error) -> Self {
+        match error.sqlstate() {
+            Some("55P03" | "40P01") => Self::Locked(error),
+            _ => Self::Failed(error),
+        }
+    }
+}
+
+async fn attempt(
+    session: &Session,
+    witness: &Session,
+    locking: Locking,
+) -> Result<(Catalog, Identities), Stumble> {
+    session.execute(&begin(locking)).await?;
+    restrict(session).await?;
+    let before = Identities::read(session).await?;
+    let read = read_between(session, witness, locking).await;
+    // After a failure too: what changed may be what it failed of.
+    let changed = match &read {
+        Err(Stumble::Locked(_)) => Vec::new(),
+        _ => before.changed(&Identities::read(witness).await?)?,
+    };
+    match read {
+        Err(Stumble::Locked(error)) => Err(Stumble::Locked(error)),
+        _ if !changed.is_empty() => Err(Stumble::Shifted(changed)),
+        Ok(catalog) => Ok((catalog, before)),
+        Err(stumble) => Err(stumble),
+    }
+}
+
+async fn read_between(
+    session: &Session,
+    witness: &Session,
+    locking: Locking,
+) -> Result<Catalog, Stumble> {
+    if locking.tables && lock::lock_tables(session, witness).await?.is_none() {
+        return Err(Stumble::Shifted(vec!["pg_class".to_owned()]));
+    }
+    Ok(super::read(session).await?)
+}
+
+fn begin(locking: Locking) -> Sql {
+    let slice = locking.wait.min(SLICE).max(Duration::from_millis(1));
+    let milliseconds = i128::try_from(slice.as_millis()).unwrap_or(i128::MAX);
+    pg::BEGIN_SNAPSHOT
+        .then("; SELECT pg_catalog.set_config('lock_timeout', least(")
+        .number(milliseconds)
+        .then(
+            ", (SELECT s.setting::pg_catalog.int8 / 2 FROM pg_catalog.pg_settings AS s \
+             WHERE s.name = 'deadlock_timeout'))::pg_catalog.text, true)",
+        )
+}
+
+/// What has been tried so far.
+struct Effort {
+    wait: Duration,
+    started: Instant,
+    spoiled: u32,
+    pause: Duration,
+    announced: bool,
+}
+
+impl Effort {
+    fn new(locking: Locking) -> Self {
+        Self {
+            wait: locking.wait,
+            started: Instant::now(),
+            spoiled: 0,
+            pause: FIRST_PAUSE,
+            announced: false,
+        }
+    }
+
+    /// How long to pause before the next attempt, or the error that ends the effort.
+    async fn judge(
+        &mut self,
+        stumble: Stumble,
+        session: &Session,
+        witness: &Session,
+        ctx: &Context,
+    ) -> Result<Duration> {
+        match stumble {
+            Stumble::Failed(error) => Err(error),
+            Stumble::Shifted(catalogs) => {
+                self.spoiled += 1;
+                if self.spoiled >= ATTEMPTS {
+                    return Err(restless(&catalogs, session).await);
+                }
+                self.pause *= 2;
+                Ok(self.pause)
+            }
+            Stumble::Locked(error) => {
+                let holders = lock::holders(witness).await?.join("\n");
+                if self.started.elapsed() >= self.wait {
+                    return Err(self.given_up(error, &holders));
+                }
+                if !std::mem::replace(&mut self.announced, true) && !holders.is_empty() {
+                    ctx.note(format!(
+                        "waiting up to {:.0} s to read a table: {holders}",
+                        self.wait.as_secs_f64()
+                    ));
+                }
+                Ok(BETWEEN_SLICES)
+            }
+        }
+    }
+
+    fn given_up(&self, error: Error, holders: &str) -> Error {
+        let reason = error.reason().unwrap_or_default();
+        let waited = self.started.elapsed().as_secs_f64();
+        Error::operation("lock the tables for reading")
+            .because(match holders {
+                "" => format!("{reason} (tried for {waited:.0} s)"),
+                _ => format!("{reason} (tried for {waited:.0} s)\n{holders}"),
+            })
+            .with_sqlstate("55P03")
+            .mark_transient()
+            .hint("let that session finish or end it, or wait longer with --table-lock-wait")
+    }
+}
+
+/// The error of a reading that [`Steady::rows_fit`] denied again and again.
+pub fn rows_unfit() -> Error {
+    Error::operation("read rows and definitions of one moment")
+        .because("other sessions renamed schemas or labels of enumerated types during each reading")
+        .now("it was only read")
+        .hint("run it again when nobody changes definitions")
+        .mark_transient()
+}
+
+/// Definitions never held still: which, and who seems to be at it.
+async fn restless(catalogs: &[String], session: &Session) -> Error {
+    let definers = session
+        .query(&Sql::constant(include_str!("sql/definers.sql")))
+        .await
+        .unwrap_or_default();
+    let mut reason = format!(
+        "other sessions changed definitions during each of {ATTEMPTS} readings (last in {})",
+        catalogs.join(", ")
+    );
+    for row in &definers {
+        let text = |column: &str| row.opt(column).ok().flatten().unwrap_or("?").to_owned();
+        reason.push_str(&format!(
+            "\nserver process {} (application {:?}, role {}): {:?}",
+            text("pid"),
+            text("application"),
+            text("role"),
+            text("query"),
+        ));
+    }
+    Error::operation("read the definitions of the database")
+        .because(reason)
+        .now("it was only read")
+        .hint("run it again when nobody creates, alters or drops objects")
+        .mark_transient()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_waited_for_in_slices() {
+        let text = begin(Locking::tables(Duration::from_secs(60)));
+        assert!(text.text().contains("least(500,"), "{text:?}");
+        let text = begin(Locking::tables(Duration::ZERO));
+        assert!(text.text().contains("least(1,"), "{text:?}");
+    }
+}
