@@ -8,6 +8,7 @@ use super::graph::{Body, Comment, Draft, Graph, Node, NodeId};
 use super::{domains, order, table_ddl, views};
 #[cfg(test)]
 use crate::archive::Section;
+use crate::pg::quote_literal;
 
 /// Entries in restore order.
 #[derive(Debug, Default)]
@@ -113,8 +114,16 @@ fn comment_entry(node: &Node, comment: &Comment, needs: Option<usize>) -> Entry 
         owner: None,
         section: order::section(node),
         create: format!("COMMENT ON {} IS {};\n", comment.target, comment.text),
-        drop: Some(format!("COMMENT ON {} IS NULL;", comment.target)),
+        drop: Some(format!("COMMENT ON {} IS {};", comment.target, base(node))),
         depends: needs.into_iter().collect(),
+    }
+}
+
+/// The comment that was there before: an extension comes with one.
+fn base(node: &Node) -> String {
+    match node.tie.first() {
+        Some(usual) if node.kind == Kind::Extension => quote_literal(usual),
+        _ => "NULL".to_owned(),
     }
 }
 

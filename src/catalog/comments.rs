@@ -1,8 +1,11 @@
 //! Comments on everything that has an entry, and on columns (spec §1.7).
 
+use std::collections::BTreeSet;
+
 use super::address::{CLASS, EXTENSION, NAMESPACE};
+use super::entry::Kind;
 use super::extensions::is_default_comment;
-use super::graph::Comment;
+use super::graph::{Comment, NodeId};
 use super::read::Reading;
 use super::schemas::{PUBLIC_COMMENT, missing_public_comment};
 use crate::error::Result;
@@ -15,18 +18,19 @@ pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> 
     for row in &rows {
         add_one(reading, row)?;
     }
-    add_missing_public(reading, &rows)
+    add_missing_public(reading, &rows)?;
+    add_missing_of_extensions(reading, &rows)
 }
 
 fn add_one(reading: &mut Reading, row: &Row) -> Result<()> {
     let address = (row.number("class")?, row.number("object")?);
-    // An extension's script may comment on its members; theirs cannot be told from the user's.
-    if address.0 != EXTENSION && reading.is_member(address) {
-        return Ok(());
-    }
     let Some(id) = reading.graph.find(address) else {
         return Ok(());
     };
+    // An extension's script may comment on its members; on tables both are kept, theirs and ours.
+    if reading.graph.nodes[id].kind == Kind::Extension && address.0 != EXTENSION {
+        return Ok(());
+    }
     let Some(target) = target(reading, row, address, id)? else {
         return Ok(());
     };
@@ -76,5 +80,26 @@ fn add_missing_public(reading: &mut Reading, rows: &[Row]) -> Result<()> {
         }
     }
     reading.graph.comment(public, missing_public_comment());
+    Ok(())
+}
+
+/// An extension whose comment was taken away would get the usual one back.
+fn add_missing_of_extensions(reading: &mut Reading, rows: &[Row]) -> Result<()> {
+    let mut commented = BTreeSet::new();
+    for row in rows {
+        commented.insert((row.number("class")?, row.number("object")?));
+    }
+    let extensions = reading.installed.keys().map(|oid| (EXTENSION, *oid));
+    let bare: Vec<NodeId> = extensions
+        .filter(|address| !commented.contains(address))
+        .filter_map(|address| reading.graph.find(address))
+        .collect();
+    for id in bare {
+        let node = &reading.graph.nodes[id];
+        if let (Some(target), false) = (node.comment_target.clone(), node.tie.is_empty()) {
+            let text = "NULL".into();
+            reading.graph.comment(id, Comment { target, text });
+        }
+    }
     Ok(())
 }

@@ -7,10 +7,11 @@ use std::collections::HashMap;
 use super::address::{CLASS, CONSTRAINT, TYPE};
 use super::entry::Kind;
 use super::graph::{Body, Draft, Give, Node, NodeId};
+use super::guard::regclass;
 use super::read::Reading;
 use super::relations::Relation;
 use crate::error::Result;
-use crate::pg::{Row, Session, Sql};
+use crate::pg::{Row, Session, Sql, quote_literal};
 
 /// One pg_constraint row.
 #[derive(Debug, Clone)]
@@ -38,8 +39,12 @@ pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> 
     for constraint in &constraints {
         if constraint.domain != 0 {
             add_to_domain(reading, constraint);
-        } else if let Some(relation) = owned(reading, constraint.relation) {
-            add_to_table(reading, constraint, &relation);
+        } else if let Some(relation) = reading.relations.get(constraint.relation).cloned() {
+            if reading.is_member((CLASS, relation.oid)) {
+                add_to_member(reading, constraint, &relation);
+            } else {
+                add_to_table(reading, constraint, &relation);
+            }
         }
     }
     link_to_parents(reading, &constraints);
@@ -105,11 +110,40 @@ fn constraint(row: &Row) -> Result<Constraint> {
     })
 }
 
-fn owned(reading: &Reading, oid: u32) -> Option<Relation> {
-    if reading.is_member((CLASS, oid)) || reading.graph.find((CLASS, oid)).is_none() {
-        return None;
+/// SQL for a constraint's definition in the target.
+pub(super) fn constraint_probe(relation: &Relation, name: &str) -> String {
+    format!(
+        "(SELECT pg_catalog.pg_get_constraintdef(oid) FROM pg_catalog.pg_constraint \
+         WHERE conrelid = {} AND conname = {})",
+        regclass(&relation.quoted),
+        quote_literal(name)
+    )
+}
+
+/// A check or foreign key of an extension's own table, which may be the user's. NOT NULL is the
+/// table's entry's affair, what is inherited is the parent's.
+fn add_to_member(reading: &mut Reading, constraint: &Constraint, relation: &Relation) {
+    if constraint.parent != 0 || !constraint.is_local {
+        return;
     }
-    reading.relations.get(oid).cloned()
+    let Some(table) = reading.graph.find((CLASS, relation.oid)) else {
+        return;
+    };
+    match constraint.kind {
+        'c' => {
+            let add = add_statement(constraint, relation, "");
+            let node = node(Kind::CheckConstraint, constraint, relation, add);
+            reading.graph.add((CONSTRAINT, constraint.oid), node);
+        }
+        'f' => add_foreign_key(reading, constraint, relation),
+        _ => return,
+    }
+    let Some(id) = reading.graph.find((CONSTRAINT, constraint.oid)) else {
+        return;
+    };
+    reading.graph.need(id, table);
+    let probe = constraint_probe(relation, &constraint.name);
+    reading.guard(id, relation.oid, &probe, &constraint.definition);
 }
 
 /// A node for a constraint, with its ADD and DROP statements.

@@ -6,10 +6,11 @@
 use super::address::{ATTRDEF, CLASS};
 use super::entry::Kind;
 use super::graph::{Body, Draft, Give, Node, NodeId};
+use super::guard::regclass;
 use super::read::Reading;
 use super::relations::{Column, Relation};
 use crate::error::Result;
-use crate::pg::{Session, Sql};
+use crate::pg::{Session, Sql, quote_literal};
 
 /// One pg_attrdef row.
 struct Default {
@@ -40,9 +41,6 @@ pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> 
 }
 
 fn add_one(reading: &mut Reading, default: &Default, all: &[Default]) {
-    let Some(table) = owned_table(reading, default.relation) else {
-        return;
-    };
     let Some(relation) = reading.relations.get(default.relation).cloned() else {
         return;
     };
@@ -50,6 +48,12 @@ fn add_one(reading: &mut Reading, default: &Default, all: &[Default]) {
         return;
     };
     let mut node = node(&relation, &column, &default.expression);
+    if reading.is_member((CLASS, relation.oid)) {
+        return add_to_member(reading, default, &relation, &column, node);
+    }
+    let Some(table) = owned_table(reading, default.relation) else {
+        return;
+    };
     let inline = relation.kind != 'v' && relation.prints(&column);
     if column.generated.is_some()
         && (!inline || inherits_expression(reading, &relation, &column, default, all))
@@ -76,6 +80,35 @@ fn add_one(reading: &mut Reading, default: &Default, all: &[Default]) {
     }
     let id = reading.graph.add((ATTRDEF, default.oid), node);
     reading.graph.need(id, table);
+}
+
+/// A column of an extension's own table: the table's entry generates it, a default follows it.
+fn add_to_member(
+    reading: &mut Reading,
+    default: &Default,
+    relation: &Relation,
+    column: &Column,
+    node: Node,
+) {
+    let Some(table) = reading.graph.find((CLASS, relation.oid)) else {
+        return;
+    };
+    if column.generated.is_some() {
+        let place = (relation.oid, column.number);
+        reading.generated.insert(place, default.expression.clone());
+        reading.graph.alias((ATTRDEF, default.oid), table);
+        return;
+    }
+    let id = reading.graph.add((ATTRDEF, default.oid), node);
+    reading.graph.need(id, table);
+    let probe = format!(
+        "(SELECT pg_catalog.pg_get_expr(d.adbin, d.adrelid) FROM pg_catalog.pg_attrdef d \
+         JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum \
+         WHERE d.adrelid = {} AND a.attname = {})",
+        regclass(&relation.quoted),
+        quote_literal(&column.name)
+    );
+    reading.guard(id, relation.oid, &probe, &default.expression);
 }
 
 /// The node of a relation that is ours.

@@ -92,6 +92,9 @@ pub enum Kind {
     PublicationTable,
     PublicationSchema,
     EventTrigger,
+    ExtensionTable,
+    Owner,
+    Absence,
 }
 
 impl Kind {
@@ -154,6 +157,9 @@ impl Kind {
             Self::PublicationTable => "PUBLICATION TABLE",
             Self::PublicationSchema => "PUBLICATION TABLES IN SCHEMA",
             Self::EventTrigger => "EVENT TRIGGER",
+            Self::ExtensionTable => "EXTENSION TABLE",
+            Self::Owner => "OWNER",
+            Self::Absence => "ABSENCE",
         }
     }
 }

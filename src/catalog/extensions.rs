@@ -6,16 +6,28 @@
 use super::address::EXTENSION;
 use super::entry::{Extension, Kind};
 use super::graph::{Comment, Node};
+use super::guard::Installed;
 use super::read::Reading;
 use crate::error::Result;
-use crate::pg::{Session, Sql};
+use crate::pg::{Row, Session, Sql};
 
 pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<Vec<Extension>> {
     let rows = session
         .query(&Sql::constant(include_str!("sql/extensions.sql")))
         .await?;
     let mut extensions = Vec::new();
+    let mut has_plpgsql = false;
     for row in &rows {
+        has_plpgsql |= row.text("name")? == "plpgsql";
+        let installed = Installed {
+            name: row.string("name")?,
+            version: row.string("version")?,
+        };
+        reading.installed.insert(row.number("oid")?, installed);
+        if row.bool("comes_by_itself")? {
+            add_built_in(reading, row)?;
+            continue;
+        }
         let (oid, name, quoted) = (row.number("oid")?, row.text("name")?, row.text("quoted")?);
         let version = row.text("version")?;
         let pin = if row.opt("default_version")? == Some(version) {
@@ -38,13 +50,38 @@ pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<Vec<
             schema: row.string("schema")?,
         });
     }
+    if !has_plpgsql {
+        add_absent_plpgsql(reading);
+    }
     Ok(extensions)
+}
+
+/// plpgsql is in every fresh database. It keeps its comment only if that is not the usual one.
+fn add_built_in(reading: &mut Reading, row: &Row) -> Result<()> {
+    let quoted = row.text("quoted")?;
+    let identity = format!("extension {quoted}");
+    let schema = Some(row.text("schema")?);
+    let mut node = Node::new(Kind::Extension, schema, row.text("name")?, identity);
+    node.is_dummy = true;
+    let id = reading.graph.add((EXTENSION, row.number("oid")?), node);
+    add_comment(reading, id, row, quoted)
+}
+
+/// A database whose plpgsql was dropped must not get it back (pg_dump loses this, spec §1.9.9).
+/// Last of all, because entries before it may be DO statements.
+fn add_absent_plpgsql(reading: &mut Reading) {
+    let identity = "absence of extension plpgsql";
+    let node = Node::new(Kind::Absence, None, "plpgsql", identity).text(
+        "DROP EXTENSION IF EXISTS plpgsql;\n".into(),
+        Some("CREATE EXTENSION IF NOT EXISTS plpgsql;".into()),
+    );
+    reading.graph.add_unaddressed(node);
 }
 
 /// The control file's comment comes with CREATE EXTENSION; only another one is worth a statement,
 /// because COMMENT ON EXTENSION needs the extension's owner. The catalogs' comment is read later;
 /// here only the target is noted.
-fn add_comment(reading: &mut Reading, id: usize, row: &crate::pg::Row, quoted: &str) -> Result<()> {
+fn add_comment(reading: &mut Reading, id: usize, row: &Row, quoted: &str) -> Result<()> {
     if let Some(node) = reading.graph.nodes.get_mut(id) {
         node.comment_target = Some(format!("EXTENSION {quoted}"));
         node.tie = row.opt_string("default_comment")?.into_iter().collect();

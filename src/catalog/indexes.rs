@@ -4,8 +4,10 @@
 use std::collections::HashMap;
 
 use super::address::{CLASS, CONSTRAINT};
+use super::constraints::constraint_probe;
 use super::entry::{Kind, Uncovered};
 use super::graph::{Node, NodeId};
+use super::guard::regclass;
 use super::loss::Loss;
 use super::read::Reading;
 use super::relations::Relation;
@@ -41,8 +43,9 @@ pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> 
     let mut attaches = Vec::new();
     for row in &rows {
         let relation_oid: u32 = row.number("relation")?;
-        if reading.is_member((CLASS, relation_oid))
-            || reading.is_member((CLASS, row.number("oid")?))
+        let is_member = reading.is_member((CLASS, relation_oid));
+        if reading.is_member((CLASS, row.number("oid")?))
+            || (is_member && row.opt("parent")?.is_some())
         {
             continue;
         }
@@ -55,8 +58,18 @@ pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> 
             continue;
         }
         let id = match index.constraint.and_then(|oid| definitions.get(&oid)) {
-            Some(constraint) => add_constraint(reading, &index, constraint, &relation),
-            None => add_index(reading, &index, &relation),
+            Some(constraint) => {
+                let id = add_constraint(reading, &index, constraint, &relation);
+                let probe = constraint_probe(&relation, &constraint.name);
+                reading.guard(id, relation_oid, &probe, &constraint.definition);
+                id
+            }
+            None => {
+                let id = add_index(reading, &index, &relation);
+                let probe = format!("pg_catalog.pg_get_indexdef({})", regclass(&index.quoted));
+                reading.guard(id, relation_oid, &probe, &index.definition);
+                id
+            }
         };
         reading
             .comment_targets

@@ -4,7 +4,8 @@
 //! `oid`, `schema` and `name` (raw), `target` (what follows DROP, ALTER … OWNER TO and COMMENT ON),
 //! `create_text`; and where they apply `owner` with `quoted_owner`, `drop_text` (when it is not
 //! `DROP <target>`), `class` (when the rows are of several catalogs), `tie` (further sort keys), `aliases` and `needs` (`class:oid` of rows that the
-//! entry stands for, or that must come first), `shell_text` (a type that must exist as a shell
+//! entry stands for, or that must come first), `relation`, `probe` and `definition` (what may hang
+//! on an extension's own table, see `guard`), `shell_text` (a type that must exist as a shell
 //! before its functions) and `problem` (why this role cannot back it up).
 
 use std::collections::BTreeSet;
@@ -283,6 +284,9 @@ fn add_one(
         node = node.commented_as(target);
     }
     let id = reading.graph.add(address, node);
+    if let (Some(probe), Some(definition)) = (optional(row, "probe"), optional(row, "definition")) {
+        reading.guard(id, row.number("relation")?, &probe, &definition);
+    }
     for alias in addresses(row, "aliases")? {
         reading.graph.alias(alias, id);
     }

@@ -54,8 +54,8 @@ pub(super) fn section(node: &Node) -> Section {
         | Kind::Publication
         | Kind::PublicationTable
         | Kind::PublicationSchema => Section::PostData,
-        Kind::Acl | Kind::DefaultAcl => Section::Acl,
-        Kind::EventTrigger | Kind::MaterializedViewData => Section::Last,
+        Kind::Acl | Kind::DefaultAcl | Kind::Owner => Section::Acl,
+        Kind::EventTrigger | Kind::MaterializedViewData | Kind::Absence => Section::Last,
         _ => Section::PreData,
     }
 }
@@ -89,6 +89,7 @@ fn priority(node: &Node) -> u8 {
         Kind::ForeignDataWrapper => 19,
         Kind::ForeignServer => 20,
         Kind::UserMapping => 21,
+        Kind::ExtensionTable => 29,
         Kind::Table | Kind::ForeignTable | Kind::View | Kind::MaterializedView | Kind::Sequence => {
             30
         }
@@ -110,11 +111,13 @@ fn priority(node: &Node) -> u8 {
         Kind::Publication => 88,
         Kind::PublicationTable | Kind::PublicationSchema => 89,
         Kind::TriggerState => 90,
+        Kind::Owner => 90,
         Kind::DefaultAcl => 91,
         Kind::Acl => 92,
         Kind::Comment => 93,
         Kind::EventTrigger => 94,
         Kind::MaterializedViewData => 95,
+        Kind::Absence => 96,
     }
 }
 

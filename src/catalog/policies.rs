@@ -3,11 +3,18 @@
 use super::address::{CLASS, POLICY};
 use super::entry::Kind;
 use super::graph::{Node, NodeId};
+use super::guard::regclass;
 use super::loss::Loss;
 use super::read::Reading;
 use super::relations::Relation;
 use crate::error::Result;
-use crate::pg::{Row, Session, Sql};
+use crate::pg::{Row, Session, Sql, quote_literal};
+
+/// A policy in one text, as `policies.sql` has it in its column `whole`.
+const WHOLE: &str = "pg_catalog.concat_ws(' ', p.polcmd, p.polpermissive, \
+     (SELECT pg_catalog.string_agg(coalesce(pg_catalog.quote_ident(r.rolname), 'PUBLIC'), ',' ORDER BY r.rolname) \
+     FROM pg_catalog.unnest(p.polroles) role(oid) LEFT JOIN pg_catalog.pg_roles r ON r.oid = role.oid), \
+     'USING', pg_catalog.pg_get_expr(p.polqual, p.polrelid), 'CHECK', pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid))";
 
 pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> {
     add_switches(reading);
@@ -16,9 +23,7 @@ pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> 
         .await?;
     for row in &rows {
         let relation_oid: u32 = row.number("relation")?;
-        if reading.is_member((CLASS, relation_oid))
-            || reading.is_member((POLICY, row.number("oid")?))
-        {
+        if reading.is_member((POLICY, row.number("oid")?)) {
             continue;
         }
         let Some(relation) = reading.relations.get(relation_oid).cloned() else {
@@ -36,7 +41,7 @@ fn add_switches(reading: &mut Reading) {
     let secured: Vec<Relation> = reading
         .relations
         .all()
-        .filter(|relation| relation.row_security && !reading.is_member((CLASS, relation.oid)))
+        .filter(|relation| relation.row_security)
         .cloned()
         .collect();
     for relation in secured {
@@ -51,6 +56,11 @@ fn add_switches(reading: &mut Reading) {
         );
         let id = reading.graph.add_unaddressed(node);
         reading.graph.need(id, table);
+        let probe = format!(
+            "(SELECT 'on' FROM pg_catalog.pg_class WHERE oid = {} AND relrowsecurity)",
+            regclass(&relation.quoted)
+        );
+        reading.guard(id, relation.oid, &probe, "on");
     }
 }
 
@@ -77,6 +87,12 @@ fn add_policy(reading: &mut Reading, row: &Row, relation: &Relation, table: Node
     .commented_as(target);
     let id = reading.graph.add((POLICY, row.number("oid")?), node);
     reading.graph.need(id, table);
+    let probe = format!(
+        "(SELECT {WHOLE} FROM pg_catalog.pg_policy p WHERE p.polrelid = {} AND p.polname = {})",
+        regclass(&relation.quoted),
+        quote_literal(row.text("name")?)
+    );
+    reading.guard(id, relation.oid, &probe, row.text("whole")?);
     Ok(())
 }
 

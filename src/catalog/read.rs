@@ -7,14 +7,15 @@
 use std::collections::HashMap;
 
 use super::address::{Address, CLASS};
-use super::entry::{Catalog, Uncovered};
+use super::entry::{Catalog, Kind, Uncovered};
 use super::graph::{Graph, NodeId};
+use super::guard::Installed;
 use super::loss::Loss;
 use super::relations::{Relation, Relations};
 use super::{
-    acl, assemble, closed_world, comments, constraints, database, defaults, domains, extensions,
-    functions, indexes, kinds, large_objects, partitions, policies, rules, schemas, sequences,
-    table_ddl, triggers, types, version_tables, views,
+    acl, assemble, closed_world, comments, constraints, database, defaults, domains,
+    extension_tables, extensions, functions, indexes, kinds, large_objects, partitions, policies,
+    rules, schemas, sequences, table_ddl, triggers, types, version_tables, views,
 };
 use crate::error::Result;
 use crate::pg::{Row, Session, Sql};
@@ -26,6 +27,10 @@ pub(super) struct Reading {
     pub uncovered: Vec<Uncovered>,
     /// Rows that belong to an extension.
     pub members: HashMap<Address, u32>,
+    /// Extensions by OID.
+    pub installed: HashMap<u32, Installed>,
+    /// Generation expressions of extensions' own tables, by table and column number.
+    pub generated: HashMap<(u32, i32), String>,
     /// `ALTER … DEPENDS ON EXTENSION`, quoted extension names by address.
     pub depends_on_extension: HashMap<Address, Vec<String>>,
     /// What follows `COMMENT ON` where it differs from the node's: indexes of constraints.
@@ -105,6 +110,8 @@ pub async fn read(session: &Session) -> Result<Catalog> {
         relations: Relations::load(session).await?,
         uncovered: Vec::new(),
         members: members(session).await?,
+        installed: HashMap::new(),
+        generated: HashMap::new(),
         depends_on_extension: depends_on_extension(session).await?,
         comment_targets: HashMap::new(),
         foreign_keys: Vec::new(),
@@ -114,6 +121,7 @@ pub async fn read(session: &Session) -> Result<Catalog> {
         shells: Vec::new(),
     };
     let extensions = extensions::add(&mut reading, session).await?;
+    extension_tables::add(&mut reading);
     schemas::add(&mut reading, session).await?;
     types::add(&mut reading, session).await?;
     domains::add(&mut reading, session).await?;
@@ -128,6 +136,7 @@ pub async fn read(session: &Session) -> Result<Catalog> {
     rules::add(&mut reading, session).await?;
     triggers::add(&mut reading, session).await?;
     policies::add(&mut reading, session).await?;
+    extension_tables::write(&mut reading);
     kinds::add(&mut reading, session).await?;
     extensions::add_configuration(&mut reading, session).await?;
     let large_objects = large_objects::add(&mut reading, session).await?;
@@ -220,11 +229,21 @@ async fn add_edges(reading: &mut Reading, session: &Session) -> Result<()> {
         if matches!(kind, 'i' | 'a') {
             reading.owned_by.entry(from).or_default().push((to, kind));
         }
-        if let (Some(from), Some(to)) = (reading.graph.find(from), reading.graph.find(to)) {
+        if let (Some(from), Some(to)) = (reading.graph.find(from), reading.graph.find(to))
+            && !hangs_on(&reading.graph, to, from)
+        {
             reading.graph.need(from, to);
         }
     }
     Ok(())
+}
+
+/// Whether an entry hangs on an extension's own table: an extension whose view reads its table does
+/// not need what the user added to that.
+fn hangs_on(graph: &Graph, part: NodeId, extension: NodeId) -> bool {
+    let is_table = |node: NodeId| graph.nodes[node].kind == Kind::ExtensionTable;
+    graph.nodes[extension].kind == Kind::Extension
+        && (is_table(part) || graph.nodes[part].needs.iter().copied().any(is_table))
 }
 
 fn alias_insides_of_members(graph: &mut Graph, edges: &[(Address, Address, char)]) {
@@ -235,7 +254,10 @@ fn alias_insides_of_members(graph: &mut Graph, edges: &[(Address, Address, char)
                 continue;
             }
             let Some(node) = graph.find(to) else { continue };
-            if graph.nodes[node].kind == super::entry::Kind::Extension {
+            if matches!(
+                graph.nodes[node].kind,
+                Kind::Extension | Kind::ExtensionTable
+            ) {
                 graph.alias(from, node);
                 added = true;
             }

@@ -4,12 +4,13 @@
 use super::address::{CLASS, REWRITE};
 use super::entry::Kind;
 use super::graph::{Body, Give, Node, NodeId};
+use super::guard::regclass;
 use super::read::Reading;
 use super::relations::Relation;
 use super::triggers::enabled_word;
 use super::views::late_query;
 use crate::error::Result;
-use crate::pg::{Row, Session, Sql};
+use crate::pg::{Row, Session, Sql, quote_literal};
 
 pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> {
     let rows = session
@@ -17,9 +18,8 @@ pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> 
         .await?;
     for row in &rows {
         let relation_oid: u32 = row.number("relation")?;
-        if reading.is_member((CLASS, relation_oid))
-            || reading.is_member((REWRITE, row.number("oid")?))
-        {
+        let is_member = reading.is_member((CLASS, relation_oid));
+        if reading.is_member((REWRITE, row.number("oid")?)) || (is_member && row.bool("is_view")?) {
             continue;
         }
         let Some(relation) = reading.relations.get(relation_oid).cloned() else {
@@ -76,5 +76,13 @@ fn add_rule(reading: &mut Reading, row: &Row, relation: &Relation, table: NodeId
     .commented_as(format!("RULE {quoted} ON {}", relation.quoted));
     let id = reading.graph.add((REWRITE, row.number("oid")?), node);
     reading.graph.need(id, table);
+    let probe = format!(
+        "(SELECT pg_catalog.pg_get_ruledef(oid) || ' ' || ev_enabled::text FROM pg_catalog.pg_rewrite \
+         WHERE ev_class = {} AND rulename = {})",
+        regclass(&relation.quoted),
+        quote_literal(row.text("name")?)
+    );
+    let wanted = format!("{} {}", row.text("definition")?, row.text("enabled")?);
+    reading.guard(id, relation.oid, &probe, &wanted);
     Ok(())
 }

@@ -4,10 +4,11 @@
 use super::address::{CLASS, CONSTRAINT, TRIGGER};
 use super::entry::Kind;
 use super::graph::{Node, NodeId};
+use super::guard::regclass;
 use super::read::Reading;
 use super::relations::Relation;
 use crate::error::Result;
-use crate::pg::{Row, Session, Sql};
+use crate::pg::{Row, Session, Sql, quote_literal};
 
 pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> {
     let rows = session
@@ -15,8 +16,9 @@ pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> 
         .await?;
     for row in &rows {
         let relation_oid: u32 = row.number("relation")?;
-        if reading.is_member((CLASS, relation_oid))
-            || reading.is_member((TRIGGER, row.number("oid")?))
+        let is_member = reading.is_member((CLASS, relation_oid));
+        if reading.is_member((TRIGGER, row.number("oid")?))
+            || (is_member && row.bool("is_clone")?)
         {
             continue;
         }
@@ -68,6 +70,14 @@ fn add_trigger(reading: &mut Reading, row: &Row, relation: &Relation, table: Nod
     .commented_as(target);
     let id = reading.graph.add(address, node);
     reading.graph.need(id, table);
+    let probe = format!(
+        "(SELECT pg_catalog.pg_get_triggerdef(oid, false) || ' ' || tgenabled::text FROM pg_catalog.pg_trigger \
+         WHERE tgrelid = {} AND tgname = {} AND NOT tgisinternal)",
+        regclass(&relation.quoted),
+        quote_literal(row.text("name")?)
+    );
+    let wanted = format!("{} {}", row.text("definition")?, row.text("enabled")?);
+    reading.guard(id, relation.oid, &probe, &wanted);
     // A constraint trigger has a row in pg_constraint that says nothing more.
     if let Some(constraint) = row.opt_number::<u32>("constraint")?.filter(|&oid| oid != 0) {
         reading.graph.alias((CONSTRAINT, constraint), id);

@@ -14,6 +14,9 @@ use crate::compare::State;
 use crate::pg::Sql;
 use crate::restore::Statement;
 
+/// The schema that is reset rather than dropped.
+const PUBLIC: &str = "schema public";
+
 /// The plan of a rebuild's first half.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
@@ -30,10 +33,9 @@ pub(super) struct Plan {
 /// Plans how to get from `live` to what the archive can be loaded into.
 pub(super) fn plan(live: &Catalog, manifest: &Manifest, archive: &State) -> Plan {
     let kept = kept_identities(live, manifest, archive);
-    let public = "schema public";
-    let live_public = live.entries.iter().any(|entry| entry.identity == public);
-    let wanted_public = archive.entries.contains_key(public);
-    let public_same = same_attachments(public, live, manifest, archive);
+    let live_public = live.entries.iter().any(|entry| entry.identity == PUBLIC);
+    let wanted_public = archive.entries.contains_key(PUBLIC);
+    let public_same = same_attachments(PUBLIC, live, manifest, archive);
     let mut plan = Plan {
         reset_public: live_public && wanted_public && !public_same,
         create_public: !live_public && wanted_public,
@@ -41,7 +43,7 @@ pub(super) fn plan(live: &Catalog, manifest: &Manifest, archive: &State) -> Plan
     };
     for (index, record) in manifest.entries.iter().enumerate() {
         let is_kept = kept.contains(record.identity.as_str())
-            || (public_same && attached_to(public, record, &manifest.entries));
+            || (public_same && attached_to(PUBLIC, record, &manifest.entries));
         if is_kept {
             plan.present.insert(index);
         }
@@ -87,14 +89,12 @@ fn kept_identities(live: &Catalog, manifest: &Manifest, archive: &State) -> BTre
         let identity = identity_of(live, Kind::Extension, &extension.name);
         let schema = identity_of(live, Kind::Schema, &extension.schema);
         let parts: Vec<&str> = [identity, schema].into_iter().flatten().collect();
-        let attachments_same = parts.iter().all(|part| {
-            *part == "schema public" || same_attachments(part, live, manifest, archive)
+        let parts_same = parts.iter().all(|part| {
+            *part == PUBLIC
+                || same_text(part, live, archive) && same_own_comment(part, live, archive)
         });
-        if same && identity.is_some() && attachments_same {
-            for part in parts {
-                kept.insert(part.to_owned());
-                kept.extend(attachments(part, live).into_keys());
-            }
+        if same && identity.is_some() && parts_same {
+            kept.extend(parts.into_iter().map(str::to_owned));
         }
     }
     if let Some(public) = identity_of(live, Kind::Schema, "public")
@@ -103,7 +103,81 @@ fn kept_identities(live: &Catalog, manifest: &Manifest, archive: &State) -> BTre
         kept.insert(public.to_owned());
     }
     drop_dependent_extensions(live, &mut kept);
+    keep_what_hangs_on_the_kept(live, archive, &mut kept);
     kept
+}
+
+/// Grants, comments and owners, also those of built-in objects, and what hangs on an extension's
+/// own tables stay if they are the same and everything they need stays. `public` is its own affair.
+fn keep_what_hangs_on_the_kept(live: &Catalog, archive: &State, kept: &mut BTreeSet<String>) {
+    let mut changed: BTreeSet<&str> = BTreeSet::new();
+    for entry in &live.entries {
+        let mut needs = entry.depends.iter().filter_map(|at| live.entries.get(*at));
+        let of_kept = (is_attachment(entry.kind.name()) || hangs_on_extension(entry.kind))
+            && !is_orphan(entry)
+            && needs.all(|need| {
+                let identity = need.identity.as_str();
+                identity != PUBLIC && (kept.contains(identity) || changed.contains(identity))
+            });
+        if of_kept && same_text(&entry.identity, live, archive) {
+            kept.insert(entry.identity.clone());
+        } else if entry.kind == Kind::ExtensionTable && is_of_kept_extension(entry, live, kept) {
+            // It is never dropped: its text changes it in place.
+            changed.insert(&entry.identity);
+        }
+    }
+}
+
+fn is_of_kept_extension(entry: &Entry, live: &Catalog, kept: &BTreeSet<String>) -> bool {
+    let mut needs = entry.depends.iter().filter_map(|at| live.entries.get(*at));
+    needs.any(|need| need.kind == Kind::Extension && kept.contains(&need.identity))
+}
+
+/// A comment on what has no entry (an inherited constraint) goes with it and comes with it.
+fn is_orphan(entry: &Entry) -> bool {
+    let is_built_in = matches!(
+        entry.schema.as_deref(),
+        Some("pg_catalog" | "information_schema")
+    );
+    entry.kind == Kind::Comment && entry.depends.is_empty() && !is_built_in
+}
+
+/// Kinds that an extension's own table can have. One that needs nothing but kept entries belongs
+/// to such a table: the user's tables are never kept.
+fn hangs_on_extension(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::ExtensionTable
+            | Kind::Default
+            | Kind::CheckConstraint
+            | Kind::Constraint
+            | Kind::FkConstraint
+            | Kind::Index
+            | Kind::Statistics
+            | Kind::Rule
+            | Kind::Trigger
+            | Kind::Policy
+            | Kind::RowSecurity
+    )
+}
+
+fn same_text(identity: &str, live: &Catalog, archive: &State) -> bool {
+    let mut entries = live.entries.iter();
+    let found = entries.find(|entry| entry.identity == identity);
+    match (found, archive.entries.get(identity)) {
+        (Some(live), Some(archive)) => live.canonical() == archive.text,
+        (None, None) => true,
+        _ => false,
+    }
+}
+
+/// An extension's comment comes with it, and nothing but making it again brings it back.
+fn same_own_comment(identity: &str, live: &Catalog, archive: &State) -> bool {
+    let own = format!(
+        "comment on {}",
+        identity.replacen("extension ", "EXTENSION ", 1)
+    );
+    !identity.starts_with("extension ") || same_text(&own, live, archive)
 }
 
 /// An extension cannot stay when one that it needs goes.
@@ -168,14 +242,22 @@ fn attached_to(identity: &str, record: &EntryRecord, all: &[EntryRecord]) -> boo
 }
 
 fn is_attachment(kind: &str) -> bool {
-    kind == Kind::Comment.name() || kind == Kind::Acl.name()
+    [Kind::Comment, Kind::Acl, Kind::Owner]
+        .map(Kind::name)
+        .contains(&kind)
 }
 
 /// Which live entries go, by index: all but the kept and what hangs on the kept alone.
 fn goes(live: &Catalog, kept: &BTreeSet<String>) -> Vec<bool> {
     let mut gone = vec![false; live.entries.len()];
     for (index, entry) in live.entries.iter().enumerate() {
-        gone[index] = !kept.contains(&entry.identity) && !is_attachment(entry.kind.name());
+        let mut needs = entry.depends.iter().filter_map(|at| live.entries.get(*at));
+        let of_public =
+            is_attachment(entry.kind.name()) && needs.any(|need| need.identity == PUBLIC);
+        let lives_on =
+            entry.kind == Kind::ExtensionTable && is_of_kept_extension(entry, live, kept);
+        gone[index] =
+            !kept.contains(&entry.identity) && !of_public && !is_orphan(entry) && !lives_on;
     }
     gone
 }
@@ -202,6 +284,7 @@ fn dies_with_parent(kind: Kind) -> bool {
             | Kind::MaterializedViewData
             | Kind::Comment
             | Kind::Acl
+            | Kind::Owner
     )
 }
 
@@ -218,7 +301,7 @@ fn drop_of(entry: &Entry, index: usize, gone: &[bool]) -> Option<Statement> {
     if dies_with_parent(entry.kind) && parent_goes {
         return None;
     }
-    let sql = cascading(drop).or_else(|| (!parent_goes).then(|| ended(drop)))?;
+    let sql = cascading(drop).or_else(|| (!parent_goes).then(|| part_of_kept(entry.kind, drop)))?;
     Some(Statement {
         what: format!("drop {}", entry.identity),
         sql: Sql::deparsed(sql),
@@ -249,6 +332,15 @@ fn cascading(drop: &str) -> Option<String> {
     Some(format!(
         "DROP {words} IF EXISTS {between}{name}{cascade};\n"
     ))
+}
+
+/// Only what goes anyway can depend on a key that the user put on an extension's own table.
+fn part_of_kept(kind: Kind, drop: &str) -> String {
+    let ended = ended(drop);
+    match (kind, ended.strip_suffix(";\n")) {
+        (Kind::Constraint, Some(statement)) => format!("{statement} CASCADE;\n"),
+        _ => ended,
+    }
 }
 
 fn ended(sql: &str) -> String {

@@ -25,6 +25,7 @@ mod compare;
 mod connection;
 mod corpus;
 mod data;
+mod extension_members;
 mod field;
 mod harness;
 mod kinds;

@@ -66,6 +66,12 @@ WITH acls AS (
                          || format('=%s/%I', CASE WHEN current_setting('server_version_num')::int < 150000 THEN 'UC' ELSE 'U' END,
                                    pg_get_userbyid(a.owner))::aclitem
                 WHEN i.initprivs IS NOT NULL THEN i.initprivs
+                -- initdb grants on information_schema without recording it in pg_init_privs
+                WHEN a.object < 16384 AND a.target = 'information_schema'
+                    THEN acldefault('n', a.owner) || format('=U/%I', pg_get_userbyid(a.owner))::aclitem
+                WHEN a.object < 16384 AND a.schema = 'information_schema' AND a.code = 'r'
+                     AND a.target !~ '^information_schema\.(_pg_|(transforms|sql_parts)$)'
+                    THEN acldefault('r', a.owner) || format('=r/%I', pg_get_userbyid(a.owner))::aclitem
                 WHEN a.code = 'c' THEN NULL
                 ELSE acldefault(a.code, a.owner) END AS base,
            CASE WHEN a.code = 'c' THEN NULL ELSE acldefault(a.code, a.owner) END AS built_in
@@ -94,9 +100,6 @@ SELECT b.class::oid AS class, b.object, b.part, b.keyword, b.target, b.quoted_co
           FROM aclexplode(b.built_in) x WHERE x.grantee = b.owner) AS all_privileges
 FROM based b
 LEFT JOIN pg_catalog.pg_roles ow ON ow.oid = b.owner
-WHERE (b.acl IS NOT NULL OR b.has_init)
+WHERE (b.acl IS NOT NULL OR b.has_init OR b.schema = 'information_schema')
   AND coalesce(b.acl, b.built_in) IS DISTINCT FROM b.base
-  -- initdb grants on information_schema without recording it in pg_init_privs
-  AND b.schema IS DISTINCT FROM 'information_schema'
-  AND b.target <> 'information_schema'
 ORDER BY b.class::oid, b.schema, b.target, b.part <> 0, b.part;
