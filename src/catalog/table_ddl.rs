@@ -32,11 +32,8 @@ pub(super) struct TableBody {
 
 pub(super) fn add(reading: &mut Reading) -> Result<()> {
     for mut relation in reading.own_relations(&['r', 'p', 'f']) {
-        relation.columns = restored_columns(reading, &relation)
-            .into_iter()
-            .cloned()
-            .collect();
         refuse_oddities(reading, &relation);
+        put_columns_in_order(reading, &mut relation);
         let kind = if relation.kind == 'f' {
             Kind::ForeignTable
         } else {
@@ -80,6 +77,38 @@ fn refuse_oddities(reading: &mut Reading, relation: &Relation) {
             "its DETACH PARTITION … CONCURRENTLY was never finished; finish it with ALTER TABLE … DETACH PARTITION … FINALIZE",
         );
     }
+}
+
+/// Tells the columns in the order that a restored table has them, and that it is another one.
+fn put_columns_in_order(reading: &mut Reading, relation: &mut Relation) {
+    let columns: Vec<Column> = restored_columns(reading, relation)
+        .into_iter()
+        .cloned()
+        .collect();
+    let names = |columns: &[Column]| -> Vec<String> {
+        columns.iter().map(|column| column.quoted.clone()).collect()
+    };
+    let (kept, restored) = (names(&relation.columns), names(&columns));
+    if kept != restored {
+        reading.refuse(
+            Loss::ColumnOrder,
+            relation.identity(),
+            "pg_attribute",
+            format!(
+                "it inherits, and CREATE TABLE … INHERITS puts its columns ({}) in another order ({})",
+                bounded(&kept),
+                bounded(&restored)
+            ),
+        );
+    }
+    relation.columns = columns;
+}
+
+/// Enough names to see what is meant.
+fn bounded(names: &[String]) -> String {
+    const SHOWN: usize = 12;
+    let more = if names.len() > SHOWN { ", …" } else { "" };
+    format!("{}{more}", names[..names.len().min(SHOWN)].join(", "))
 }
 
 fn inherits(reading: &Reading, relation: &Relation) -> Vec<String> {

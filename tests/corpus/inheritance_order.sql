@@ -1,3 +1,4 @@
+-- accepting column-order
 -- Children of inheritance that were made as tables of their own and joined their parent later: their
 -- columns stand in an order that INHERITS cannot make again.
 CREATE TABLE measure (unit text, amount integer, noted date DEFAULT '2026-01-01');

@@ -12,9 +12,12 @@ fn goes_there_and_back(server: &'static Server, file: &CorpusFile) {
     let original = database.dump();
 
     let call = || {
-        workplace
-            .call(&database)
-            .env("DATABASE_URL", database.url_as(file.role))
+        let call = workplace.call(&database);
+        let call = call.env("DATABASE_URL", database.url_as(file.role));
+        match file.accepting.as_str() {
+            "" => call,
+            kinds => call.env("PGBELAY_ACCEPT_LOSS", kinds),
+        }
     };
     call()
         .run(&["backup", "--output", "it.sql.gz"])

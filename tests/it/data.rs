@@ -95,14 +95,16 @@ impl Bench {
     }
 
     pub fn backup_as(&self, role: &str) -> Result<BackupReport> {
+        self.backup_of(&self.target_as(role), &DumpOptions::default())
+    }
+
+    pub fn backup_with(&self, options: &DumpOptions) -> Result<BackupReport> {
+        self.backup_of(&self.target(), options)
+    }
+
+    fn backup_of(&self, target: &Target, options: &DumpOptions) -> Result<BackupReport> {
         let destination = Destination::Store(&self.store);
-        let options = DumpOptions::default();
-        wait(backup(
-            &self.target_as(role),
-            &destination,
-            &options,
-            &self.ctx,
-        ))
+        wait(backup(target, &destination, options, &self.ctx))
     }
 
     /// An archive of the database as it is now.

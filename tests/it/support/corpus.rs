@@ -1,7 +1,8 @@
 //! The files of `tests/corpus`: small scripts, each of which makes a database worth keeping.
 //!
 //! A file is run as the plain owner `app`, and backed up as such. Its first lines may say otherwise:
-//! `-- as superuser`, `-- since 15` (the first major that knows what it holds), `-- until 14`.
+//! `-- as superuser`, `-- since 15` (the first major that knows what it holds), `-- until 14`,
+//! `-- accepting column-order` (what its backup cannot keep: `--accept-loss`).
 //! Databases made of a file are copies of a template that is made once per test process, so that a
 //! test may have many. What PostgreSQL keeps outside of a database (its grants, settings and
 //! comment) is not in a copy.
@@ -19,6 +20,8 @@ pub struct CorpusFile {
     pub name: String,
     /// The role that runs the script and makes the backup.
     pub role: &'static str,
+    /// Kinds of losses that a backup of it has to accept; empty for none.
+    pub accepting: String,
     since: u32,
     until: u32,
     text: String,
@@ -55,6 +58,7 @@ impl CorpusFile {
         let mut file = Self {
             name: name.to_owned(),
             role: "app",
+            accepting: String::new(),
             since: 0,
             until: u32::MAX,
             text,
@@ -65,6 +69,7 @@ impl CorpusFile {
                 ["--", "as", "superuser"] => file.role = "postgres",
                 ["--", "since", major] => file.since = major.parse().expect("a major"),
                 ["--", "until", major] => file.until = major.parse().expect("a major"),
+                ["--", "accepting", kinds] => file.accepting = kinds.to_owned(),
                 _ => break,
             }
         }
@@ -111,9 +116,10 @@ fn folder() -> PathBuf {
 fn first_lines_are_understood() {
     let file = CorpusFile::parsed(
         "x",
-        "-- as superuser\n-- since 15\n-- until 17\n-- Words.\n".into(),
+        "-- as superuser\n-- since 15\n-- until 17\n-- accepting column-order\n-- Words.\n".into(),
     );
     assert_eq!((file.role, file.since, file.until), ("postgres", 15, 17));
+    assert_eq!(file.accepting, "column-order");
     let file = CorpusFile::parsed("x", "-- Words.\n-- as superuser\n".into());
     assert_eq!((file.role, file.since, file.until), ("app", 0, u32::MAX));
 }
