@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::entry::{Entry, Kind};
-use super::graph::{Body, Comment, Draft, Graph, Node, NodeId};
+use super::graph::{Body, Comment, Draft, Graph, Label, Node, NodeId};
 use super::{domains, order, table_ddl, views};
 #[cfg(test)]
 use crate::archive::Section;
@@ -33,6 +33,11 @@ pub(super) fn entries(graph: &Graph, order: &[NodeId]) -> Assembled {
                 let needs = positions.get(&id).copied();
                 emitters.push(None);
                 assembled.entries.push(comment_entry(node, comment, needs));
+            }
+            for label in graph.labels.get(&carrier).into_iter().flatten() {
+                let needs = positions.get(&id).copied();
+                emitters.push(None);
+                assembled.entries.push(label_entry(node, label, needs));
             }
         }
     }
@@ -124,6 +129,20 @@ fn base(node: &Node) -> String {
     match node.tie.first() {
         Some(usual) if node.kind == Kind::Extension => quote_literal(usual),
         _ => "NULL".to_owned(),
+    }
+}
+
+fn label_entry(node: &Node, label: &Label, needs: Option<usize>) -> Entry {
+    Entry {
+        kind: Kind::SecurityLabel,
+        schema: node.schema.clone(),
+        name: label.target.clone(),
+        identity: label.identity(),
+        owner: None,
+        section: order::section(node),
+        create: label.set(),
+        drop: Some(label.unset()),
+        depends: needs.into_iter().collect(),
     }
 }
 

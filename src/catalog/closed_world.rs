@@ -33,8 +33,7 @@ pub(super) async fn check(reading: &mut Reading, session: &Session) -> Result<()
         .copied()
         .filter(|address| !belongs_to_another(*address, &left, &reading.owned_by))
         .collect();
-    describe(reading, session, &roots).await?;
-    refuse_labels(reading, session).await
+    describe(reading, session, &roots).await
 }
 
 /// An array type or a constructor function goes without saying when its type is named.
@@ -94,23 +93,4 @@ fn describe_query(objects: &[Address]) -> Sql {
             .then("::oid)");
     }
     sql.then(include_str!("sql/describe_tail.sql"))
-}
-
-async fn refuse_labels(reading: &mut Reading, session: &Session) -> Result<()> {
-    for row in session
-        .query(&Sql::constant(include_str!("sql/security_labels.sql")))
-        .await?
-    {
-        reading.refuse(
-            Loss::SecurityLabel,
-            format!(
-                "security label of {} on {}",
-                row.text("provider")?,
-                row.text("description")?
-            ),
-            "pg_seclabel",
-            "security labels are not covered yet",
-        );
-    }
-    Ok(())
 }

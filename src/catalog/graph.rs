@@ -156,6 +156,41 @@ pub(super) struct Graph {
     addresses: HashMap<Address, NodeId>,
     /// Comments by node: (identity suffix, COMMENT ON target, quoted text).
     pub comments: BTreeMap<NodeId, Vec<Comment>>,
+    /// Security labels by node.
+    pub labels: BTreeMap<NodeId, Vec<Label>>,
+}
+
+/// A security label on an object or one of its columns.
+#[derive(Debug, Clone)]
+pub(super) struct Label {
+    /// What follows `ON`.
+    pub target: String,
+    /// Who gives it a meaning, quoted.
+    pub provider: String,
+    /// The quoted text.
+    pub text: String,
+}
+
+impl Label {
+    /// `security label of dummy on TABLE app.users`.
+    pub fn identity(&self) -> String {
+        format!("security label of {} on {}", self.provider, self.target)
+    }
+
+    /// The statement that sets it.
+    pub fn set(&self) -> String {
+        let (provider, target) = (&self.provider, &self.target);
+        format!(
+            "SECURITY LABEL FOR {provider} ON {target} IS {};\n",
+            self.text
+        )
+    }
+
+    /// The statement that takes it away.
+    pub fn unset(&self) -> String {
+        let (provider, target) = (&self.provider, &self.target);
+        format!("SECURITY LABEL FOR {provider} ON {target} IS NULL;")
+    }
 }
 
 /// A comment on an object or one of its columns.
@@ -218,5 +253,10 @@ impl Graph {
     /// Remembers a comment.
     pub fn comment(&mut self, node: NodeId, comment: Comment) {
         self.comments.entry(node).or_default().push(comment);
+    }
+
+    /// Remembers a security label.
+    pub fn label(&mut self, node: NodeId, label: Label) {
+        self.labels.entry(node).or_default().push(label);
     }
 }

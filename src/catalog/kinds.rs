@@ -6,7 +6,7 @@
 //! `DROP <target>`), `class` (when the rows are of several catalogs), `tie` (further sort keys), `aliases` and `needs` (`class:oid` of rows that the
 //! entry stands for, or that must come first), `relation`, `probe` and `definition` (what may hang
 //! on an extension's own table, see `guard`), `shell_text` (a type that must exist as a shell
-//! before its functions) and `problem` (why this role cannot back it up).
+//! before its functions) and `problem` (why this role cannot read all of it).
 
 use std::collections::BTreeSet;
 
@@ -15,6 +15,7 @@ use super::entry::Kind;
 use super::graph::{Node, NodeId};
 use super::loss::Loss;
 use super::read::Reading;
+use super::subscriptions::SUBSCRIPTION;
 use crate::error::{Error, Result};
 use crate::pg::{Row, Session, Sql};
 
@@ -29,6 +30,8 @@ struct Family {
     until: u32,
     /// Only a superuser may make one: for another role a restore would fail half-way (spec §5.2).
     superuser_only: bool,
+    /// Only a superuser may read its rows; see `subscriptions`.
+    read_by_superuser: bool,
 }
 
 const fn family(kind: Kind, class: u32, sql: &'static str) -> Family {
@@ -39,6 +42,7 @@ const fn family(kind: Kind, class: u32, sql: &'static str) -> Family {
         since: 0,
         until: u32::MAX,
         superuser_only: false,
+        read_by_superuser: false,
     }
 }
 
@@ -50,7 +54,7 @@ const fn of_superuser(kind: Kind, class: u32, sql: &'static str) -> Family {
 }
 
 /// OIDs of the catalogs are fixed; see `address`.
-const FAMILIES: [Family; 28] = [
+const FAMILIES: [Family; 29] = [
     of_superuser(
         Kind::Language,
         2612,
@@ -178,6 +182,14 @@ const FAMILIES: [Family; 28] = [
             include_str!("sql/kinds/publication_schemas.sql"),
         )
     },
+    Family {
+        read_by_superuser: true,
+        ..of_superuser(
+            Kind::Subscription,
+            SUBSCRIPTION,
+            include_str!("sql/kinds/subscriptions.sql"),
+        )
+    },
     of_superuser(
         Kind::TriggerState,
         2620,
@@ -196,6 +208,9 @@ pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> 
     let major = session.version().major();
     for family in &FAMILIES {
         if !(family.since..=family.until).contains(&major) {
+            continue;
+        }
+        if family.read_by_superuser && !rights.superuser {
             continue;
         }
         for row in session.query(&Sql::constant(family.sql)).await? {
@@ -239,6 +254,7 @@ impl Rights {
         }
         let needs_superuser = family.superuser_only
             || create.contains(" FOR ALL TABLES")
+            || create.contains(" LANGUAGE internal ")
             || family.kind == Kind::PublicationSchema;
         if needs_superuser {
             return Some("only a superuser could make it again, and this role is none".to_owned());
@@ -264,8 +280,14 @@ fn add_one(
         row.text("create_text")?,
         optional(row, "owner").as_deref(),
     );
-    for reason in [optional(row, "problem"), objection].into_iter().flatten() {
+    if let Some(reason) = optional(row, "problem") {
+        reading.refuse(Loss::Unreadable, &identity, family.kind.name(), reason);
+    }
+    if let Some(reason) = objection {
         reading.refuse(Loss::Rights, &identity, family.kind.name(), reason);
+    }
+    if row.has("skips") && row.bool("skips")? {
+        super::subscriptions::refuse_skipping(reading, &identity);
     }
     let mut create = format!("{}\n", row.text("create_text")?);
     let mut node = Node::new(

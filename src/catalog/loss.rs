@@ -41,13 +41,15 @@ pub enum Loss {
     ColumnOrder,
     /// Rows of unlogged tables, which a standby does not have.
     UnloggedData,
-    /// What this role cannot read, or could not make again.
+    /// What this role may not read.
+    Unreadable,
+    /// What this role could not make again.
     Rights,
 }
 
 impl Loss {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::UnknownObject,
         Self::UnknownCatalog,
         Self::MissingRole,
@@ -62,6 +64,7 @@ impl Loss {
         Self::TriggerState,
         Self::ColumnOrder,
         Self::UnloggedData,
+        Self::Unreadable,
         Self::Rights,
     ];
 
@@ -82,6 +85,7 @@ impl Loss {
             Self::TriggerState => "trigger-state",
             Self::ColumnOrder => "column-order",
             Self::UnloggedData => "unlogged-data",
+            Self::Unreadable => "unreadable",
             Self::Rights => "rights",
         }
     }

@@ -25,6 +25,7 @@ mod guard;
 mod identities;
 mod indexes;
 mod kinds;
+mod labels;
 mod large_objects;
 mod lock;
 mod loss;
@@ -37,6 +38,7 @@ mod rules;
 mod schemas;
 mod sequences;
 mod steady;
+mod subscriptions;
 mod table_ddl;
 mod triggers;
 mod types;
@@ -48,6 +50,7 @@ pub use entry::{
     Catalog, DatabaseProperties, Entry, Extension, Kind, Sequence, Table, Uncovered, VersionTable,
     canonical_text, set_sequence,
 };
+pub use labels::unloaded_providers;
 pub use large_objects::{Piece, identity as large_object_identity, read_large_object};
 pub use lock::Locking;
 pub use loss::{AcceptedLosses, Loss, Purpose, loss_of_label};

@@ -53,7 +53,8 @@ pub(super) fn section(node: &Node) -> Section {
         | Kind::Statistics
         | Kind::Publication
         | Kind::PublicationTable
-        | Kind::PublicationSchema => Section::PostData,
+        | Kind::PublicationSchema
+        | Kind::Subscription => Section::PostData,
         Kind::Acl | Kind::DefaultAcl | Kind::Owner => Section::Acl,
         Kind::EventTrigger | Kind::MaterializedViewData | Kind::Absence => Section::Last,
         _ => Section::PreData,
@@ -110,11 +111,10 @@ fn priority(node: &Node) -> u8 {
         Kind::Policy | Kind::RowSecurity => 87,
         Kind::Publication => 88,
         Kind::PublicationTable | Kind::PublicationSchema => 89,
-        Kind::TriggerState => 90,
-        Kind::Owner => 90,
+        Kind::Subscription | Kind::TriggerState | Kind::Owner => 90,
         Kind::DefaultAcl => 91,
         Kind::Acl => 92,
-        Kind::Comment => 93,
+        Kind::Comment | Kind::SecurityLabel => 93,
         Kind::EventTrigger => 94,
         Kind::MaterializedViewData => 95,
         Kind::Absence => 96,

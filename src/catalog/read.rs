@@ -14,8 +14,9 @@ use super::loss::Loss;
 use super::relations::{Relation, Relations};
 use super::{
     acl, assemble, closed_world, comments, constraints, database, defaults, domains,
-    extension_tables, extensions, functions, indexes, kinds, large_objects, partitions, policies,
-    rules, schemas, sequences, table_ddl, triggers, types, version_tables, views,
+    extension_tables, extensions, functions, indexes, kinds, labels, large_objects, partitions,
+    policies, rules, schemas, sequences, subscriptions, table_ddl, triggers, types, version_tables,
+    views,
 };
 use crate::error::Result;
 use crate::pg::{Row, Session, Sql};
@@ -138,12 +139,14 @@ pub async fn read(session: &Session) -> Result<Catalog> {
     policies::add(&mut reading, session).await?;
     extension_tables::write(&mut reading);
     kinds::add(&mut reading, session).await?;
+    subscriptions::add(&mut reading, session).await?;
     extensions::add_configuration(&mut reading, session).await?;
     let large_objects = large_objects::add(&mut reading, session).await?;
     add_edges(&mut reading, session).await?;
     kinds::lean_on_shells(&mut reading);
     views::add_refreshes(&mut reading);
     comments::add(&mut reading, session).await?;
+    labels::add(&mut reading, session).await?;
     acl::add(&mut reading, session).await?;
     acl::add_defaults(&mut reading, session).await?;
     closed_world::check(&mut reading, session).await?;

@@ -88,7 +88,7 @@ fn identity_column(row: &Row, relation: &Relation, table: &Relation) -> Result<S
         relation.quoted,
         parameters(row)?,
     );
-    if relation.persistence != table.persistence {
+    if relation.persistence != table.persistence && row.bool("can_be_unlogged")? {
         let to = if relation.persistence == 'u' {
             "UNLOGGED"
         } else {

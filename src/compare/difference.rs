@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::secrets::masked;
 use super::state::{State, TableState};
 use super::words;
 
@@ -39,7 +40,7 @@ pub struct Difference {
 pub struct NamedEntry {
     /// `table public.users`.
     pub identity: String,
-    /// Its text.
+    /// Its text, secrets masked.
     pub text: String,
     /// Its rows, for a table.
     pub rows: Option<u64>,
@@ -163,18 +164,22 @@ pub fn compare(before: &State, after: &State) -> Difference {
 fn compare_entries(difference: &mut Difference, before: &State, after: &State) {
     for (identity, old) in &before.entries {
         match after.entries.get(identity) {
-            None => difference.removed.push(named(before, identity, &old.text)),
+            None => difference
+                .removed
+                .push(named(before, identity, &masked(&old.kind, &old.text))),
             Some(new) if new.text != old.text => difference.changed.push(ChangedEntry {
                 identity: identity.clone(),
-                before: old.text.clone(),
-                after: new.text.clone(),
+                before: masked(&old.kind, &old.text),
+                after: masked(&new.kind, &new.text),
             }),
             Some(_) => {}
         }
     }
     for (identity, new) in &after.entries {
         if !before.entries.contains_key(identity) {
-            difference.added.push(named(after, identity, &new.text));
+            difference
+                .added
+                .push(named(after, identity, &masked(&new.kind, &new.text)));
         }
     }
 }

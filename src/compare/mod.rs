@@ -8,11 +8,13 @@
 
 mod difference;
 mod properties;
+mod secrets;
 mod state;
 mod words;
 
 pub use difference::{
     Amount, Change, ChangedEntry, Difference, NamedEntry, TableChange, Value, compare,
 };
+pub use secrets::masked;
 pub use state::{EntryState, Rows, SequenceState, State, TableState};
 pub(crate) use words::counted;

@@ -132,7 +132,10 @@ fn changes(lines: &mut Vec<String>, prefix: &str, changes: &[Change]) {
 /// The entry's name, then its changed lines, each after its sign.
 fn changed(lines: &mut Vec<String>, entry: &ChangedEntry) {
     lines.push(format!("{}: changed", entry.identity));
-    let all = text_difference(&entry.before, &entry.after);
+    let mut all = text_difference(&entry.before, &entry.after);
+    if entry.before == entry.after {
+        all.push("  a secret in it differs".to_owned());
+    }
     let hidden = all.len().saturating_sub(SHOWN_LINES);
     lines.extend(all.into_iter().take(SHOWN_LINES));
     if hidden > 0 {

@@ -1,7 +1,7 @@
 //! What must hold before a restore touches anything: an empty database, the roles that are named.
 
 use crate::archive::Manifest;
-use crate::catalog::{Catalog, Entry, Kind};
+use crate::catalog::{self, Catalog, Entry, Kind};
 use crate::error::{Error, Result};
 use crate::pg::{Session, Sql};
 
@@ -26,7 +26,7 @@ pub fn user_objects(catalog: &Catalog) -> Vec<String> {
 fn is_public(entry: &Entry, catalog: &Catalog) -> bool {
     match entry.kind {
         Kind::Schema => entry.name == "public",
-        Kind::Comment | Kind::Acl => {
+        Kind::Comment | Kind::SecurityLabel | Kind::Acl => {
             let mut parents = entry
                 .depends
                 .iter()
@@ -83,4 +83,32 @@ pub(super) async fn require_roles(session: &Session, manifest: &Manifest) -> Res
         ))
         .now("nothing was changed")
         .hint("create them first; roles belong to the server, not to a database"))
+}
+
+/// Refuses an archive with security labels of a provider that no loaded module is: setting the
+/// first one would fail after everything else was loaded. Asked outside of a transaction, because
+/// every answer is an error.
+pub(super) async fn require_label_providers(session: &Session, manifest: &Manifest) -> Result<()> {
+    let labels = manifest
+        .entries
+        .iter()
+        .filter(|entry| entry.kind == Kind::SecurityLabel.name());
+    let providers: std::collections::BTreeSet<String> = labels
+        .filter_map(|entry| entry.identity.strip_prefix("security label of "))
+        .filter_map(|rest| {
+            rest.split_once(" on ")
+                .map(|(provider, _)| provider.to_owned())
+        })
+        .collect();
+    let unloaded = catalog::unloaded_providers(session, providers).await?;
+    if unloaded.is_empty() {
+        return Ok(());
+    }
+    Err(Error::refused("restore the archive")
+        .because(format!(
+            "it has security labels of providers that this server has not loaded: {}",
+            unloaded.join(", ")
+        ))
+        .now("nothing was changed")
+        .hint("load their modules first (session_preload_libraries or shared_preload_libraries)"))
 }

@@ -101,6 +101,7 @@ async fn in_transaction(
     reader: &Reader,
     ctx: &Context,
 ) -> Result<RestoreReport> {
+    empty::require_label_providers(session, reader.manifest()).await?;
     session.execute(&Sql::constant("BEGIN")).await?;
     let catalog = catalog::read(session).await?;
     empty::require_empty(&catalog)?;

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::archive::{EntryRecord, Manifest};
-use crate::catalog::{Catalog, Entry, Kind, Uncovered};
+use crate::catalog::{Catalog, Entry, Kind, Loss, Uncovered};
 use crate::compare::State;
 use crate::pg::Sql;
 use crate::restore::Statement;
@@ -53,6 +53,9 @@ pub(super) fn plan(live: &Catalog, manifest: &Manifest, archive: &State) -> Plan
     let (first, rest): (Vec<_>, Vec<_>) = made_since(live, archive).partition(is_event_trigger);
     plan.drops
         .extend(first.into_iter().chain(rest).filter_map(removal));
+    if plan.reset_public {
+        plan.drops.extend(labels_of(PUBLIC, live));
+    }
     let gone = goes(live, &kept);
     for (index, entry) in live.entries.iter().enumerate().rev() {
         if let Some(statement) = drop_of(entry, index, &gone) {
@@ -67,6 +70,23 @@ pub(super) fn plan(live: &Catalog, manifest: &Manifest, archive: &State) -> Plan
 fn made_since<'a>(live: &'a Catalog, archive: &State) -> impl Iterator<Item = &'a Uncovered> {
     let uncovered = live.uncovered.iter();
     uncovered.filter(|object| !archive.uncovered.contains(&object.label()))
+}
+
+/// Takes the security labels off an object that stays.
+fn labels_of(identity: &str, live: &Catalog) -> Vec<Statement> {
+    let on_it = |entry: &&Entry| {
+        let mut parents = entry.depends.iter().filter_map(|at| live.entries.get(*at));
+        entry.kind == Kind::SecurityLabel && parents.any(|parent| parent.identity == identity)
+    };
+    let labels = live.entries.iter().filter(on_it);
+    labels
+        .filter_map(|entry| {
+            Some(Statement {
+                what: format!("remove {}", entry.identity),
+                sql: Sql::deparsed(ended(entry.drop.as_deref()?)),
+            })
+        })
+        .collect()
 }
 
 /// How an object goes that no entry covers.
@@ -103,8 +123,33 @@ fn kept_identities(live: &Catalog, manifest: &Manifest, archive: &State) -> BTre
         kept.insert(public.to_owned());
     }
     drop_dependent_extensions(live, &mut kept);
+    keep_subscriptions(live, manifest, archive, &mut kept);
     keep_what_hangs_on_the_kept(live, archive, &mut kept);
     kept
+}
+
+/// A subscription that is as it was stays: dropping it would stop replication for good, and what
+/// it knows of its tables is nowhere else. One that was enabled, disabled or changed goes.
+fn keep_subscriptions(
+    live: &Catalog,
+    manifest: &Manifest,
+    archive: &State,
+    kept: &mut BTreeSet<String>,
+) {
+    let subscriptions = live
+        .entries
+        .iter()
+        .filter(|entry| entry.kind == Kind::Subscription);
+    for subscription in subscriptions {
+        let identity = subscription.identity.as_str();
+        let state = format!("{}: state of {identity}", Loss::SubscriptionState.name());
+        let had_state = archive.uncovered.contains(&state);
+        let has_state = live.uncovered.iter().any(|object| object.label() == state);
+        if had_state == has_state && same_attachments(identity, live, manifest, archive) {
+            kept.insert(identity.to_owned());
+            kept.extend(attachments(identity, live).into_keys());
+        }
+    }
 }
 
 /// Grants, comments and owners, also those of built-in objects, and what hangs on an extension's
@@ -242,7 +287,7 @@ fn attached_to(identity: &str, record: &EntryRecord, all: &[EntryRecord]) -> boo
 }
 
 fn is_attachment(kind: &str) -> bool {
-    [Kind::Comment, Kind::Acl, Kind::Owner]
+    [Kind::Comment, Kind::SecurityLabel, Kind::Acl, Kind::Owner]
         .map(Kind::name)
         .contains(&kind)
 }
@@ -283,6 +328,7 @@ fn dies_with_parent(kind: Kind) -> bool {
             | Kind::RowSecurity
             | Kind::MaterializedViewData
             | Kind::Comment
+            | Kind::SecurityLabel
             | Kind::Acl
             | Kind::Owner
     )

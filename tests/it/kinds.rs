@@ -72,6 +72,21 @@ pub fn keeps(server: &'static Server, case: &Case) {
             Vec::<String>::new()
         );
     }
+    for database in [&by_psql, &by_us, &bench.database] {
+        drop_subscriptions(database);
+    }
+}
+
+/// A database with a subscription cannot be dropped.
+fn drop_subscriptions(database: &Database) {
+    database.sql(
+        "DO $$ DECLARE s name; BEGIN
+            FOR s IN SELECT subname FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database()) LOOP
+                EXECUTE format('ALTER SUBSCRIPTION %I DISABLE', s);
+                EXECUTE format('ALTER SUBSCRIPTION %I SET (slot_name = NONE)', s);
+                EXECUTE format('DROP SUBSCRIPTION %I', s);
+            END LOOP; END $$",
+    );
 }
 
 /// pg_dump's words, without the OIDs that it prints in the names of a partition's constraint triggers.
@@ -117,7 +132,7 @@ pub fn rolled_back(bench: &Bench, reader: &Reader) -> RollbackReport {
     .expect("a rollback")
 }
 
-on_servers! {
+on_all_servers! {
     /// A shell is what is left of an operator that was only ever named. It has an owner, it may
     /// carry a comment, and it may be waited for by an operator that exists.
     fn shell_operators_are_kept(server) {
@@ -257,5 +272,110 @@ on_servers! {
                 ("COMMENT ON COLUMN m.n IS NULL", "comment on COLUMN public.m.n: missing"),
             ],
         });
+    }
+
+    /// A subscription comes back disabled, with its slot's name, without ever connecting.
+    fn subscriptions_are_kept(server) {
+        keeps(server, &Case {
+            setup: "DO $$ BEGIN CREATE ROLE kinds_subscriber SUPERUSER; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+                CREATE SUBSCRIPTION \"kinds S\" CONNECTION 'host=127.0.0.1 port=1 dbname=x user=u password=''s e\\cret''' PUBLICATION a, \"B c\" WITH (connect = false, slot_name = NONE);
+                CREATE SUBSCRIPTION kinds_s2 CONNECTION 'host=127.0.0.1 port=1 password=geheim' PUBLICATION a WITH (connect = false, slot_name = 'k_slot', binary = true, streaming = on, synchronous_commit = local);
+                COMMENT ON SUBSCRIPTION kinds_s2 IS 'from afar'; ALTER SUBSCRIPTION kinds_s2 OWNER TO kinds_subscriber;
+                CREATE TABLE t (a int); INSERT INTO t VALUES (1);",
+            probe: "SELECT subname, subowner::regrole, subenabled, subbinary, to_jsonb(s) ->> 'substream', subconninfo, subslotname, subsynccommit, subpublications,
+                           to_jsonb(s) - '{oid,subdbid,subowner}'::text[], obj_description(s.oid, 'pg_subscription')
+                      FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid WHERE d.datname = current_database()",
+            changes: &[
+                ("ALTER SUBSCRIPTION kinds_s2 SET (binary = false)", "subscription kinds_s2: changed"),
+                ("ALTER SUBSCRIPTION kinds_s2 CONNECTION 'host=127.0.0.1 port=1 password=other'", "a secret in it differs"),
+                ("ALTER SUBSCRIPTION kinds_s2 DISABLE; ALTER SUBSCRIPTION kinds_s2 SET (slot_name = NONE); DROP SUBSCRIPTION kinds_s2", "subscription kinds_s2: missing"),
+                ("CREATE SUBSCRIPTION kinds_s3 CONNECTION 'host=127.0.0.1' PUBLICATION a WITH (connect = false, slot_name = 'kinds_slot3')", "subscription kinds_s3: added"),
+                ("ALTER SUBSCRIPTION kinds_s2 ENABLE", "subscription-state: state of subscription kinds_s2: added"),
+                ("INSERT INTO t VALUES (2)", "table public.t: 1 row more"),
+            ],
+        });
+    }
+
+    /// What of a subscription cannot be set again is said by name; what a role may not read, too.
+    fn state_of_subscriptions_is_a_loss(server) {
+        let bench = Bench::empty(server);
+        bench.database.sql("CREATE SUBSCRIPTION kinds_s4 CONNECTION 'host=127.0.0.1 port=1 password=geheim' PUBLICATION a WITH (connect = false, slot_name = 'k_slot4')");
+        let unread = bench.backup().expect_err("a plain owner").to_string();
+        assert!(unread.contains("subscription kinds_s4 (unreadable)"), "{unread}");
+        bench.database.sql("ALTER SUBSCRIPTION kinds_s4 ENABLE");
+        let enabled = bench.backup_as("postgres").expect_err("enabled").to_string();
+        assert!(enabled.contains("state of subscription kinds_s4 (subscription-state)"), "{enabled}");
+        bench.database.sql("ALTER SUBSCRIPTION kinds_s4 DISABLE");
+        let reader = archive(&bench);
+        bench.database.sql("ALTER SUBSCRIPTION kinds_s4 CONNECTION 'host=elsewhere password=verborgen'");
+        let lines = differences(&bench, &reader, &bench.database).join("\n");
+        assert!(lines.contains("host=elsewhere"), "{lines}");
+        assert!(!lines.contains("geheim") && !lines.contains("verborgen"), "{lines}");
+        drop_subscriptions(&bench.database);
+    }
+
+    /// Dropping and making a subscription again would end replication for good.
+    fn an_unchanged_subscription_is_left_alone_by_a_rollback(server) {
+        let bench = Bench::empty(server);
+        bench.database.sql(
+            "CREATE SUBSCRIPTION kinds_s5 CONNECTION 'host=127.0.0.1 port=1' PUBLICATION a WITH (connect = false, slot_name = 'k_slot5');
+             CREATE TABLE t (a int)",
+        );
+        let number = "SELECT oid FROM pg_subscription WHERE subname = 'kinds_s5'";
+        let (reader, before) = (archive(&bench), bench.database.sql(number));
+        bench.database.sql("ALTER TABLE t ADD COLUMN b int");
+        assert_eq!(rolled_back(&bench, &reader).outcome, RollbackOutcome::RolledBack);
+        assert_eq!(bench.database.sql(number), before);
+        drop_subscriptions(&bench.database);
+    }
+
+    /// No module with a provider comes with the servers, so the labels are planted as rows; the
+    /// exam sets real ones. What cannot be set again refuses before anything is loaded.
+    fn security_labels_are_read_and_compared(server) {
+        let bench = Bench::empty(server);
+        bench.database.sql(
+            r#"CREATE SCHEMA "s x"; CREATE TABLE "s x".t (a int, "B c" text); CREATE VIEW v AS SELECT 1 AS n; CREATE MATERIALIZED VIEW m AS SELECT 1 AS n;
+               CREATE SEQUENCE q; CREATE FUNCTION f(int, text DEFAULT 'x') RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE PROCEDURE pr() LANGUAGE sql AS 'SELECT 1';
+               CREATE AGGREGATE cnt(*) (sfunc = int8inc, stype = int8, initcond = '0'); CREATE DOMAIN d AS int; CREATE TYPE e AS ENUM ('a'); CREATE TYPE co AS (n int);
+               CREATE FUNCTION et() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'; CREATE EVENT TRIGGER ev ON sql_drop EXECUTE FUNCTION et();
+               CREATE PUBLICATION pub; SELECT lo_create(4711); CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w; CREATE FOREIGN TABLE ft (a int) SERVER s;
+               INSERT INTO pg_seclabel (classoid, objoid, objsubid, provider, label)
+                 SELECT 'pg_class'::regclass, c.oid, 0, 'du mmy', 'secret ''\' || relname FROM pg_class c WHERE relname IN ('t', 'v', 'm', 'q', 'ft')
+                 UNION ALL SELECT 'pg_class'::regclass, '"s x".t'::regclass, 2, 'du mmy', 'column' UNION ALL SELECT 'pg_class'::regclass, 'co'::regclass, 1, 'du mmy', 'attribute'
+                 UNION ALL SELECT 'pg_proc'::regclass, oid, 0, 'du mmy', proname FROM pg_proc WHERE proname IN ('f', 'pr', 'cnt') AND oid >= 16384
+                 UNION ALL SELECT 'pg_proc'::regclass, 'pg_sleep'::regproc, 0, 'du mmy', 'built-in'
+                 UNION ALL SELECT 'pg_type'::regclass, oid, 0, 'du mmy', typname FROM pg_type WHERE oid IN ('d'::regtype, 'e'::regtype)
+                 UNION ALL SELECT 'pg_namespace'::regclass, oid, 0, 'du mmy', nspname FROM pg_namespace WHERE nspname IN ('s x', 'public')
+                 UNION ALL SELECT 'pg_language'::regclass, oid, 0, 'du mmy', lanname FROM pg_language WHERE lanname = 'plpgsql'
+                 UNION ALL SELECT 'pg_event_trigger'::regclass, oid, 0, 'du mmy', evtname FROM pg_event_trigger UNION ALL SELECT 'pg_publication'::regclass, oid, 0, 'du mmy', pubname FROM pg_publication
+                 UNION ALL SELECT 'pg_largeobject'::regclass, 4711, 0, 'du mmy', 'bytes' UNION ALL SELECT 'pg_class'::regclass, 'v'::regclass, 0, 'other', 'second'"#,
+        );
+        let reader = archive(&bench);
+        let script = String::from_utf8(gunzip(reader.path())).expect("text");
+        let labels = "SELECT count(*) FROM pg_seclabel";
+        let statements = script.matches("\nSECURITY LABEL FOR ").count();
+        assert_eq!(statements.to_string(), bench.database.sql(labels));
+        for line in [
+            r#"SECURITY LABEL FOR "du mmy" ON TABLE "s x".t IS E'secret ''\\t';"#,
+            r#"SECURITY LABEL FOR "du mmy" ON COLUMN "s x".t."B c" IS 'column';"#,
+            r#"SECURITY LABEL FOR "du mmy" ON COLUMN public.co.n IS 'attribute';"#,
+            r#"SECURITY LABEL FOR "du mmy" ON FUNCTION public.f(integer, text) IS 'f';"#,
+            r#"SECURITY LABEL FOR "du mmy" ON AGGREGATE public.cnt(*) IS 'cnt';"#,
+            r#"SECURITY LABEL FOR "du mmy" ON DOMAIN public.d IS 'd';"#,
+            r#"SECURITY LABEL FOR "du mmy" ON FUNCTION pg_catalog.pg_sleep(double precision) IS 'built-in';"#,
+            r#"SECURITY LABEL FOR other ON VIEW public.v IS 'second';"#,
+        ] {
+            assert!(script.lines().any(|found| found == line), "{line}");
+        }
+        bench.database.sql("UPDATE pg_seclabel SET label = 'changed' WHERE objsubid = 2");
+        bench.database.sql("DELETE FROM pg_seclabel WHERE provider = 'other'");
+        let lines = differences(&bench, &reader, &bench.database).join("\n");
+        assert!(lines.contains(r#"security label of "du mmy" on COLUMN "s x".t."B c": changed"#), "{lines}");
+        assert!(lines.contains("security label of other on VIEW public.v: missing"), "{lines}");
+        let copy = bench.database.sibling();
+        let options = RestoreOptions::default();
+        let refused = wait(restore(&target(&copy, "postgres"), &reader, &options, &bench.ctx)).expect_err("no provider");
+        assert_eq!(refused.kind(), pgbelay::error::Kind::Refused);
+        assert!(refused.to_string().contains(r#""du mmy", other"#), "{refused}");
     }
 }

@@ -1,4 +1,4 @@
--- Parameters of sequences and the column that owns each (a: serial or OWNED BY, i: identity).
+-- Parameters of sequences (unlogged ones exist from 15 on) and the column that owns each (a: serial or OWNED BY, i: identity).
 SELECT s.seqrelid AS oid,
        format_type(s.seqtypid, NULL) AS type,
        s.seqstart AS start_value,
@@ -7,6 +7,7 @@ SELECT s.seqrelid AS oid,
        s.seqmax AS max_value,
        s.seqcache AS cache_size,
        s.seqcycle AS cycle,
+       current_setting('server_version_num')::int >= 150000 AS can_be_unlogged,
        d.deptype AS ownership,
        d.refobjid AS owner_relation,
        a.attname AS owner_column,

@@ -5,6 +5,7 @@ use crate::cli::app::App;
 use crate::cli::args::{SchemaArguments, SchemaFormat};
 use crate::cli::render::units;
 use crate::cli::report::Done;
+use crate::compare::masked;
 use crate::error::{Kind, Result};
 use crate::pg::{self, Session};
 use crate::verify::Expectation;
@@ -39,7 +40,7 @@ fn sql(app: &App, catalog: &Catalog) -> Done {
     let text: String = catalog
         .entries
         .iter()
-        .map(|entry| entry.create.as_str())
+        .map(|entry| masked(entry.kind.name(), &entry.create))
         .collect();
     let count = units::how_many(catalog.entries.len());
     let number = units::plural(count, "entry", "entries");

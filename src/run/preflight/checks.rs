@@ -6,7 +6,7 @@
 use super::archive_estimate_bytes;
 use super::facts::Facts;
 use super::finding::{Finding, shortened};
-use crate::catalog::{AcceptedLosses, Loss};
+use crate::catalog::{self, AcceptedLosses, Loss};
 use crate::error::Result;
 use crate::pg::{Row, Session, Sql};
 
@@ -97,6 +97,23 @@ async fn list(
     let rows = session.query(&Sql::constant(sql)).await?;
     let findings = rows.iter().map(finding).collect::<Result<Vec<_>>>()?;
     Ok(shortened(findings))
+}
+
+/// Labels could be read but not set again.
+pub(super) async fn label_providers(session: &Session) -> Result<Vec<Finding>> {
+    let sql = Sql::constant(include_str!("sql/label_providers.sql"));
+    let rows = session.query(&sql).await?;
+    let providers = rows.iter().map(|row| row.string("quoted_provider"));
+    let providers = providers.collect::<Result<Vec<_>>>()?;
+    let unloaded = catalog::unloaded_providers(session, providers).await?;
+    let findings = unloaded.into_iter().map(|provider| {
+        Finding::refuse(
+            format!("security labels of {provider}"),
+            "no module of this provider is loaded, so a rollback could not set them again",
+        )
+        .cured_by("load it through session_preload_libraries or shared_preload_libraries")
+    });
+    Ok(findings.collect())
 }
 
 pub(super) async fn unreadable(session: &Session) -> Result<Vec<Finding>> {

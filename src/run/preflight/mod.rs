@@ -50,6 +50,7 @@ pub async fn examine(
     findings.extend(checks::prepared(session).await?);
     findings.extend(checks::busy_sessions(session).await?);
     findings.extend(checks::event_triggers(session).await?);
+    findings.extend(checks::label_providers(session).await?);
     findings.extend(checks::lock_budget(session, facts.lock_slots).await?);
     findings.sort_by_key(|finding| finding.severity == Severity::Warn);
     Ok(Preflight { facts, findings })

@@ -14,9 +14,7 @@ SELECT o.oid, n.nspname AS schema, o.oprname AS name,
                   concat_ws(', ', 'FUNCTION = ' || format('%I.pgbelay_shell', n.nspname), 'LEFTARG = ' || o.left_type,
                             'RIGHTARG = ' || o.right_type, format('NEGATOR = OPERATOR(%I.%s)', n.nspname, o.oprname))),
            format('DROP OPERATOR %I.~~~~~~~~~~~~~~~~!~ (%s, %s);', n.nspname, coalesce(o.left_type, 'NONE'), o.right_type),
-           format('DROP FUNCTION %I.pgbelay_shell(%s);', n.nspname, o.arguments)) AS create_text,
-       CASE WHEN o.takes_pseudo_type AND NOT me.rolsuper
-            THEN 'only a superuser could make it again, and this role is none' END AS problem
+           format('DROP FUNCTION %I.pgbelay_shell(%s);', n.nspname, o.arguments)) AS create_text
 FROM (SELECT x.*,
              CASE WHEN x.oprleft <> 0 THEN format_type(x.oprleft, NULL) END AS left_type,
              format_type(x.oprright, NULL) AS right_type,
@@ -25,7 +23,6 @@ FROM (SELECT x.*,
         FROM pg_catalog.pg_operator x
        WHERE x.oprcode = 0) o
 JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
-JOIN pg_catalog.pg_roles me ON me.rolname = current_user
 LEFT JOIN pg_catalog.pg_roles r ON r.oid = o.oprowner
 WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
 ORDER BY n.nspname, o.oprname;

@@ -27,6 +27,10 @@ WITH objects AS (
     SELECT 'pg_catalog.pg_publication'::regclass::oid, p.oid, p.pubowner
       FROM pg_catalog.pg_publication p
     UNION ALL
+    SELECT 'pg_catalog.pg_subscription'::regclass::oid, s.oid, s.subowner
+      FROM pg_catalog.pg_subscription s
+     WHERE s.subdbid = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
+    UNION ALL
     SELECT 'pg_catalog.pg_foreign_server'::regclass::oid, f.oid, f.srvowner
       FROM pg_catalog.pg_foreign_server f
     UNION ALL
