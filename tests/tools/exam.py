@@ -31,7 +31,11 @@ FOOTER_BYTES = 90
 
 # What a database cannot keep by its nature: DATABASE: {KIND: REASON}. Each is passed to
 # `pgbelay backup --accept-loss`, and is an error once nothing of that kind is lost any more.
-ACCEPTED_LOSSES = {}
+ACCEPTED_LOSSES = {
+    "regression": {
+        "column-order": "eleven children of inheritance whose parents gained columns later, or that joined them later",
+    },
+}
 
 # pg_dump's words for kinds where ours are others.
 KINDS = {"BLOB": "LARGE OBJECT", "BLOB METADATA": "LARGE OBJECT"}
@@ -257,6 +261,10 @@ class Examination:
             found = self.call("diff", path, f"db:{copy}", expected=(0, 8))["difference"]
             # Properties belong to the database, which psql found made.
             names = [name for name in found if name != "properties" or way == "restore"]
+            # A copy does not have what was accepted to be lost, and nothing else is missing.
+            found["uncovered"] = [
+                one for one in found["uncovered"] if one["name"].split(":")[0] not in self.losses
+            ]
             wrong = {name: found[name] for name in names if found[name]}
             if wrong:
                 self.problems.append(f"{way}: pgbelay diff: {json.dumps(wrong)[:2000]}")
