@@ -2,6 +2,10 @@
 //!
 //! Default is refusal: a kind that nobody here has heard of is found because nobody claimed it.
 
+mod loose_ends;
+mod references;
+mod understood;
+
 use std::collections::{BTreeSet, HashMap};
 
 use super::address::{Address, TRIGGER};
@@ -13,6 +17,11 @@ use crate::pg::{Session, Sql};
 
 /// How many uncovered objects are described; a database that has more is hopeless anyway.
 const DESCRIBED: usize = 1_000;
+
+pub(super) use loose_ends::hidden_data;
+pub use references::require_references;
+pub use understood::knows_shape;
+pub(super) use understood::require as require_understood;
 
 pub(super) async fn check(reading: &mut Reading, session: &Session) -> Result<()> {
     let rows = session
@@ -33,7 +42,8 @@ pub(super) async fn check(reading: &mut Reading, session: &Session) -> Result<()
         .copied()
         .filter(|address| !belongs_to_another(*address, &left, &reading.owned_by))
         .collect();
-    describe(reading, session, &roots).await
+    describe(reading, session, &roots).await?;
+    loose_ends::check(reading, session).await
 }
 
 /// An array type or a constructor function goes without saying when its type is named.

@@ -45,6 +45,7 @@ mod types;
 mod version_tables;
 mod views;
 
+pub use closed_world::{knows_shape, require_references};
 pub use database::{read as read_database, system_identifier};
 pub use entry::{
     Catalog, DatabaseProperties, Entry, Extension, Kind, Sequence, Table, Uncovered, VersionTable,

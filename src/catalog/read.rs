@@ -103,9 +103,10 @@ impl Reading {
 /// Reads the database that `session` is connected to.
 ///
 /// # Errors
-/// Server errors; a dependency cycle that cannot be broken; a catalog row that makes no sense.
+/// Server errors; catalogs that are not understood, which is a refusal; a dependency cycle that cannot be broken; a catalog row that makes no sense.
 /// Objects that no entry covers are not an error here: see [`Catalog::uncovered`].
 pub async fn read(session: &Session) -> Result<Catalog> {
+    closed_world::require_understood(session).await?;
     let mut reading = Reading {
         graph: Graph::default(),
         relations: Relations::load(session).await?,
@@ -150,6 +151,7 @@ pub async fn read(session: &Session) -> Result<Catalog> {
     acl::add(&mut reading, session).await?;
     acl::add_defaults(&mut reading, session).await?;
     closed_world::check(&mut reading, session).await?;
+    closed_world::hidden_data(&mut reading, &extensions);
     let order = super::order::order(&mut reading.graph)?;
     let assembled = assemble::entries(&reading.graph, &order);
     let tables = table_ddl::data(&reading, &assembled);

@@ -125,7 +125,12 @@ async fn read_out(
 ) -> Result<BackupReport> {
     let _phase = ctx.phase(Phase::Backup);
     let session = pg::connect(target, "backup", ctx).await?;
-    let report = read_steadily(&session, destination, options, ctx).await;
+    tell_unknown_shape(&session, ctx);
+    let report = async {
+        catalog::require_references(&session).await?;
+        read_steadily(&session, destination, options, ctx).await
+    }
+    .await;
     session.close().await;
     report
 }
@@ -164,6 +169,17 @@ async fn read_steadily(
         }
     }
     Err(catalog::rows_unfit())
+}
+
+/// A server that is newer than this version was let in by `--allow-unknown-server`.
+fn tell_unknown_shape(session: &Session, ctx: &Context) {
+    let version = session.version();
+    if !catalog::knows_shape(version.major()) {
+        ctx.warn(format!(
+            "PostgreSQL {} is not known: whether its catalogs hold more than is read was NOT checked",
+            version.text
+        ));
+    }
 }
 
 /// Reads the database inside the caller's transaction and publishes an archive of it.

@@ -21,6 +21,7 @@ mod backup;
 mod bad_input;
 mod bad_input_archives;
 mod cli;
+mod closed_world;
 mod compare;
 mod connection;
 mod corpus;
