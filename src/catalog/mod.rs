@@ -10,6 +10,7 @@
 mod acl;
 mod address;
 mod assemble;
+mod changed;
 mod closed_world;
 mod comments;
 mod constraints;

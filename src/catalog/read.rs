@@ -13,7 +13,7 @@ use super::guard::Installed;
 use super::loss::Loss;
 use super::relations::{Relation, Relations};
 use super::{
-    acl, assemble, closed_world, comments, constraints, database, defaults, domains,
+    acl, assemble, changed, closed_world, comments, constraints, database, defaults, domains,
     extension_tables, extensions, functions, indexes, kinds, labels, large_objects, partitions,
     policies, rules, schemas, sequences, subscriptions, table_ddl, triggers, types, version_tables,
     views,
@@ -150,6 +150,7 @@ pub async fn read(session: &Session) -> Result<Catalog> {
     labels::add(&mut reading, session).await?;
     acl::add(&mut reading, session).await?;
     acl::add_defaults(&mut reading, session).await?;
+    changed::add(&mut reading, session).await?;
     closed_world::check(&mut reading, session).await?;
     closed_world::hidden_data(&mut reading, &extensions);
     let order = super::order::order(&mut reading.graph)?;

@@ -59,6 +59,8 @@ COMMENT ON TABLE belt.log IS 'mine now';
 COMMENT ON COLUMN belt.log.what IS 'my words';
 COMMENT ON INDEX belt.log_at IS 'their index, my comment';
 ALTER TABLE belt.log SET (fillfactor = 70);
+ALTER TABLE belt.log OWNER TO app;
+ALTER FUNCTION belt.answer() OWNER TO app;
 ALTER TABLE belt.setting REPLICA IDENTITY FULL;
 CREATE PUBLICATION my_publication FOR TABLE belt.log;
 CREATE VIEW mine.view AS SELECT kind, \"my Column\" FROM belt.log;
@@ -81,11 +83,12 @@ UNION ALL SELECT format('%s %s %s %s %s %s', relname, relrowsecurity, relforcero
 UNION ALL SELECT pg_describe_object(classoid, objoid, objsubid) || description FROM pg_description WHERE objoid >= 16384
 UNION ALL SELECT pg_describe_object(classid, objid, objsubid) FROM pg_depend WHERE deptype = 'e' AND objid >= 16384
 UNION ALL SELECT format('%s %s', pubname, tablename) FROM pg_publication_tables
+UNION ALL SELECT proname || pg_get_userbyid(proowner) FROM pg_proc WHERE pronamespace = 'belt'::regnamespace
 UNION ALL SELECT setting::text FROM belt.setting
 ORDER BY 1";
 
 /// What a superuser may have changed in the system's own objects.
-const SYSTEM_CHANGES: [&str; 5] = [
+const SYSTEM_CHANGES: [&str; 6] = [
     "REVOKE SELECT ON information_schema.tables FROM PUBLIC; GRANT SELECT (table_name) ON information_schema.tables TO app",
     "REVOKE USAGE ON SCHEMA information_schema FROM PUBLIC; GRANT USAGE, CREATE ON SCHEMA information_schema TO app",
     "GRANT SELECT, UPDATE ON information_schema.sql_parts TO app WITH GRANT OPTION; \
@@ -93,6 +96,8 @@ const SYSTEM_CHANGES: [&str; 5] = [
      REVOKE USAGE ON LANGUAGE sql FROM PUBLIC; REVOKE USAGE ON SCHEMA pg_catalog FROM PUBLIC; GRANT USAGE ON SCHEMA pg_catalog TO PUBLIC; \
      GRANT SELECT (rolpassword) ON pg_catalog.pg_authid TO app; REVOKE USAGE ON TYPE pg_catalog.point FROM PUBLIC",
     "COMMENT ON EXTENSION plpgsql IS 'mine'",
+    "ALTER FUNCTION pg_catalog.abs(integer) OWNER TO app; ALTER VIEW information_schema.views OWNER TO app; \
+     ALTER TYPE pg_catalog.point OWNER TO app; GRANT SELECT ON information_schema.views TO reader",
     "DROP EXTENSION plpgsql",
 ];
 
@@ -104,6 +109,7 @@ UNION ALL SELECT format('%s %s', nspname, (SELECT array_agg(a::text ORDER BY a::
 UNION ALL SELECT format('%s %s %s', attrelid::regclass, attname, attacl) FROM pg_attribute WHERE cardinality(attacl) > 0
 UNION ALL SELECT format('%s %s', lanname, (SELECT array_agg(a::text ORDER BY a::text) FROM unnest(coalesce(lanacl, acldefault('l', lanowner))) a)) FROM pg_language
 UNION ALL SELECT format('%s %s', typname, (SELECT array_agg(a::text ORDER BY a::text) FROM unnest(coalesce(typacl, acldefault('T', typowner))) a)) FROM pg_type WHERE typname !~ '^pg_toast'
+UNION ALL SELECT pg_describe_object(classid, objid, 0) || deptype FROM pg_shdepend WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND objid < 16384 AND deptype = 'o'
 UNION ALL SELECT format('%s %s', extname, obj_description(oid, 'pg_extension')) FROM pg_extension
 ORDER BY 1";
 
@@ -303,5 +309,38 @@ on_servers! {
                 SYSTEM_FACTS,
             );
         }
+    }
+
+    /// Members that CREATE EXTENSION will not make, or will make again, are refused by name.
+    fn a_changed_membership_is_refused(server) {
+        for (change, name) in [
+            ("CREATE FUNCTION mine() RETURNS integer LANGUAGE sql AS 'SELECT 1'; ALTER EXTENSION pgbelay_belt ADD FUNCTION mine()", "function public.mine()"),
+            ("CREATE TABLE mine (a integer); INSERT INTO mine VALUES (1); ALTER EXTENSION pgbelay_belt ADD TABLE mine", "table public.mine"),
+            ("ALTER EXTENSION pgbelay_belt DROP FUNCTION belt.answer()", "function belt.answer()"),
+        ] {
+            let case = Case::new(server, &format!("CREATE EXTENSION pgbelay_belt;\n{change};"));
+            case.call(&["backup", "--output", "it.sql.gz"])
+                .assert_code(3)
+                .assert_says(name)
+                .assert_says("extension pgbelay_belt, and CREATE EXTENSION");
+        }
+    }
+
+    /// None of the extensions that come with the server is refused: fresh, or restored at once.
+    fn no_extension_as_it_came_is_refused(server) {
+        let names = server.psql("postgres", "SELECT name FROM pg_available_extensions WHERE name <> 'plpgsql' AND name !~ 'pl(perl|python|tcl)'");
+        let script: String = names
+            .lines()
+            .map(|name| format!("CREATE EXTENSION IF NOT EXISTS \"{name}\" CASCADE;\n"))
+            .collect();
+        let case = Case::new(server, &script);
+        case.goes_there_and_back("SELECT extname FROM pg_extension ORDER BY 1");
+        let at_once = case.database.sibling();
+        at_once.restore_plain(format!("BEGIN; {script} CREATE TABLE t (a integer); COMMIT;").as_bytes());
+        case.workplace
+            .call(&at_once)
+            .env("DATABASE_URL", at_once.url_as("postgres"))
+            .run(&["backup", "--output", "at-once.sql.gz"])
+            .assert_code(0);
     }
 }
