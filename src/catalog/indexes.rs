@@ -57,7 +57,8 @@ pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> 
             refuse_invalid(reading, &index, &relation);
             continue;
         }
-        let id = match index.constraint.and_then(|oid| definitions.get(&oid)) {
+        let constraint = index.constraint.and_then(|oid| definitions.get(&oid));
+        let id = match constraint {
             Some(constraint) => {
                 let id = add_constraint(reading, &index, constraint, &relation);
                 let probe = constraint_probe(&relation, &constraint.name);
@@ -75,11 +76,19 @@ pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> 
             .comment_targets
             .insert((CLASS, index.oid), format!("INDEX {}", index.quoted));
         if index.parent.is_some() {
-            attaches.push((id, index, relation));
+            let comes_along = constraint.is_some_and(KeyConstraint::is_exclusion);
+            attaches.push((id, index, relation, comes_along));
         }
     }
-    for (id, index, relation) in attaches {
-        add_attach(reading, id, &index, &relation);
+    for (id, index, relation, comes_along) in attaches {
+        if !comes_along {
+            add_attach(reading, id, &index, &relation);
+        } else if let Some(parent) = index
+            .parent
+            .and_then(|oid| reading.graph.find((CLASS, oid)))
+        {
+            reading.graph.need(id, parent);
+        }
     }
     wait_for_attaches(reading);
     Ok(())
@@ -91,6 +100,12 @@ struct KeyConstraint {
     quoted: String,
     definition: String,
     is_child: bool,
+}
+
+impl KeyConstraint {
+    fn is_exclusion(&self) -> bool {
+        self.definition.starts_with("EXCLUDE")
+    }
 }
 
 /// Primary key, unique and exclusion constraints by OID.
@@ -194,17 +209,14 @@ fn add_constraint(
     constraint: &KeyConstraint,
     relation: &Relation,
 ) -> NodeId {
-    let add = format!(
-        "ALTER TABLE ONLY {} ADD CONSTRAINT {} {};\n",
-        relation.quoted,
-        constraint.quoted,
-        with_options(&constraint.definition, index.options.as_deref()),
-    );
-    let create = format!(
-        "{}{}",
-        in_tablespace(index, &add),
-        followers(reading, index, relation)
-    );
+    let made = match (constraint.is_exclusion(), constraint.is_child) {
+        (true, true) => renamed(index, constraint, relation),
+        (true, false) if relation.kind == 'p' => {
+            in_tablespace(index, &addition(index, constraint, relation, ""))
+        }
+        _ => in_tablespace(index, &addition(index, constraint, relation, "ONLY ")),
+    };
+    let create = format!("{made}{}", followers(reading, index, relation));
     let drop = (!constraint.is_child).then(|| {
         format!(
             "ALTER TABLE ONLY {} DROP CONSTRAINT {};",
@@ -227,6 +239,51 @@ fn add_constraint(
     reading.graph.alias((CLASS, index.oid), id);
     need_relation(reading, id, relation);
     id
+}
+
+fn addition(index: &Index, constraint: &KeyConstraint, relation: &Relation, only: &str) -> String {
+    format!(
+        "ALTER TABLE {only}{} ADD CONSTRAINT {} {};\n",
+        relation.quoted,
+        constraint.quoted,
+        with_options(&constraint.definition, index.options.as_deref()),
+    )
+}
+
+/// A partition's part of an exclusion constraint. The server refuses to attach an index that
+/// excludes (it does not compare such indexes), so the parent's ADD CONSTRAINT has to make it, under
+/// a name of the server's choosing; what is left is to give it its own. (pg_dump writes an ATTACH
+/// that fails.)
+fn renamed(index: &Index, constraint: &KeyConstraint, relation: &Relation) -> String {
+    let parent = index.quoted_parent.as_deref().unwrap_or_default();
+    let body = Sql::constant(
+        "DECLARE\n    given pg_catalog.text;\nBEGIN\n    SELECT k.conname INTO STRICT given\n      \
+         FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_constraint k ON k.conindid = i.inhrelid\n     \
+         WHERE i.inhparent = ",
+    )
+    .literal(parent)
+    .then("::pg_catalog.regclass AND k.conrelid = ")
+    .literal(&relation.quoted)
+    .then("::pg_catalog.regclass;\n    IF given <> ")
+    .literal(&constraint.name)
+    .then(" THEN\n        EXECUTE pg_catalog.format('ALTER TABLE ONLY %s RENAME CONSTRAINT %I TO %I', ")
+    .literal(&relation.quoted)
+    .then(", given, ")
+    .literal(&constraint.name)
+    .then(");\n    END IF;\nEND");
+    let sql = Sql::constant("DO ").literal(body.text()).then(";\n");
+    let mut text = sql.text().to_owned();
+    if let Some(tablespace) = &index.tablespace {
+        text.push_str(&format!(
+            "ALTER INDEX {} SET TABLESPACE {tablespace};\n",
+            index.quoted
+        ));
+    }
+    // A partitioned index takes its options from its parent, and no ALTER.
+    if let Some(options) = index.options.as_ref().filter(|_| index.kind == 'i') {
+        text.push_str(&format!("ALTER INDEX {} SET ({options});\n", index.quoted));
+    }
+    text
 }
 
 fn need_relation(reading: &mut Reading, id: NodeId, relation: &Relation) {

@@ -378,4 +378,25 @@ on_all_servers! {
         assert_eq!(refused.kind(), pgbelay::error::Kind::Refused);
         assert!(refused.to_string().contains(r#""du mmy", other"#), "{refused}");
     }
+
+    /// From 17 on. The server refuses to attach an index that excludes, so pg_dump's own script
+    /// of such a table fails; the parent's constraint makes the partitions', each gets its name back.
+    fn exclusion_constraints_of_partitioned_tables_are_kept(server) {
+        if server.major < 17 {
+            return;
+        }
+        keeps(server, &Case {
+            setup: "CREATE TABLE p (a int, b int, CONSTRAINT px EXCLUDE USING btree (a WITH =) WITH (fillfactor = 70)) PARTITION BY RANGE (a);
+                CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (1) TO (9);
+                CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (9) TO (20) PARTITION BY RANGE (a);
+                CREATE TABLE p21 PARTITION OF p2 FOR VALUES FROM (9) TO (12);
+                ALTER TABLE p21 RENAME CONSTRAINT p21_a_excl TO \"my 'own\"; COMMENT ON CONSTRAINT \"my 'own\" ON p21 IS 'x'; INSERT INTO p VALUES (1), (10);",
+            probe: "SELECT k.conname, k.conrelid::regclass, pg_get_constraintdef(k.oid), k.conislocal, k.coninhcount, i.reloptions, obj_description(k.oid, 'pg_constraint'), h.inhparent::regclass
+                      FROM pg_constraint k JOIN pg_class i ON i.oid = k.conindid LEFT JOIN pg_inherits h ON h.inhrelid = i.oid WHERE k.contype = 'x'",
+            changes: &[
+                ("ALTER TABLE p1 RENAME CONSTRAINT p1_a_excl TO other", "constraint other on public.p1: added"),
+                ("ALTER TABLE p DROP CONSTRAINT px", "constraint px on public.p: missing"),
+            ],
+        });
+    }
 }
