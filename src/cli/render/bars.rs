@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::harmless::harmless;
 use super::items::Pace;
 use super::output::write_stderr;
 use crate::context::Phase;
@@ -27,7 +28,7 @@ impl Bars {
         let (done, total) = pace.done_of_total().unwrap_or((0, 1));
         let step = u128::from(done) * u128::from(STEPS) / u128::from(total.max(1));
         bar.set_position(u64::try_from(step).unwrap_or(STEPS));
-        bar.set_message(mask.apply(&pace.text()).into_owned());
+        bar.set_message(mask.apply(&harmless(&pace.text(), false)).into_owned());
     }
 
     /// Prints lines above the bar.

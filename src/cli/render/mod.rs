@@ -6,6 +6,7 @@
 
 mod bars;
 mod failure;
+mod harmless;
 mod items;
 mod json;
 mod mask;

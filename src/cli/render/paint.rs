@@ -27,6 +27,10 @@ impl Painter {
         Self { on }
     }
 
+    pub(crate) fn is_on(self) -> bool {
+        self.on
+    }
+
     pub(crate) fn heading(self, text: &str) -> String {
         self.paint(
             Style::new().bold().fg_color(Some(AnsiColor::Cyan.into())),

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::bars::{Bars, terminal_width};
+use super::harmless::harmless;
 use super::items::{Item, Pace, Row, Summary};
 use super::json;
 use super::mask::Mask;
@@ -138,11 +139,14 @@ impl Reporter {
     ) -> Vec<String> {
         match format {
             LogFormat::Json => vec![json::line(at, &self.run_id, item, &self.mask)],
-            LogFormat::Text => form
-                .lines(at, &self.run_id, item)
-                .iter()
-                .map(|line| self.mask.apply(line).into_owned())
-                .collect(),
+            LogFormat::Text => {
+                // The migration tool's own colours are not taken away.
+                let colours = form.painter.is_on() || matches!(item, Item::Child { .. });
+                form.lines(at, &self.run_id, item)
+                    .iter()
+                    .map(|line| self.mask.apply(&harmless(line, colours)).into_owned())
+                    .collect()
+            }
         }
     }
 
