@@ -25,6 +25,8 @@ struct Index {
     usable: bool,
     clustered: bool,
     replica_identity: bool,
+    /// Of EXCLUDE, or of a key WITHOUT OVERLAPS.
+    exclusion: bool,
     tablespace: Option<String>,
     options: Option<String>,
     parent: Option<u32>,
@@ -143,6 +145,7 @@ fn index(row: &Row) -> Result<Index> {
         replica_identity: row.bool("replica_identity")?,
         tablespace: row.opt_string("tablespace")?,
         options: row.opt_string("options")?,
+        exclusion: row.bool("exclusion")?,
         parent: row.opt_number("parent")?,
         quoted_parent: row.opt_string("quoted_parent")?,
         constraint: row.opt_number("constraint")?,
@@ -358,6 +361,16 @@ fn add_attach(reading: &mut Reading, child: NodeId, index: &Index, relation: &Re
     let Some(parent) = reading.graph.find((CLASS, parent_oid)) else {
         return;
     };
+    if index.exclusion {
+        // No server up to 18 takes two such indexes for equal, whatever their definitions.
+        reading.refuse(
+            Loss::InvalidIndex,
+            format!("index {}", index.quoted),
+            "pg_inherits",
+            "PostgreSQL cannot attach an index that excludes to the one of its partitioned table",
+        );
+        return;
+    }
     let create = format!(
         "ALTER INDEX {quoted_parent} ATTACH PARTITION {};\n",
         index.quoted

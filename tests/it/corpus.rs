@@ -1,44 +1,166 @@
 //! One file of `tests/corpus` per kind of object, each through every way there and back.
 //!
-//! backup → `gunzip | psql` → `pg_dump` of both agrees; backup → restore → `pg_dump` agrees;
-//! archive → `diff` against the restored database finds nothing. What the first lines of a file
-//! may say stands in `support/corpus.rs`.
+//! Two copies are made of what a file makes: by `gunzip | psql` and by our own restore. Real
+//! `pg_dump` of original and copies must agree, and so must their backups: the same entries with the
+//! same bytes in the same order, the same rows by digest. A second backup of the original is equal
+//! too, and `diff` finds nothing. What the first lines of a file may say stands in
+//! `support/corpus.rs`. Figures go to the file that `PGBELAY_TEST_FIGURES` names; `scripts/test`
+//! shows them.
 
-use crate::support::{CorpusFile, Database, Server, Workplace, gunzip};
+use std::collections::VecDeque;
+use std::sync::Mutex;
 
-fn goes_there_and_back(server: &'static Server, file: &CorpusFile) {
-    let (workplace, database) = (Workplace::new(), Database::create(server));
-    file.run_in(&database);
-    let original = database.dump();
+use pgbelay::archive::{Manifest, Reader};
+use pgbelay::dump::DumpOptions;
 
-    let call = || {
-        let call = workplace.call(&database);
-        let call = call.env("DATABASE_URL", database.url_as(file.role));
-        match file.accepting.as_str() {
-            "" => call,
-            kinds => call.env("PGBELAY_ACCEPT_LOSS", kinds),
-        }
+use crate::data::Bench;
+use crate::support::{CorpusFile, Database, Server, Workplace, gunzip, note_figure};
+
+/// How many files there are at least: a search gone blind must turn red.
+const FEWEST: usize = 60;
+
+/// Files that are worked on at the same time, per major: most of the time is waiting.
+const AT_ONCE: usize = 3;
+
+/// What went through.
+#[derive(Debug, Default, Clone, Copy)]
+struct Amount {
+    files: usize,
+    entries: usize,
+    rows: u64,
+}
+
+/// Everything an archive says about the database, in order: equal accounts, equal databases.
+fn account(reader: &Reader) -> Vec<String> {
+    let manifest = reader.manifest();
+    let mut lines: Vec<String> = Vec::new();
+    for (index, entry) in manifest.entries.iter().enumerate() {
+        let text = reader.entry_text(index).expect("an entry's text");
+        let (identity, owner) = (&entry.identity, &entry.owner);
+        lines.push(format!(
+            "{identity} {:?} {owner:?} {:?} {:?}",
+            entry.section, entry.drop, entry.depends
+        ));
+        lines.extend(text.lines().map(|line| format!("{identity}: {line}")));
+    }
+    lines.extend(contents(manifest));
+    lines
+}
+
+/// Rows, values and bytes, by digest.
+fn contents(manifest: &Manifest) -> Vec<String> {
+    let tables = manifest.tables.iter().map(|table| format!("{table:?}"));
+    let sequences = manifest
+        .sequences
+        .iter()
+        .map(|sequence| format!("{sequence:?}"));
+    let objects = manifest
+        .large_objects
+        .iter()
+        .map(|object| format!("{object:?}"));
+    let extensions = manifest
+        .extensions
+        .iter()
+        .map(|extension| format!("{extension:?}"));
+    tables
+        .chain(sequences)
+        .chain(objects)
+        .chain(extensions)
+        .collect()
+}
+
+/// A backup of a database, by the role that the file wants.
+fn backed_up(bench: &Bench, file: &CorpusFile, options: &DumpOptions) -> Reader {
+    let options = DumpOptions {
+        accept: file.accepted(),
+        ..options.clone()
     };
-    call()
-        .run(&["backup", "--output", "it.sql.gz"])
-        .assert_code(0);
-    assert!(database.dump() == original, "a backup changes nothing");
+    let report = bench
+        .backup_by(file.role, &options)
+        .unwrap_or_else(|error| panic!("{}: a backup: {error:?}", file.name));
+    Reader::open(&report.archive).expect("an archive")
+}
 
-    let by_psql = database.sibling();
-    by_psql.restore_plain(&gunzip(&workplace.directory().join("it.sql.gz")));
-    by_psql.assert_is(&original);
+#[track_caller]
+fn assert_equal(file: &CorpusFile, what: &str, left: &[String], right: &[String]) {
+    if left == right {
+        return;
+    }
+    let first = left
+        .iter()
+        .zip(right)
+        .position(|(left, right)| left != right);
+    let at = first.unwrap_or(left.len().min(right.len()));
+    let shown = |lines: &[String]| lines[at..lines.len().min(at + 8)].join("\n    ");
+    panic!(
+        "{}: {what} differ from line {at}:\n  - {}\n  + {}",
+        file.name,
+        shown(left),
+        shown(right)
+    );
+}
 
-    let by_us = database.sibling();
-    call()
-        .run(&["restore", "it.sql.gz", "--into", by_us.name()])
-        .assert_code(0);
-    by_us.assert_is(&original);
+/// The copy says the same as the original, to `pg_dump` and to us.
+fn assert_copy(file: &CorpusFile, what: &str, copy: Database, original: &str, expected: &[String]) {
+    copy.assert_is(original);
+    if !file.accepting.is_empty() {
+        return; // What was not kept is another thing in the copy.
+    }
+    let bench = Bench::on(copy);
+    let reader = backed_up(&bench, file, &DumpOptions::default());
+    assert_equal(file, what, expected, &account(&reader));
+}
+
+fn goes_there_and_back(server: &'static Server, file: &CorpusFile) -> Amount {
+    let bench = Bench::on(Database::create(server));
+    file.run_in(&bench.database);
+    let original = bench.database.dump();
+    let reader = backed_up(&bench, file, &DumpOptions::default());
+    let expected = account(&reader);
+    let second = backed_up(
+        &bench,
+        file,
+        &DumpOptions {
+            jobs: 1,
+            ..DumpOptions::default()
+        },
+    );
+    assert_equal(file, "two backups", &expected, &account(&second));
+
+    let by_psql = bench.database.sibling();
+    by_psql.restore_plain(&gunzip(reader.path()));
+    assert_copy(
+        file,
+        "original and psql's copy",
+        by_psql,
+        &original,
+        &expected,
+    );
+
+    let (workplace, by_us) = (Workplace::new(), bench.database.sibling());
+    bench
+        .restore_by(file.role, &by_us, &reader)
+        .unwrap_or_else(|error| panic!("{}: a restore: {error:?}", file.name));
+    let archive = reader.path().to_str().expect("a path");
+    let call = workplace
+        .call(&by_us)
+        .env("DATABASE_URL", by_us.url_as(file.role));
+    let call = match file.accepting.as_str() {
+        "" => call,
+        kind => call.env("PGBELAY_ACCEPT_LOSS", kind),
+    };
     let copy = format!("db:{}", by_us.name());
-    let found = call().run(&["diff", "it.sql.gz", &copy, "--json"]);
+    let found = call.run(&["diff", archive, &copy, "--json"]);
     if file.accepting.is_empty() {
         found.assert_code(0);
     } else {
         only_the_accepted_is_lost(&found.assert_code(8).json(), &file.accepting);
+    }
+    assert_copy(file, "original and our copy", by_us, &original, &expected);
+    Amount {
+        files: 1,
+        entries: reader.manifest().entries.len(),
+        rows: rows(reader.manifest()),
     }
 }
 
@@ -53,14 +175,53 @@ fn only_the_accepted_is_lost(said: &serde_json::Value, kind: &str) {
     }
 }
 
+fn rows(manifest: &Manifest) -> u64 {
+    manifest.tables.iter().map(|table| table.rows).sum()
+}
+
+/// Takes files from the queue until it is empty; what went through, and the names of what did not.
+fn work(server: &'static Server, queue: &Mutex<VecDeque<CorpusFile>>) -> (Amount, Vec<String>) {
+    let (mut sum, mut failed) = (Amount::default(), Vec::new());
+    loop {
+        let next = queue.lock().unwrap().pop_front();
+        let Some(file) = next else {
+            return (sum, failed);
+        };
+        match std::panic::catch_unwind(|| goes_there_and_back(server, &file)) {
+            Ok(amount) => {
+                sum.files += amount.files;
+                sum.entries += amount.entries;
+                sum.rows += amount.rows;
+            }
+            Err(_) => failed.push(file.name.clone()),
+        }
+    }
+}
+
 on_all_servers! {
     fn every_kind_goes_there_and_back(server) {
+        let all = CorpusFile::all();
+        assert!(all.len() >= FEWEST, "only {} files found", all.len());
+        let queue: VecDeque<CorpusFile> = all.into_iter().filter(|file| file.is_for(server)).collect();
+        let queue = Mutex::new(queue);
+        let mut sum = Amount::default();
         let mut failed = Vec::new();
-        for file in CorpusFile::all().iter().filter(|file| file.is_for(server)) {
-            if std::panic::catch_unwind(|| goes_there_and_back(server, file)).is_err() {
-                failed.push(file.name.clone());
+        std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(|| work(server, &queue))).collect();
+            for worker in workers {
+                let (amount, names) = worker.join().expect("a worker");
+                sum.files += amount.files;
+                sum.entries += amount.entries;
+                sum.rows += amount.rows;
+                failed.extend(names);
             }
-        }
+        });
+        failed.sort();
+        let verdict = if failed.is_empty() { "all equal".to_owned() } else { format!("NOT EQUAL: {failed:?}") };
+        note_figure(&format!(
+            "corpus on PostgreSQL {}: {} files, {} entries, {} rows: {verdict}",
+            server.major, sum.files, sum.entries, sum.rows
+        ));
         assert!(failed.is_empty(), "failed: {failed:?}");
     }
 }

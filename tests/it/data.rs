@@ -95,16 +95,22 @@ impl Bench {
     }
 
     pub fn backup_as(&self, role: &str) -> Result<BackupReport> {
-        self.backup_of(&self.target_as(role), &DumpOptions::default())
+        self.backup_by(role, &DumpOptions::default())
     }
 
     pub fn backup_with(&self, options: &DumpOptions) -> Result<BackupReport> {
-        self.backup_of(&self.target(), options)
+        self.backup_by("app", options)
     }
 
-    fn backup_of(&self, target: &Target, options: &DumpOptions) -> Result<BackupReport> {
+    /// A backup by a role of the test's choosing, with options of its own.
+    pub fn backup_by(&self, role: &str, options: &DumpOptions) -> Result<BackupReport> {
         let destination = Destination::Store(&self.store);
-        wait(backup(target, &destination, options, &self.ctx))
+        wait(backup(
+            &self.target_as(role),
+            &destination,
+            options,
+            &self.ctx,
+        ))
     }
 
     /// An archive of the database as it is now.
@@ -117,6 +123,22 @@ impl Bench {
         let options = RestoreOptions::default();
         wait(restore(
             &target(database, "app"),
+            reader,
+            &options,
+            &self.ctx,
+        ))
+    }
+
+    /// A restore by a role of the test's choosing.
+    pub fn restore_by(
+        &self,
+        role: &str,
+        database: &Database,
+        reader: &Reader,
+    ) -> Result<RestoreReport> {
+        let options = RestoreOptions::default();
+        wait(restore(
+            &target(database, role),
             reader,
             &options,
             &self.ctx,

@@ -10,6 +10,7 @@ SELECT x.indexrelid AS oid,
        x.indisready AS ready,
        x.indisclustered AS clustered,
        x.indisreplident AS replica_identity,
+       x.indisexclusion AS exclusion,
        quote_ident(ts.spcname) AS tablespace,
        (SELECT string_agg(quote_ident(split_part(o, '=', 1)) || '=' || quote_literal(substr(o, strpos(o, '=') + 1)), ', ')
           FROM unnest(i.reloptions) o) AS options,

@@ -2,14 +2,18 @@
 //!
 //! A file is run as the plain owner `app`, and backed up as such. Its first lines may say otherwise:
 //! `-- as superuser`, `-- since 15` (the first major that knows what it holds), `-- until 14`,
-//! `-- accepting column-order` (what its backup cannot keep: `--accept-loss`).
+//! `-- accepting column-order` (what its backup cannot keep: `--accept-loss`),
+//! `-- needs icu` (not every build has it), `-- needs extension citext`.
 //! Databases made of a file are copies of a template that is made once per test process, so that a
 //! test may have many. What PostgreSQL keeps outside of a database (its grants, settings and
 //! comment) is not in a copy.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
+
+use pgbelay::catalog::AcceptedLosses;
 
 use super::{Database, Server, repository};
 
@@ -24,6 +28,7 @@ pub struct CorpusFile {
     pub accepting: String,
     since: u32,
     until: u32,
+    needs: Vec<String>,
     text: String,
 }
 
@@ -32,6 +37,14 @@ type Template = Arc<OnceLock<String>>;
 
 /// Template databases by major and file; made by the first who wants one.
 static TEMPLATES: Mutex<BTreeMap<(u32, String), Template>> = Mutex::new(BTreeMap::new());
+
+/// Whether the server was built with ICU.
+const ICU: &str = "SELECT count(*) > 0 FROM pg_collation WHERE collprovider = 'i'";
+
+/// Whether an extension can be made.
+fn extension(name: &str) -> String {
+    format!("SELECT count(*) > 0 FROM pg_available_extensions WHERE name = '{name}'")
+}
 
 impl CorpusFile {
     /// Every file, by name.
@@ -61,6 +74,7 @@ impl CorpusFile {
             accepting: String::new(),
             since: 0,
             until: u32::MAX,
+            needs: Vec::new(),
             text,
         };
         for line in file.text.lines() {
@@ -70,6 +84,8 @@ impl CorpusFile {
                 ["--", "since", major] => file.since = major.parse().expect("a major"),
                 ["--", "until", major] => file.until = major.parse().expect("a major"),
                 ["--", "accepting", kinds] => file.accepting = kinds.to_owned(),
+                ["--", "needs", "icu"] => file.needs.push(ICU.to_owned()),
+                ["--", "needs", "extension", name] => file.needs.push(extension(name)),
                 _ => break,
             }
         }
@@ -79,6 +95,10 @@ impl CorpusFile {
     /// Whether the server knows what the file holds.
     pub fn is_for(&self, server: &Server) -> bool {
         (self.since..=self.until).contains(&server.major)
+            && self
+                .needs
+                .iter()
+                .all(|query| server.psql("postgres", query) == "t")
     }
 
     /// A database that the script made, owned by `app` as every database of the tests.
@@ -98,6 +118,14 @@ impl CorpusFile {
         Database::copy_of(server, template)
     }
 
+    /// What its backup may leave behind.
+    pub fn accepted(&self) -> AcceptedLosses {
+        let word = Some(self.accepting.as_str()).filter(|word| !word.is_empty());
+        word.map_or_else(AcceptedLosses::default, |word| {
+            word.parse().expect("a kind of loss")
+        })
+    }
+
     /// Runs the script in a database.
     pub fn run_in(&self, database: &Database) {
         let prefix = match self.role {
@@ -106,6 +134,19 @@ impl CorpusFile {
         };
         database.restore_plain(format!("{prefix}{}", self.text).as_bytes());
     }
+}
+
+/// Appends a line to the file that `PGBELAY_TEST_FIGURES` names, if it names one.
+pub fn note_figure(line: &str) {
+    let Some(path) = std::env::var_os("PGBELAY_TEST_FIGURES") else {
+        return;
+    };
+    let mut file = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .expect("a file of figures");
+    writeln!(file, "{line}").expect("a figure is written");
 }
 
 fn folder() -> PathBuf {

@@ -19,7 +19,7 @@ mod workplace;
 
 pub use between::{Pooler, closed_port, not_postgresql, server_of_version};
 pub use call::{Call, Output};
-pub use corpus::CorpusFile;
+pub use corpus::{CorpusFile, note_figure};
 pub use database::Database;
 pub use lexer::psql_commands;
 pub use server::Server;

@@ -1,0 +1,20 @@
+-- as superuser
+-- Foreign data: wrappers, servers, mappings, tables with options on table and columns, partitions and children among them.
+CREATE FOREIGN DATA WRAPPER plain;
+CREATE FOREIGN DATA WRAPPER "With Options" OPTIONS (dbname 'x', "Ho st" 'it''s');
+CREATE FOREIGN DATA WRAPPER validated VALIDATOR postgresql_fdw_validator;
+CREATE SERVER s TYPE 't''t' VERSION '1.0' FOREIGN DATA WRAPPER plain OPTIONS ("Host Name" 'h', port '1');
+CREATE SERVER "Second" FOREIGN DATA WRAPPER plain;
+CREATE USER MAPPING FOR PUBLIC SERVER s OPTIONS ("user" 'u', password 'p''w');
+CREATE USER MAPPING FOR app SERVER s;
+CREATE USER MAPPING FOR reader SERVER "Second" OPTIONS (a '');
+CREATE FOREIGN TABLE f(a int OPTIONS (name 'x', "Up" 'y') NOT NULL, b text COLLATE "C" DEFAULT 'd', CONSTRAINT positive CHECK (a > 0)) SERVER s OPTIONS (tab 'le');
+CREATE TABLE parent(a int, b text);
+CREATE FOREIGN TABLE child() INHERITS (parent) SERVER "Second";
+CREATE TABLE partitioned(a int, b text) PARTITION BY RANGE (a);
+CREATE FOREIGN TABLE partition_1 PARTITION OF partitioned FOR VALUES FROM (1) TO (5) SERVER s;
+COMMENT ON FOREIGN DATA WRAPPER plain IS 'w'; COMMENT ON SERVER s IS 's'; COMMENT ON FOREIGN TABLE f IS 'f'; COMMENT ON COLUMN f.a IS 'a';
+GRANT USAGE ON FOREIGN DATA WRAPPER plain TO app WITH GRANT OPTION; GRANT USAGE ON FOREIGN SERVER s TO reader; GRANT SELECT (a) ON f TO reader;
+ALTER FOREIGN TABLE f OWNER TO app; ALTER SERVER s OWNER TO postgres; ALTER FOREIGN TABLE f ALTER COLUMN b SET STATISTICS 50;
+CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER on_foreign BEFORE INSERT ON f FOR EACH ROW EXECUTE FUNCTION noted();

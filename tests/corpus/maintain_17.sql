@@ -1,0 +1,8 @@
+-- as superuser
+-- since 17
+-- The privilege MAINTAIN, from 17 on: granted alone, missing from all, by default.
+CREATE TABLE t(a int); CREATE VIEW v AS SELECT 1 AS a; CREATE MATERIALIZED VIEW m AS SELECT 1 AS a;
+GRANT MAINTAIN ON t TO reader WITH GRANT OPTION;
+GRANT ALL ON m TO reader; REVOKE MAINTAIN ON m FROM reader;
+ALTER TABLE v OWNER TO app; REVOKE MAINTAIN ON v FROM app;
+ALTER DEFAULT PRIVILEGES FOR ROLE app GRANT MAINTAIN ON TABLES TO reader;
