@@ -139,7 +139,7 @@ build_suites() { # DIRECTORY PORT
 # subscriptions, another owner of a built-in function, and members added to an extension (pg_dump loses the latter).
 build_features() { # DIRECTORY PORT
     build_feature_list "$1" "$2" pg_dump_features src/bin/pg_dump/t/002_pg_dump.pl \
-        'SUBSCRIPTION|pg_stat_reset\(\)\s+OWNER' &&
+        'SUBSCRIPTION|FUNCTION pg_stat_reset OWNER' &&
         build_feature_list "$1" "$2" pg_dump_extension src/test/modules/test_pg_dump/t/001_base.pl \
             'ALTER EXTENSION|table_added'
 }
