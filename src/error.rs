@@ -199,6 +199,77 @@ impl StdError for Error {
     }
 }
 
+/// Objects of one cause that are named; the rest is counted.
+const NAMED: usize = 8;
+/// Causes that are told; nobody reads more at three in the morning.
+const CAUSES: usize = 20;
+/// Cures that are told.
+const CURES: usize = 7;
+
+/// What stands in the way, for people: one line per cause with the objects that it concerns, in
+/// the order in which each cause is first met; long lists end in a count.
+pub fn by_cause<'a>(found: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<String> {
+    let mut causes: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (what, why) in found {
+        match causes.iter_mut().find(|(cause, _)| *cause == why) {
+            Some((_, objects)) => objects.push(what),
+            None => causes.push((why, vec![what])),
+        }
+    }
+    let mut lines: Vec<String> = causes
+        .iter()
+        .take(CAUSES)
+        .map(|(why, objects)| {
+            let named: Vec<&str> = objects.iter().take(NAMED).copied().collect();
+            let more = match objects.len() - named.len() {
+                0 => String::new(),
+                rest => format!(" … and {rest} more"),
+            };
+            format!("{}{more}: {why}", named.join(", "))
+        })
+        .collect();
+    if let Some(rest) = causes.len().checked_sub(CAUSES).filter(|rest| *rest > 0) {
+        lines.push(format!("… and {rest} more causes"));
+    }
+    lines
+}
+
+/// Each cure once; where there are too many to read, the first ones and a count.
+pub fn each_once<'a>(cures: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let mut said: Vec<&str> = Vec::new();
+    for cure in cures {
+        if !said.contains(&cure) {
+            said.push(cure);
+        }
+    }
+    let mut told: Vec<String> = said
+        .iter()
+        .take(CURES)
+        .map(|cure| (*cure).to_owned())
+        .collect();
+    if let Some(rest) = said.len().checked_sub(CURES).filter(|rest| *rest > 0) {
+        told.push(format!("… and {rest} more like these"));
+    }
+    told
+}
+
+/// A refusal with everything that was found, grouped by cause, and what cures it.
+pub fn refused_for<'a>(
+    attempted: impl Into<String>,
+    found: impl IntoIterator<Item = (&'a str, &'a str, Option<&'a str>)> + Clone,
+) -> Option<Error> {
+    let lines = by_cause(found.clone().into_iter().map(|(what, why, _)| (what, why)));
+    let count = found.clone().into_iter().count();
+    let reason = match lines.as_slice() {
+        [] => return None,
+        [line] => line.clone(),
+        lines => format!("{count} findings refuse it:\n  - {}", lines.join("\n  - ")),
+    };
+    let error = Error::refused(attempted).because(reason);
+    let cures = each_once(found.into_iter().filter_map(|(_, _, cure)| cure));
+    Some(cures.into_iter().fold(error, Error::hint))
+}
+
 /// Adds what was attempted to a lower error.
 pub trait Attempt<T> {
     /// Turns the error into a [`Kind::Operation`] error; the phrase is made only on failure.
@@ -220,6 +291,30 @@ mod tests {
         let lower = std::io::Error::other("disk on fire");
         let error = Error::operation("write backups/x").caused_by(lower);
         assert_eq!(error.to_string(), "write backups/x: disk on fire");
+    }
+
+    #[test]
+    fn findings_are_grouped_by_cause_and_bounded() {
+        let names: Vec<String> = (0..12).map(|number| format!("table t{number}")).collect();
+        let mut found: Vec<(&str, &str)> =
+            names.iter().map(|name| (&**name, "no SELECT")).collect();
+        found.insert(1, ("view v", "gone"));
+        let lines = by_cause(found);
+        assert_eq!(lines.len(), 2);
+        assert!(lines[0].starts_with("table t0, table t1, "), "{lines:?}");
+        assert!(
+            lines[0].ends_with("table t7 … and 4 more: no SELECT"),
+            "{lines:?}"
+        );
+        assert_eq!(lines[1], "view v: gone");
+        let many = names.iter().map(|name| ("x", name.as_str()));
+        assert_eq!(by_cause(many.clone().cycle().take(12)).len(), 12);
+        let cures = each_once(names.iter().map(String::as_str).chain(["table t0"]));
+        assert_eq!((cures.len(), &*cures[7]), (8, "… and 5 more like these"));
+        let error = refused_for("do it", [("a", "b", Some("c"))]).unwrap();
+        assert_eq!(error.to_string(), "do it: a: b");
+        assert_eq!(error.hints(), ["c"]);
+        assert!(refused_for("do it", []).is_none());
     }
 
     #[test]

@@ -46,6 +46,24 @@ pub struct Manifest {
     /// public.i`); the operator accepted that knowingly.
     #[serde(default)]
     pub accepted_losses: Vec<String>,
+    /// Rights that making the entries again takes, beyond those of their owners.
+    #[serde(default)]
+    pub needs: Vec<NeedRecord>,
+}
+
+/// One object and one right that making it again takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NeedRecord {
+    /// Identity of the entry, or the server's words for what no entry stands for.
+    pub identity: String,
+    /// `superuser`, `role`, `become`, `language`, `parameter`, `tablespace`, `wrapper`,
+    /// `database`, `rows` or `library`.
+    pub right: String,
+    /// The role, setting or object that the right is about; empty for `superuser`.
+    #[serde(default)]
+    pub name: String,
+    /// Why, for people.
+    pub why: String,
 }
 
 /// The database an archive was taken from; never holds a secret.

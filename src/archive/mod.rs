@@ -21,7 +21,7 @@ pub use compress::{Compressed, MAX_MEMBER_TEXT, compress};
 pub use digest::{BytesDigest, TableDigest};
 pub use manifest::{
     DatabaseFacts, EntryRecord, ExtensionRecord, LargeObjectRecord, Manifest, MemberKind,
-    MemberRecord, Section, SequenceRecord, TableRecord, TextPlace, VersionTableRecord,
+    MemberRecord, NeedRecord, Section, SequenceRecord, TableRecord, TextPlace, VersionTableRecord,
 };
 pub use reader::{Reader, copy_rows};
 pub use source::{FileSource, Source};
@@ -71,6 +71,7 @@ pub(crate) mod tests {
             roles: names.to_vec(),
             extensions: Vec::new(),
             accepted_losses: Vec::new(),
+            needs: Vec::new(),
         }
     }
 

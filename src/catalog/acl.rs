@@ -5,6 +5,8 @@
 //! the others in array order, which keeps chains of grant options valid. The drop statement goes
 //! the other way, back to the base.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 
 use super::address::{Address, DEFAULT_ACL};
@@ -12,6 +14,7 @@ use super::entry::Kind;
 use super::graph::Node;
 use super::loss::Loss;
 use super::read::Reading;
+use super::rights::{Need, Right};
 use crate::error::Result;
 use crate::pg::{Row, Session, Sql};
 
@@ -82,6 +85,13 @@ pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> 
         let node = Node::new(Kind::Acl, row.opt("schema")?, row.text("target")?, identity)
             .text(create, Some(statements(&object, &items, &base)))
             .tied([format!("{:06}", row.number::<i32>("part")?)]);
+        note_needs(
+            reading,
+            address,
+            &node.identity,
+            object.owner,
+            &[&items, &base],
+        );
         let id = reading.graph.add_unaddressed(node);
         if let Some(carrier) = reading.graph.find(address) {
             reading.graph.need(id, carrier);
@@ -97,6 +107,53 @@ pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> 
         }
     }
     Ok(())
+}
+
+/// Grants are made by the object's owner, or by who made them: the role must be able to be both.
+/// The owner of an entry is known anyway; that of an extension's or the system's object is not.
+fn note_needs(
+    reading: &mut Reading,
+    address: Address,
+    identity: &str,
+    owner: &str,
+    items: &[&[Item]],
+) {
+    let carrier = reading.graph.find(address);
+    let carrier = carrier.and_then(|id| reading.graph.nodes.get(id)?.owner.clone());
+    let mut need = |right, why: &str| {
+        reading.needs.push(Need {
+            identity: identity.to_owned(),
+            right,
+            why: why.to_owned(),
+        });
+    };
+    let raw = unquoted(owner);
+    if carrier.as_deref() != Some(raw.as_str()) {
+        need(Right::Role(raw), "it grants on an object of another role");
+    }
+    let grantors: BTreeSet<&str> = items
+        .iter()
+        .copied()
+        .flatten()
+        .map(|item| item.grantor.as_str())
+        .collect();
+    for grantor in grantors.into_iter().filter(|grantor| *grantor != owner) {
+        need(
+            Right::Become(unquoted(grantor)),
+            "it was granted by another role",
+        );
+    }
+}
+
+/// A name as the catalogs hold it, from `quote_ident`'s text.
+fn unquoted(name: &str) -> String {
+    match name
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+    {
+        Some(inner) => inner.replace("\"\"", "\""),
+        None => name.to_owned(),
+    }
 }
 
 /// `FOREIGN SERVER s` → `foreign server s`; names stay as they are.
@@ -158,6 +215,11 @@ pub(super) async fn add_defaults(reading: &mut Reading, session: &Session) -> Re
                 Some(statements(&object, &items, &base)),
             )
             .tied([role.to_owned()]);
+        reading.needs.push(Need {
+            identity: node.identity.clone(),
+            right: Right::Role(unquoted(role)),
+            why: format!("they are the default privileges of {role}"),
+        });
         let id = reading.graph.add((DEFAULT_ACL, row.number("oid")?), node);
         need_schema(reading, id, row.opt("schema")?);
     }

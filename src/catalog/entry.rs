@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::loss::Loss;
+use super::rights::Need;
 use crate::archive::Section;
 use crate::pg::Sql;
 
@@ -30,6 +31,8 @@ pub struct Catalog {
     pub database: DatabaseProperties,
     /// User objects that no entry covers: the closed world is open here (spec §7).
     pub uncovered: Vec<Uncovered>,
+    /// What making the entries again takes, beyond their owners (spec §5.2).
+    pub needs: Vec<Need>,
 }
 
 /// An entry's kind; priorities are those of spec §2.1.

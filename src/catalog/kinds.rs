@@ -8,13 +8,12 @@
 //! on an extension's own table, see `guard`), `shell_text` (a type that must exist as a shell
 //! before its functions) and `problem` (why this role cannot read all of it).
 
-use std::collections::BTreeSet;
-
 use super::address::Address;
 use super::entry::Kind;
 use super::graph::{Node, NodeId};
 use super::loss::Loss;
 use super::read::Reading;
+use super::rights::Rights;
 use super::subscriptions::SUBSCRIPTION;
 use crate::error::{Error, Result};
 use crate::pg::{Row, Session, Sql};
@@ -28,8 +27,6 @@ struct Family {
     since: u32,
     /// The last major that has it in this shape.
     until: u32,
-    /// Only a superuser may make one: for another role a restore would fail half-way (spec §5.2).
-    superuser_only: bool,
     /// Only a superuser may read its rows; see `subscriptions`.
     read_by_superuser: bool,
 }
@@ -41,21 +38,13 @@ const fn family(kind: Kind, class: u32, sql: &'static str) -> Family {
         sql,
         since: 0,
         until: u32::MAX,
-        superuser_only: false,
         read_by_superuser: false,
-    }
-}
-
-const fn of_superuser(kind: Kind, class: u32, sql: &'static str) -> Family {
-    Family {
-        superuser_only: true,
-        ..family(kind, class, sql)
     }
 }
 
 /// OIDs of the catalogs are fixed; see `address`.
 const FAMILIES: [Family; 29] = [
-    of_superuser(
+    family(
         Kind::Language,
         2612,
         include_str!("sql/kinds/languages.sql"),
@@ -65,7 +54,7 @@ const FAMILIES: [Family; 29] = [
         3456,
         include_str!("sql/kinds/collations.sql"),
     ),
-    of_superuser(Kind::Type, 1247, include_str!("sql/kinds/base_types.sql")),
+    family(Kind::Type, 1247, include_str!("sql/kinds/base_types.sql")),
     family(Kind::Type, 1247, include_str!("sql/kinds/ranges.sql")),
     family(
         Kind::Transform,
@@ -78,7 +67,7 @@ const FAMILIES: [Family; 29] = [
         1255,
         include_str!("sql/kinds/aggregates.sql"),
     ),
-    of_superuser(
+    family(
         Kind::AccessMethod,
         2601,
         include_str!("sql/kinds/access_methods.sql"),
@@ -93,17 +82,17 @@ const FAMILIES: [Family; 29] = [
         2617,
         include_str!("sql/kinds/operators.sql"),
     ),
-    of_superuser(
+    family(
         Kind::OperatorFamily,
         2753,
         include_str!("sql/kinds/operator_families.sql"),
     ),
-    of_superuser(
+    family(
         Kind::OperatorClass,
         2616,
         include_str!("sql/kinds/operator_classes.sql"),
     ),
-    of_superuser(
+    family(
         Kind::OperatorFamilyMember,
         2602,
         include_str!("sql/kinds/operator_family_members.sql"),
@@ -113,12 +102,12 @@ const FAMILIES: [Family; 29] = [
         2607,
         include_str!("sql/kinds/conversions.sql"),
     ),
-    of_superuser(
+    family(
         Kind::TsParser,
         3601,
         include_str!("sql/kinds/ts_parsers.sql"),
     ),
-    of_superuser(
+    family(
         Kind::TsTemplate,
         3764,
         include_str!("sql/kinds/ts_templates.sql"),
@@ -133,7 +122,7 @@ const FAMILIES: [Family; 29] = [
         3602,
         include_str!("sql/kinds/ts_configurations.sql"),
     ),
-    of_superuser(
+    family(
         Kind::ForeignDataWrapper,
         2328,
         include_str!("sql/kinds/foreign_data_wrappers.sql"),
@@ -184,18 +173,18 @@ const FAMILIES: [Family; 29] = [
     },
     Family {
         read_by_superuser: true,
-        ..of_superuser(
+        ..family(
             Kind::Subscription,
             SUBSCRIPTION,
             include_str!("sql/kinds/subscriptions.sql"),
         )
     },
-    of_superuser(
+    family(
         Kind::TriggerState,
         2620,
         include_str!("sql/kinds/trigger_states.sql"),
     ),
-    of_superuser(
+    family(
         Kind::EventTrigger,
         3466,
         include_str!("sql/kinds/event_triggers.sql"),
@@ -204,87 +193,31 @@ const FAMILIES: [Family; 29] = [
 
 /// Adds every family that this server has and this role may read.
 pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> {
-    let rights = Rights::of(session).await?;
+    let superuser = Rights::of(session).await?.superuser;
     let major = session.version().major();
     for family in &FAMILIES {
         if !(family.since..=family.until).contains(&major) {
             continue;
         }
-        if family.read_by_superuser && !rights.superuser {
+        if family.read_by_superuser && !superuser {
             continue;
         }
         for row in session.query(&Sql::constant(family.sql)).await? {
             let class = row.opt_number("class").ok().flatten();
             let address = (class.unwrap_or(family.class), row.number("oid")?);
             if !reading.is_member(address) && reading.graph.find(address).is_none() {
-                add_one(reading, family, address, &row, &rights)?;
+                add_one(reading, family, address, &row)?;
             }
         }
     }
     Ok(())
 }
 
-/// What the connected role could make again.
-struct Rights {
-    superuser: bool,
-    /// Roles, raw, whose objects it can make: itself and those it may become.
-    owners: BTreeSet<String>,
-}
-
-impl Rights {
-    async fn of(session: &Session) -> Result<Self> {
-        let rows = session
-            .query(&Sql::constant(include_str!("sql/rights.sql")))
-            .await?;
-        let mut rights = Self {
-            superuser: false,
-            owners: BTreeSet::new(),
-        };
-        for row in &rows {
-            rights.superuser |= row.bool("is_superuser")?;
-            rights.owners.insert(row.string("name")?);
-        }
-        Ok(rights)
-    }
-
-    /// Why a restore by this role would fail; found before anything is touched.
-    fn objection(&self, family: &Family, create: &str, owner: Option<&str>) -> Option<String> {
-        if self.superuser {
-            return None;
-        }
-        let needs_superuser = family.superuser_only
-            || create.contains(" FOR ALL TABLES")
-            || create.contains(" LANGUAGE internal ")
-            || family.kind == Kind::PublicationSchema;
-        if needs_superuser {
-            return Some("only a superuser could make it again, and this role is none".to_owned());
-        }
-        let owner = owner.filter(|owner| !self.owners.contains(*owner))?;
-        Some(format!(
-            "it belongs to {owner}, and this role could not make it again for that role"
-        ))
-    }
-}
-
-fn add_one(
-    reading: &mut Reading,
-    family: &Family,
-    address: Address,
-    row: &Row,
-    rights: &Rights,
-) -> Result<()> {
+fn add_one(reading: &mut Reading, family: &Family, address: Address, row: &Row) -> Result<()> {
     let target = row.text("target")?;
     let identity = identity(family.kind, target);
-    let objection = rights.objection(
-        family,
-        row.text("create_text")?,
-        optional(row, "owner").as_deref(),
-    );
     if let Some(reason) = optional(row, "problem") {
         reading.refuse(Loss::Unreadable, &identity, family.kind.name(), reason);
-    }
-    if let Some(reason) = objection {
-        reading.refuse(Loss::Rights, &identity, family.kind.name(), reason);
     }
     if row.has("skips") && row.bool("skips")? {
         super::subscriptions::refuse_skipping(reading, &identity);

@@ -120,16 +120,6 @@ pub fn loss_of_label(label: &str) -> Loss {
         .unwrap_or(Loss::UnknownObject)
 }
 
-/// What an archive is made for: it decides what must be in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Purpose {
-    /// To be kept; who restores it some day has the rights that this needs.
-    #[default]
-    Keep,
-    /// To put this database back with the role that made it: the backup before a migration.
-    PutBack,
-}
-
 /// The losses that the operator accepted beforehand (`--accept-loss`).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AcceptedLosses(BTreeSet<Loss>);
@@ -162,17 +152,11 @@ impl AcceptedLosses {
         self.0.contains(&loss)
     }
 
-    /// Whether this object refuses an archive made for `purpose`.
-    fn refuses(&self, object: &Uncovered, purpose: Purpose) -> bool {
-        let tolerated = object.loss == Loss::Rights && only_kept(purpose);
-        !tolerated && !self.accepts(object.loss)
-    }
-
-    /// What refuses an archive made for `purpose`, in the given order.
-    pub fn refused<'a>(&self, uncovered: &'a [Uncovered], purpose: Purpose) -> Vec<&'a Uncovered> {
+    /// What refuses an archive, in the given order.
+    pub fn refused<'a>(&self, uncovered: &'a [Uncovered]) -> Vec<&'a Uncovered> {
         let refused = uncovered.iter();
         refused
-            .filter(|object| self.refuses(object, purpose))
+            .filter(|object| !self.accepts(object.loss))
             .collect()
     }
 
@@ -181,10 +165,9 @@ impl AcceptedLosses {
     pub fn require(
         &self,
         uncovered: &[Uncovered],
-        purpose: Purpose,
         attempt: impl Into<String>,
     ) -> Result<(), Error> {
-        let refused = self.refused(uncovered, purpose);
+        let refused = self.refused(uncovered);
         if refused.is_empty() {
             return Ok(());
         }
@@ -219,12 +202,6 @@ impl FromStr for AcceptedLosses {
             }
         }
     }
-}
-
-/// The one rule about [`Loss::Rights`]: what this role can read but could not make again is no
-/// reason to go without a backup, yet a backup that shall be put back with it needs more.
-fn only_kept(purpose: Purpose) -> bool {
-    purpose == Purpose::Keep
 }
 
 /// Objects of one kind that are named; the rest is counted.
@@ -346,9 +323,7 @@ mod tests {
             AcceptedLosses::all(),
             AcceptedLosses::of([Loss::UnknownCatalog]),
         ] {
-            let error = accepted
-                .require(&unknown, Purpose::Keep, "back up")
-                .unwrap_err();
+            let error = accepted.require(&unknown, "back up").unwrap_err();
             assert_eq!(error.kind(), crate::error::Kind::Refused);
             assert!(error.hints()[0].contains("cannot be accepted"), "{error:?}");
         }
@@ -360,27 +335,11 @@ mod tests {
             let found = [object(loss, 1)];
             let others = Loss::ALL.into_iter().filter(|other| *other != loss);
             let others = AcceptedLosses::of(others);
-            assert!(
-                others.require(&found, Purpose::PutBack, "back up").is_err(),
-                "{loss:?}"
-            );
+            assert!(others.require(&found, "back up").is_err(), "{loss:?}");
             for accepted in [AcceptedLosses::of([loss]), AcceptedLosses::all()] {
-                assert!(
-                    accepted
-                        .require(&found, Purpose::PutBack, "back up")
-                        .is_ok(),
-                    "{loss:?}"
-                );
+                assert!(accepted.require(&found, "back up").is_ok(), "{loss:?}");
             }
         }
-    }
-
-    #[test]
-    fn missing_rights_refuse_what_shall_be_put_back_only() {
-        let found = [object(Loss::Rights, 1)];
-        let none = AcceptedLosses::default();
-        assert!(none.require(&found, Purpose::Keep, "back up").is_ok());
-        assert!(none.require(&found, Purpose::PutBack, "back up").is_err());
     }
 
     #[test]
@@ -388,7 +347,7 @@ mod tests {
         let mut found: Vec<Uncovered> = (0..13).map(|n| object(Loss::InvalidIndex, n)).collect();
         found.insert(3, object(Loss::ColumnOrder, 99));
         let error = AcceptedLosses::default()
-            .require(&found, Purpose::Keep, "back up x")
+            .require(&found, "back up x")
             .unwrap_err();
         let reason = error.reason().unwrap();
         let lines: Vec<&str> = reason.lines().collect();

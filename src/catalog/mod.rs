@@ -35,6 +35,7 @@ mod partitions;
 mod policies;
 mod read;
 mod relations;
+mod rights;
 mod rules;
 mod schemas;
 mod sequences;
@@ -55,7 +56,8 @@ pub use entry::{
 pub use labels::unloaded_providers;
 pub use large_objects::{Piece, identity as large_object_identity, read_large_object};
 pub use lock::Locking;
-pub use loss::{AcceptedLosses, Loss, Purpose, loss_of_label};
+pub use loss::{AcceptedLosses, Loss, loss_of_label};
 pub use read::read;
+pub use rights::{Made, Need, Objection, Right, Rights};
 pub use steady::{Steady, open_steady, read_locked, read_steady, restrict, rows_unfit};
 pub use version_tables::read as read_version_tables;

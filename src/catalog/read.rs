@@ -12,11 +12,12 @@ use super::graph::{Graph, NodeId};
 use super::guard::Installed;
 use super::loss::Loss;
 use super::relations::{Relation, Relations};
+use super::rights::Need;
 use super::{
     acl, assemble, changed, closed_world, comments, constraints, database, defaults, domains,
     extension_tables, extensions, functions, indexes, kinds, labels, large_objects, partitions,
-    policies, rules, schemas, sequences, subscriptions, table_ddl, triggers, types, version_tables,
-    views,
+    policies, rights, rules, schemas, sequences, subscriptions, table_ddl, triggers, types,
+    version_tables, views,
 };
 use crate::error::Result;
 use crate::pg::{Row, Session, Sql};
@@ -46,6 +47,8 @@ pub(super) struct Reading {
     pub conditions: HashMap<u32, String>,
     /// Types with their shells: type, shell, the shell's text, the type's address.
     pub shells: Vec<(NodeId, NodeId, String, Address)>,
+    /// What grants take to be made again; the rest is asked of the catalogs (see `rights`).
+    pub needs: Vec<Need>,
 }
 
 impl Reading {
@@ -121,6 +124,7 @@ pub async fn read(session: &Session) -> Result<Catalog> {
         owned_by: HashMap::new(),
         conditions: HashMap::new(),
         shells: Vec::new(),
+        needs: Vec::new(),
     };
     let extensions = extensions::add(&mut reading, session).await?;
     extension_tables::add(&mut reading);
@@ -155,8 +159,9 @@ pub async fn read(session: &Session) -> Result<Catalog> {
     closed_world::hidden_data(&mut reading, &extensions);
     let order = super::order::order(&mut reading.graph)?;
     let assembled = assemble::entries(&reading.graph, &order);
+    let needs = rights::needed(&reading, session, &assembled.entries).await?;
     let tables = table_ddl::data(&reading, &assembled);
-    let sequences = sequences::values(&reading, session, &assembled).await?;
+    let sequences = sequences::values(&mut reading, session, &assembled).await?;
     let mut uncovered = reading.uncovered;
     uncovered.sort_by_cached_key(Uncovered::label);
     Ok(Catalog {
@@ -169,6 +174,7 @@ pub async fn read(session: &Session) -> Result<Catalog> {
         roles: roles(session).await?,
         database: database::read(session).await?,
         uncovered,
+        needs,
     })
 }
 

@@ -7,8 +7,11 @@ use super::read::{Reading, owner};
 use crate::error::Result;
 use crate::pg::{Row, Session, Sql};
 
-/// Owner of `public` in a fresh database, from PostgreSQL 14 on: pg_database_owner, OID 6171.
-const PUBLIC_OWNER: u32 = 6171;
+/// Owner of `public` in a fresh database: pg_database_owner, and before 15 the bootstrap superuser,
+/// whatever it is called.
+fn public_owner(major: u32) -> u32 {
+    if major < 15 { 10 } else { 6171 }
+}
 /// initdb's comment on `public`.
 pub(super) const PUBLIC_COMMENT: &str = "standard public schema";
 
@@ -28,7 +31,14 @@ pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> 
         let Some((raw, quoted_owner)) = owner(reading, row, &identity, "pg_namespace")? else {
             continue;
         };
-        let node = node(row, name, &identity, &quoted_owner)?.owned_by(&raw);
+        let node = node(
+            row,
+            name,
+            &identity,
+            &quoted_owner,
+            session.version().major(),
+        )?
+        .owned_by(&raw);
         reading.graph.add((NAMESPACE, oid), node);
     }
     if !has_public {
@@ -37,11 +47,11 @@ pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> 
     Ok(())
 }
 
-fn node(row: &Row, name: &str, identity: &str, quoted_owner: &str) -> Result<Node> {
+fn node(row: &Row, name: &str, identity: &str, quoted_owner: &str, major: u32) -> Result<Node> {
     let quoted = row.text("quoted")?;
     let alter = format!("ALTER SCHEMA {quoted} OWNER TO {quoted_owner};\n");
     let (create, drop) = if name == "public" {
-        let untouched = row.number::<u32>("owner_oid")? == PUBLIC_OWNER;
+        let untouched = row.number::<u32>("owner_oid")? == public_owner(major);
         (if untouched { String::new() } else { alter }, None)
     } else {
         (

@@ -1,12 +1,13 @@
 //! Sequences: definition, owning column, value. An identity column's sequence comes with
 //! `ADD GENERATED … AS IDENTITY`, after its table.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::address::CLASS;
 use super::assemble::Assembled;
 use super::entry::{Kind, Sequence};
 use super::graph::{Body, Node, NodeId};
+use super::loss::Loss;
 use super::read::Reading;
 use super::relations::Relation;
 use crate::error::Result;
@@ -149,15 +150,19 @@ fn add_ownership(
 }
 
 /// Reads the values, in the order of their entries.
+///
+/// One that this role may not read is refused by name instead of failing the whole reading:
+/// `doctor` tells everything at once.
 pub(super) async fn values(
-    reading: &Reading,
+    reading: &mut Reading,
     session: &Session,
     assembled: &Assembled,
 ) -> Result<Vec<Sequence>> {
+    let hidden = unreadable(reading, session).await?;
     let by_identity: HashMap<String, &Relation> = reading
         .relations
         .all()
-        .filter(|relation| relation.kind == 'S')
+        .filter(|relation| relation.kind == 'S' && !hidden.contains(&relation.oid))
         .map(|relation| (format!("value of {}", relation.identity()), relation))
         .collect();
     let relations: Vec<&Relation> = assembled
@@ -176,6 +181,21 @@ pub(super) async fn values(
         }
     }
     Ok(values)
+}
+
+async fn unreadable(reading: &mut Reading, session: &Session) -> Result<HashSet<u32>> {
+    let sql = Sql::constant(include_str!("sql/sequences_unreadable.sql"));
+    let mut hidden = HashSet::new();
+    for row in session.query(&sql).await? {
+        let oid = row.number("oid")?;
+        hidden.insert(oid);
+        let relation = reading.relations.get(oid);
+        if let Some(identity) = relation.map(|relation| relation.identity()) {
+            let reason = "this role may not read its value";
+            reading.refuse(Loss::Unreadable, identity, "pg_sequence", reason);
+        }
+    }
+    Ok(hidden)
 }
 
 fn values_query(batch: &[&Relation]) -> Sql {

@@ -4,7 +4,7 @@ use super::entry::VersionTable;
 use crate::error::Result;
 use crate::pg::{Session, Sql};
 
-/// Reads every such table with its rows, sorted: two queries.
+/// Reads every such table that this role may read, with its rows, sorted: two queries.
 pub async fn read(session: &Session) -> Result<Vec<VersionTable>> {
     let found = session
         .query(&Sql::constant(include_str!("sql/version_tables.sql")))

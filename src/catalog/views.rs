@@ -169,7 +169,11 @@ pub(super) fn add_refreshes(reading: &mut Reading) {
         if populated(&id) && reads[&id].iter().all(populated) {
             let identity = format!("data of {}", relation.identity());
             let mut node = Node::of_relation(Kind::MaterializedViewData, relation, identity).text(
-                format!("REFRESH MATERIALIZED VIEW {};\n", relation.quoted),
+                // As whoever filled it did: its owner sees what the policies show him (spec §5.2).
+                format!(
+                    "SET row_security = on;\nREFRESH MATERIALIZED VIEW {};\nSET row_security = off;\n",
+                    relation.quoted
+                ),
                 None,
             );
             node.needs.insert(id);

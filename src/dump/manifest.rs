@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use crate::archive::{
-    DatabaseFacts, EntryRecord, ExtensionRecord, Manifest, SequenceRecord, TableDigest,
+    DatabaseFacts, EntryRecord, ExtensionRecord, Manifest, NeedRecord, SequenceRecord, TableDigest,
     TableRecord, VersionTableRecord,
 };
-use crate::catalog::{Catalog, Entry, Extension, Sequence, Table, Uncovered, VersionTable};
+use crate::catalog::{Catalog, Entry, Extension, Need, Sequence, Table, Uncovered, VersionTable};
 use crate::error::{Attempt, Result};
 use crate::pg::ServerVersion;
 
@@ -50,6 +50,7 @@ pub(super) fn of_catalog(catalog: &Catalog, facts: Facts) -> Result<Manifest> {
         roles: catalog.roles.clone(),
         extensions: catalog.extensions.iter().map(extension).collect(),
         accepted_losses: catalog.uncovered.iter().map(Uncovered::label).collect(),
+        needs: catalog.needs.iter().map(need).collect(),
     })
 }
 
@@ -127,5 +128,15 @@ fn extension(extension: &Extension) -> ExtensionRecord {
         name: extension.name.clone(),
         version: extension.version.clone(),
         schema: extension.schema.clone(),
+    }
+}
+
+fn need(need: &Need) -> NeedRecord {
+    let (right, name) = need.right.words();
+    NeedRecord {
+        identity: need.identity.clone(),
+        right: right.to_owned(),
+        name: name.to_owned(),
+        why: need.why.clone(),
     }
 }

@@ -26,7 +26,7 @@ use serde::Serialize;
 
 use self::workers::Team;
 use crate::archive::{Manifest, Reader, Writer};
-use crate::catalog::{self, AcceptedLosses, Catalog, Locking, Purpose};
+use crate::catalog::{self, AcceptedLosses, Catalog, Locking};
 use crate::context::{Context, Phase, Progress};
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::pg::{self, Session, Sql, Target};
@@ -53,8 +53,6 @@ pub struct DumpOptions {
     /// What may be missing from it; the manifest lists it. Everything that can be accepted for
     /// P4, where refusing would save nothing.
     pub accept: AcceptedLosses,
-    /// Whether this role will have to put the database back with it.
-    pub made_to: Purpose,
     /// How long others may keep a table from being read before the backup is given up.
     pub table_lock_wait: Duration,
 }
@@ -66,7 +64,6 @@ impl Default for DumpOptions {
             revision: None,
             jobs: 2,
             accept: AcceptedLosses::default(),
-            made_to: Purpose::Keep,
             table_lock_wait: Locking::DEFAULT_WAIT,
         }
     }
@@ -376,7 +373,7 @@ fn revision(manifest: &Manifest) -> Option<String> {
 fn require_covered(catalog: &Catalog, options: &DumpOptions) -> Result<()> {
     let attempt = format!("back up the database {}", catalog.database.name);
     let accept = &options.accept;
-    accept.require(&catalog.uncovered, options.made_to, attempt)
+    accept.require(&catalog.uncovered, attempt)
 }
 
 /// Accepted losses that are said one by one; the manifest has all.

@@ -9,6 +9,8 @@
 mod batch;
 mod create;
 mod empty;
+mod lend;
+mod preflight;
 mod properties;
 mod rows;
 
@@ -17,11 +19,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::archive::{Manifest, MemberKind, Reader, Section};
-use crate::catalog::{self, set_sequence};
+use crate::archive::{MemberKind, Reader, Section};
+use crate::catalog::{self, Rights, set_sequence};
 use crate::context::{Context, Phase, Progress};
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::pg::{self, Session, Sql, Target};
+
+use lend::Loans;
 
 pub use batch::{Statement, run as run_statements};
 pub use create::{create_database, drop_database};
@@ -59,8 +63,7 @@ pub struct RestoreReport {
 
 /// Restores the archive into the target's database, which must be empty.
 ///
-/// Refuses ([`Kind::Refused`]) a database with any user object, an archive of a newer server
-/// major, and one that names roles the server lacks. Fails with [`Kind::Failed`] otherwise; the
+/// Refuses ([`Kind::Refused`]) what `preflight` finds, all of it at once. Fails with [`Kind::Failed`] otherwise; the
 /// database is then empty as before.
 pub async fn restore(
     target: &Target,
@@ -103,53 +106,33 @@ async fn in_transaction(
 ) -> Result<RestoreReport> {
     empty::require_label_providers(session, reader.manifest()).await?;
     session.execute(&Sql::constant("BEGIN")).await?;
-    let catalog = catalog::read(session).await?;
-    empty::require_empty(&catalog)?;
-    require_fitting_server(session, reader.manifest())?;
-    empty::require_roles(session, reader.manifest()).await?;
-    let report = load(session, reader, ctx).await?;
+    let present = preflight::require(session, reader, ctx).await?;
+    let report = load_except(session, reader, &present, ctx).await?;
     session.execute(&Sql::constant("COMMIT")).await?;
     Ok(report)
 }
 
-/// An older server would not understand the deparsed definitions.
-fn require_fitting_server(session: &Session, manifest: &Manifest) -> Result<()> {
-    let (from, to) = (
-        manifest.database.server_version_number / 10_000,
-        session.version().major(),
-    );
-    if from <= to {
-        return Ok(());
-    }
-    Err(Error::refused("restore the archive")
-        .because(format!(
-            "it comes from PostgreSQL {from}, this server is {to}"
-        ))
-        .now("nothing was changed")
-        .hint(format!("restore it on PostgreSQL {from} or newer")))
-}
-
-/// Executes the whole archive inside the caller's transaction, which the caller ends.
-pub async fn load(session: &Session, reader: &Reader, ctx: &Context) -> Result<RestoreReport> {
-    load_except(session, reader, &BTreeSet::new(), ctx).await
-}
-
-/// As [`load`], without the entries (indexes into the manifest's) that are already there.
+/// Executes the archive inside the caller's transaction, which the caller ends, without the entries
+/// (indexes into the manifest's) that are already there.
 pub async fn load_except(
     session: &Session,
     reader: &Reader,
     present: &BTreeSet<usize>,
     ctx: &Context,
 ) -> Result<RestoreReport> {
-    let mut work = Work::new(session, reader, present, ctx);
+    let rights = Rights::of(session).await?;
+    let loans = Loans::of(reader.manifest(), present, &rights);
+    let mut work = Work::new(session, reader, present, &loans, ctx);
+    work.lend_in_standing_schemas(&rights).await?;
     work.entries(Section::PreData).await?;
     work.entries(Section::Data).await?;
     work.rows().await?;
     work.large_objects().await?;
     work.sequences().await?;
-    for section in [Section::PostData, Section::Acl, Section::Last] {
-        work.entries(section).await?;
-    }
+    work.entries(Section::PostData).await?;
+    batch::run(session, &loans.take_back()).await?;
+    work.entries(Section::Acl).await?;
+    work.entries(Section::Last).await?;
     Ok(work.report)
 }
 
@@ -158,6 +141,7 @@ struct Work<'a> {
     session: &'a Session,
     reader: &'a Reader,
     present: &'a BTreeSet<usize>,
+    loans: &'a Loans,
     ctx: &'a Context,
     progress: Progress,
     report: RestoreReport,
@@ -168,6 +152,7 @@ impl<'a> Work<'a> {
         session: &'a Session,
         reader: &'a Reader,
         present: &'a BTreeSet<usize>,
+        loans: &'a Loans,
         ctx: &'a Context,
     ) -> Self {
         let manifest = reader.manifest();
@@ -180,10 +165,19 @@ impl<'a> Work<'a> {
             session,
             reader,
             present,
+            loans,
             ctx,
             progress,
             report: RestoreReport::default(),
         }
+    }
+
+    /// Grants in schemas that are there already; the others get theirs when they are made.
+    async fn lend_in_standing_schemas(&self, rights: &Rights) -> Result<()> {
+        let standing = self.loans.schemas();
+        let standing = standing.filter(|schema| rights.schema_owner(schema).is_some());
+        let loans: Vec<Statement> = standing.filter_map(|one| self.loans.lend(one)).collect();
+        batch::run(self.session, &loans).await
     }
 
     /// Creates the entries of one section, in restore order.
@@ -197,6 +191,9 @@ impl<'a> Work<'a> {
                 what: format!("create {}", entry.identity),
                 sql: Sql::deparsed(self.reader.entry_text(index)?),
             });
+            if entry.kind == catalog::Kind::Schema.name() {
+                batch.extend(self.loans.lend(&entry.name));
+            }
             if batch::is_full(&batch) {
                 self.flush(&mut batch).await?;
             }

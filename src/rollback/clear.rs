@@ -8,8 +8,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::stays;
 use crate::archive::{EntryRecord, Manifest};
-use crate::catalog::{Catalog, Entry, Kind, Loss, Uncovered};
+use crate::catalog::{Catalog, Entry, Kind, Loss, Rights, Uncovered};
 use crate::compare::State;
 use crate::pg::Sql;
 use crate::restore::Statement;
@@ -31,8 +32,8 @@ pub(super) struct Plan {
 }
 
 /// Plans how to get from `live` to what the archive can be loaded into.
-pub(super) fn plan(live: &Catalog, manifest: &Manifest, archive: &State) -> Plan {
-    let kept = kept_identities(live, manifest, archive);
+pub(super) fn plan(live: &Catalog, manifest: &Manifest, archive: &State, rights: &Rights) -> Plan {
+    let kept = kept_identities(live, manifest, archive, rights);
     let live_public = live.entries.iter().any(|entry| entry.identity == PUBLIC);
     let wanted_public = archive.entries.contains_key(PUBLIC);
     let public_same = same_attachments(PUBLIC, live, manifest, archive);
@@ -97,8 +98,14 @@ fn removal(object: &Uncovered) -> Option<Statement> {
     })
 }
 
-/// Identities of extensions, their schemas and what is attached to both, equal on both sides.
-fn kept_identities(live: &Catalog, manifest: &Manifest, archive: &State) -> BTreeSet<String> {
+/// Identities of extensions, their schemas, what the role cannot remove either, and what is
+/// attached to these, equal on both sides.
+fn kept_identities(
+    live: &Catalog,
+    manifest: &Manifest,
+    archive: &State,
+    rights: &Rights,
+) -> BTreeSet<String> {
     let mut kept = BTreeSet::new();
     for extension in live.extensions.iter() {
         let same = manifest.extensions.iter().any(|recorded| {
@@ -122,7 +129,13 @@ fn kept_identities(live: &Catalog, manifest: &Manifest, archive: &State) -> BTre
     {
         kept.insert(public.to_owned());
     }
-    drop_dependent_extensions(live, &mut kept);
+    let foreign = stays::foreign(live, rights);
+    kept.extend(
+        foreign
+            .into_iter()
+            .filter(|one| same_text(one, live, archive)),
+    );
+    drop_dependents(live, &mut kept);
     keep_subscriptions(live, manifest, archive, &mut kept);
     keep_what_hangs_on_the_kept(live, archive, &mut kept);
     kept
@@ -179,7 +192,7 @@ fn is_of_kept_extension(entry: &Entry, live: &Catalog, kept: &BTreeSet<String>) 
 }
 
 /// A comment on what has no entry (an inherited constraint) goes with it and comes with it.
-fn is_orphan(entry: &Entry) -> bool {
+pub(super) fn is_orphan(entry: &Entry) -> bool {
     let is_built_in = matches!(
         entry.schema.as_deref(),
         Some("pg_catalog" | "information_schema")
@@ -189,7 +202,7 @@ fn is_orphan(entry: &Entry) -> bool {
 
 /// Kinds that an extension's own table can have. One that needs nothing but kept entries belongs
 /// to such a table: the user's tables are never kept.
-fn hangs_on_extension(kind: Kind) -> bool {
+pub(super) fn hangs_on_extension(kind: Kind) -> bool {
     matches!(
         kind,
         Kind::ExtensionTable
@@ -225,13 +238,13 @@ fn same_own_comment(identity: &str, live: &Catalog, archive: &State) -> bool {
     !identity.starts_with("extension ") || same_text(&own, live, archive)
 }
 
-/// An extension cannot stay when one that it needs goes.
-fn drop_dependent_extensions(live: &Catalog, kept: &mut BTreeSet<String>) {
+/// Nothing stays when something that it needs goes.
+fn drop_dependents(live: &Catalog, kept: &mut BTreeSet<String>) {
     loop {
         let lost: Vec<&str> = live
             .entries
             .iter()
-            .filter(|entry| entry.kind == Kind::Extension && kept.contains(&entry.identity))
+            .filter(|entry| kept.contains(&entry.identity))
             .filter(|entry| {
                 let mut needs = entry.depends.iter().filter_map(|at| live.entries.get(*at));
                 needs.any(|need| !kept.contains(&need.identity))
@@ -286,7 +299,7 @@ fn attached_to(identity: &str, record: &EntryRecord, all: &[EntryRecord]) -> boo
         || (is_attachment(&record.kind) && parents.any(|parent| parent.identity == identity))
 }
 
-fn is_attachment(kind: &str) -> bool {
+pub(super) fn is_attachment(kind: &str) -> bool {
     [Kind::Comment, Kind::SecurityLabel, Kind::Acl, Kind::Owner]
         .map(Kind::name)
         .contains(&kind)

@@ -14,6 +14,7 @@ mod public;
 mod rebuild;
 mod sequences;
 mod sessions;
+mod stays;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -30,6 +31,7 @@ use crate::store::Store;
 
 pub use decide::{Decision, decide, unchanged_by_transaction_ids};
 pub use sessions::{OtherSession, other_sessions};
+pub use stays::objections;
 
 /// How to roll back.
 #[derive(Debug, Clone)]

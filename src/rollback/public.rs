@@ -4,32 +4,53 @@
 use crate::error::Result;
 use crate::pg::{Session, Sql};
 
-/// Owner, grants and comment as `initdb` leaves them from PostgreSQL 15 on, which is the base that
-/// the archive's entries are relative to.
+/// Owner, grants and comment as `initdb` leaves them, which is the base that the archive's entries
+/// are relative to.
 pub(super) async fn reset(session: &Session) -> Result<()> {
     let rows = session
         .query(&Sql::constant(include_str!("sql/public_grantees.sql")))
         .await?;
-    let mut sql = Sql::constant("ALTER SCHEMA public OWNER TO pg_database_owner;\n");
+    let mut sql = give_to_owner(session).await?;
     for row in &rows {
         sql = sql
             .then("REVOKE ALL ON SCHEMA public FROM ")
             .sql(&Sql::deparsed(row.string("grantee")?))
             .then(" CASCADE;\n");
     }
-    session.execute(&sql.sql(&FRESH)).await
+    session.execute(&sql.sql(&fresh(session).await?)).await
 }
 
 /// Makes the `public` that a fresh database has.
 pub(super) async fn create(session: &Session) -> Result<()> {
-    let sql =
-        Sql::constant("CREATE SCHEMA public;\nALTER SCHEMA public OWNER TO pg_database_owner;\n");
-    session.execute(&sql.sql(&FRESH)).await
+    let sql = Sql::constant("CREATE SCHEMA public;\n").sql(&give_to_owner(session).await?);
+    session.execute(&sql.sql(&fresh(session).await?)).await
 }
 
-/// Grants and comment of a fresh `public`.
-const FRESH: Sql = Sql::constant(
-    "GRANT ALL ON SCHEMA public TO pg_database_owner;\n\
-     GRANT USAGE ON SCHEMA public TO PUBLIC;\n\
-     COMMENT ON SCHEMA public IS 'standard public schema';\n",
-);
+async fn give_to_owner(session: &Session) -> Result<Sql> {
+    Ok(Sql::constant("ALTER SCHEMA public OWNER TO ")
+        .ident(&owner(session).await?)
+        .then(";\n"))
+}
+
+/// pg_database_owner; before 15 the bootstrap superuser, whatever it is called.
+async fn owner(session: &Session) -> Result<String> {
+    if session.version().major() >= 15 {
+        return Ok("pg_database_owner".to_owned());
+    }
+    let sql = Sql::constant("SELECT rolname FROM pg_catalog.pg_roles WHERE oid = 10");
+    session.query_one(&sql).await?.string("rolname")
+}
+
+/// Grants and comment of a fresh `public`; before 15 everybody may create in it.
+async fn fresh(session: &Session) -> Result<Sql> {
+    let for_all = if session.version().major() >= 15 {
+        "GRANT USAGE ON SCHEMA public TO PUBLIC;\n"
+    } else {
+        "GRANT ALL ON SCHEMA public TO PUBLIC;\n"
+    };
+    Ok(Sql::constant("GRANT ALL ON SCHEMA public TO ")
+        .ident(&owner(session).await?)
+        .then(";\n")
+        .then(for_all)
+        .then("COMMENT ON SCHEMA public IS 'standard public schema';\n"))
+}

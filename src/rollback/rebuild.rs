@@ -11,7 +11,7 @@ use super::{
     undone,
 };
 use crate::archive::Reader;
-use crate::catalog::{self, AcceptedLosses, Purpose};
+use crate::catalog::{self, AcceptedLosses, Rights};
 use crate::compare::{Difference, State, compare, counted};
 use crate::context::{Context, Phase};
 use crate::dump::{self, Destination, DumpOptions};
@@ -145,7 +145,6 @@ impl Attempt<'_> {
             revision: None,
             jobs: options.jobs,
             accept: AcceptedLosses::all(),
-            made_to: Purpose::Keep,
             table_lock_wait: options.lock_timeout,
         };
         let destination = Destination::Store(store);
@@ -167,7 +166,8 @@ impl Attempt<'_> {
         silence_event_triggers(self.session).await?;
         let live = catalog::read_steady(self.session).await?;
         let archive = State::of_archive(self.reader)?;
-        let plan = clear::plan(&live, self.reader.manifest(), &archive);
+        let rights = Rights::of(self.session).await?;
+        let plan = clear::plan(&live, self.reader.manifest(), &archive, &rights);
         for statements in plan.drops.chunks(100) {
             restore::run_statements(self.session, statements).await?;
         }

@@ -82,6 +82,7 @@ pub fn sample_manifest() -> Manifest {
         roles: vec!["app".into()],
         extensions: vec![],
         accepted_losses: vec![],
+        needs: vec![],
     }
 }
 

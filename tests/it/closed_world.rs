@@ -1,7 +1,7 @@
 //! The closed world (P10, spec §7): whatever is planted into the catalogs and nobody knows is refused
 //! by name. Each plant is one change by a superuser, undone before the next.
 
-use pgbelay::catalog::{self, AcceptedLosses, Loss, Purpose};
+use pgbelay::catalog::{self, AcceptedLosses, Loss};
 use pgbelay::error::{Error, Kind};
 use pgbelay::pg::{self, Session, Sql};
 
@@ -629,7 +629,7 @@ async fn refusal(session: &Session) -> Option<Error> {
     match catalog::read(session).await {
         Err(error) => Some(error),
         Ok(found) => AcceptedLosses::default()
-            .require(&found.uncovered, Purpose::Keep, "back up")
+            .require(&found.uncovered, "back up")
             .err(),
     }
 }

@@ -36,6 +36,7 @@ mod locks;
 mod losses;
 mod migrate_alembic;
 mod migrate_sql;
+mod owner;
 mod promises;
 mod random_migrations;
 mod restore;

@@ -59,20 +59,30 @@ on_all_servers! {
         taken.assert_is(&before);
     }
 
-    /// A failure in the middle names the entry and leaves the database empty.
+    /// What would fail is refused beforehand, and a failure that nobody could foresee names what
+    /// failed and leaves the database empty.
     fn a_failed_restore_leaves_nothing(server) {
         let bench = Bench::empty(server);
-        bench.database.sql(
-            "CREATE TABLE public.ours (a integer); ALTER TABLE public.ours OWNER TO app;
-             CREATE TABLE public.theirs (a integer); GRANT SELECT ON public.theirs TO app",
+        bench.database.sql_as_owner(
+            "CREATE FUNCTION public.only_then() RETURNS boolean LANGUAGE sql \
+             AS 'SELECT current_setting(''my.moment'', true) IS NOT NULL';
+             CREATE TABLE public.ours (a integer);
+             CREATE TABLE public.picky (a integer CHECK (public.only_then()));
+             SET my.moment = 'now'; INSERT INTO public.picky VALUES (1)",
         );
         let reader = bench.archive();
         let copy = bench.database.sibling();
         let before = copy.dump();
-        let error = bench.restore_into(&copy, &reader).expect_err("owner cannot be given away");
+        let error = bench.restore_into(&copy, &reader).expect_err("the check says no");
         assert_eq!(error.kind(), Kind::Failed);
-        assert!(error.attempted().contains("table public.theirs"), "{error}");
+        assert!(error.attempted().contains("table public.picky"), "{error}");
         assert!(error.database_now().unwrap().contains("empty as before"));
+        copy.assert_is(&before);
+
+        bench.database.sql("CREATE TABLE public.theirs (a integer); GRANT SELECT ON public.theirs TO app");
+        let error = bench.restore_into(&copy, &bench.archive()).expect_err("owner cannot be given away");
+        assert_eq!(error.kind(), Kind::Refused);
+        assert!(error.to_string().contains("table public.theirs"), "{error}");
         copy.assert_is(&before);
     }
 }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalog::entry::Uncovered;
-use crate::catalog::loss::{AcceptedLosses, Loss, Purpose};
+use crate::catalog::loss::{AcceptedLosses, Loss};
 use crate::error::Result;
 use crate::pg::{Session, Sql};
 
@@ -41,7 +41,7 @@ pub(in crate::catalog) async fn require(session: &Session) -> Result<()> {
 /// Refuses what is odd; nothing of it can be accepted.
 pub(super) fn refuse(odd: &[Uncovered]) -> Result<()> {
     let attempt = "read the database's catalogs";
-    AcceptedLosses::default().require(odd, Purpose::Keep, attempt)
+    AcceptedLosses::default().require(odd, attempt)
 }
 
 /// Something that this version does not understand.

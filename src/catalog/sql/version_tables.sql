@@ -4,6 +4,9 @@ SELECT n.nspname AS schema, c.relname AS name
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind = 'r' AND c.relpersistence <> 't'
+   -- What this role may not read is named by preflight and refuses a backup.
+   AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
+   AND NOT row_security_active(c.oid)
    AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
    AND (SELECT pg_catalog.count(*) FROM pg_catalog.pg_attribute a
          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) = 1

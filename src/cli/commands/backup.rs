@@ -11,7 +11,7 @@ use crate::cli::report::Done;
 use crate::cli::settings;
 use crate::dump::{self, BackupReport, Destination, DumpOptions};
 use crate::error::{Error, Kind, Result};
-use crate::run;
+use crate::run::{self, preflight};
 
 /// Takes the archive.
 pub(super) async fn execute(app: &App, arguments: &BackupArguments) -> Result<Done> {
@@ -20,7 +20,16 @@ pub(super) async fn execute(app: &App, arguments: &BackupArguments) -> Result<Do
         refuse_existing(output)?;
     }
     let session = app.connect(&resolved.target).await?;
+    let found = preflight::before_backup(&session).await;
     session.close().await;
+    let found = found.map_err(|error| error.narrowed(Kind::BackupFailed))?;
+    let attempt = format!("back up the database {}", resolved.target.database());
+    if let Some(refusal) = preflight::refusal(&attempt, &found) {
+        return Err(refusal);
+    }
+    for line in preflight::warnings(&found) {
+        app.ctx.warn(line);
+    }
     let options = DumpOptions {
         jobs: app.settings.jobs,
         accept: settings::accepted_losses(&arguments.losses),

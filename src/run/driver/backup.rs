@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::archive::Reader;
-use crate::catalog::Purpose;
 use crate::compare::counted;
 use crate::dump::{self, Destination, DumpOptions};
 use crate::error::{Kind, Result};
@@ -45,7 +44,6 @@ async fn take(desk: &mut Desk<'_>, scene: &Scene<'_>) -> Result<PathBuf> {
         revision: store::revision_label(&revisions),
         jobs: scene.options.jobs,
         accept: scene.options.accept_losses.clone(),
-        made_to: Purpose::PutBack,
         table_lock_wait: scene.options.table_lock_wait,
     };
     let destination = Destination::Store(&scene.store);

@@ -17,7 +17,7 @@ use crate::run::driver::refusals;
 use crate::run::driver::scene::Scene;
 use crate::run::driver::tool::{Prospect, Tool, child_variables};
 use crate::run::lock::RunLock;
-use crate::run::preflight::{self, Severity};
+use crate::run::preflight;
 use crate::run::state::Event;
 use crate::run::versions;
 use crate::run::writers::{self, Watch, Window};
@@ -99,13 +99,11 @@ async fn check(desk: &mut Desk<'_>, tool: &Tool, scene: &Scene<'_>) -> Result<()
         .await
         .map_err(|error| error.narrowed(Kind::Refused))?;
     desk.spend("preflight", started.elapsed());
-    if let Some(refusal) = preflight::refusal(&found.findings) {
+    if let Some(refusal) = preflight::refusal("start the migration", &found.findings) {
         return Err(refusal);
     }
-    for finding in &found.findings {
-        if finding.severity == Severity::Warn {
-            desk.warn(finding.line());
-        }
+    for line in preflight::warnings(&found.findings) {
+        desk.warn(line);
     }
     desk.to(Event::PreflightPassed)
 }

@@ -5,8 +5,8 @@
 
 use super::archive_estimate_bytes;
 use super::facts::Facts;
-use super::finding::{Finding, shortened};
-use crate::catalog::{self, AcceptedLosses, Loss};
+use super::finding::Finding;
+use crate::catalog::{self, AcceptedLosses, Catalog, Loss, Uncovered};
 use crate::error::Result;
 use crate::pg::{Row, Session, Sql};
 
@@ -88,15 +88,14 @@ pub(super) fn space(facts: &Facts, free_bytes: Option<u64>) -> Option<Finding> {
     })
 }
 
-/// Runs one concern's query and turns its rows into findings, a long list shortened.
+/// Runs one concern's query and turns its rows into findings.
 async fn list(
     session: &Session,
     sql: &'static str,
     finding: impl Fn(&Row) -> Result<Finding>,
 ) -> Result<Vec<Finding>> {
     let rows = session.query(&Sql::constant(sql)).await?;
-    let findings = rows.iter().map(finding).collect::<Result<Vec<_>>>()?;
-    Ok(shortened(findings))
+    rows.iter().map(finding).collect()
 }
 
 /// Labels could be read but not set again.
@@ -154,29 +153,41 @@ pub(super) async fn large_objects(session: &Session) -> Result<Vec<Finding>> {
     .await
 }
 
-pub(super) async fn not_ours(session: &Session) -> Result<Vec<Finding>> {
-    list(session, include_str!("sql/not_ours.sql"), |row| {
-        let owner = row.text("owner")?;
-        let why = format!("it belongs to {owner}: this role could not put it back in a rollback");
-        Ok(Finding::refuse(row.text("what")?, why).cured_by(format!(
-            "run as a member of {owner} (GRANT \"{owner}\" TO …), or as a superuser"
-        )))
-    })
-    .await
+/// What no backup could hold (P10), besides what is told in a better way: `told`, and what
+/// [`half_done`] says.
+pub(super) fn losses(
+    catalog: &Catalog,
+    accepted: &AcceptedLosses,
+    told: &[Finding],
+) -> Vec<Finding> {
+    let objects = catalog.uncovered.iter();
+    let objects = objects.filter(|object| {
+        !matches!(object.loss, Loss::InvalidIndex | Loss::PendingDetach)
+            && !told
+                .iter()
+                .any(|finding| finding.what == object.description)
+    });
+    objects.map(|object| loss(object, accepted)).collect()
 }
 
-pub(super) async fn superuser_only(session: &Session) -> Result<Vec<Finding>> {
-    list(session, include_str!("sql/superuser_only.sql"), |row| {
-        let why = format!(
-            "{}: only a superuser could put it back in a rollback",
-            row.text("why")?
-        );
-        Ok(Finding::refuse(row.text("what")?, why).cured_by("run as a superuser"))
-    })
-    .await
+/// A loss that a run would refuse, or go on without.
+fn loss(object: &Uncovered, accepted: &AcceptedLosses) -> Finding {
+    let what = format!("{} ({})", object.shown(), object.loss.name());
+    let why = format!("cannot be restored: {}", object.reason);
+    if accepted.accepts(object.loss) {
+        return Finding::warn(what, format!("{why}; accepted by --accept-loss"));
+    }
+    let refusal = Finding::refuse(what, why);
+    if object.loss.is_acceptable() {
+        refusal.cured_by(format!(
+            "to go on knowingly: --accept-loss {}",
+            object.loss.name()
+        ))
+    } else {
+        refusal
+    }
 }
 
-/// What a backup would lose of somebody's unfinished work, unless the operator accepts that.
 pub(super) async fn half_done(
     session: &Session,
     accepted: &AcceptedLosses,

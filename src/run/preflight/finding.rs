@@ -2,10 +2,7 @@
 
 use serde::Serialize;
 
-use crate::error::Error;
-
-/// Objects of one concern that are named one by one; the rest is counted.
-const NAMED: usize = 20;
+use crate::error::{Error, by_cause, refused_for};
 
 /// What a finding does to a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -71,51 +68,22 @@ impl Finding {
     }
 }
 
-/// Names the first findings of one concern and counts the rest.
-pub(super) fn shortened(mut findings: Vec<Finding>) -> Vec<Finding> {
-    let Some(rest) = findings.len().checked_sub(NAMED).filter(|rest| *rest > 1) else {
-        return findings;
-    };
-    findings.truncate(NAMED);
-    if let Some(last) = findings.last().cloned() {
-        findings.push(Finding {
-            what: format!("and {rest} more"),
-            ..last
-        });
-    }
-    findings
-}
-
-/// The refusal that a list of findings amounts to; none if nothing in it refuses.
-pub fn refusal(findings: &[Finding]) -> Option<Error> {
-    let refusing: Vec<&Finding> = findings
+/// The refusal of `attempt` that a list of findings amounts to; none if nothing in it refuses.
+pub fn refusal(attempt: &str, findings: &[Finding]) -> Option<Error> {
+    let refusing = findings
         .iter()
         .filter(|finding| finding.severity == Severity::Refuse)
-        .collect();
-    let lines: Vec<String> = refusing.iter().map(|finding| finding.line()).collect();
-    let reason = match lines.as_slice() {
-        [] => return None,
-        [line] => line.clone(),
-        lines => format!(
-            "{} findings refuse it:\n  - {}",
-            lines.len(),
-            lines.join("\n  - ")
-        ),
-    };
-    let mut error = Error::refused("start the migration")
-        .because(reason)
-        .now("nothing was touched");
-    let mut said: Vec<&str> = Vec::new();
-    for cure in refusing
+        .map(|finding| (&*finding.what, &*finding.why, finding.cure.as_deref()));
+    let error = refused_for(attempt, refusing)?.now("nothing was touched");
+    Some(error.hint("`pgbelay doctor` shows everything that it found, with --json every object"))
+}
+
+/// What deserves attention without refusing, one line per cause.
+pub fn warnings(findings: &[Finding]) -> Vec<String> {
+    let warning = findings
         .iter()
-        .filter_map(|finding| finding.cure.as_deref())
-    {
-        if !said.contains(&cure) {
-            said.push(cure);
-            error = error.hint(cure);
-        }
-    }
-    Some(error)
+        .filter(|finding| finding.severity == Severity::Warn);
+    by_cause(warning.map(|finding| (&*finding.what, &*finding.why)))
 }
 
 #[cfg(test)]
@@ -125,8 +93,8 @@ mod tests {
 
     #[test]
     fn warnings_refuse_nothing() {
-        assert!(refusal(&[Finding::warn("a", "b")]).is_none());
-        assert!(refusal(&[]).is_none());
+        assert!(refusal("x", &[Finding::warn("a", "b")]).is_none());
+        assert!(refusal("x", &[]).is_none());
     }
 
     #[test]
@@ -136,20 +104,11 @@ mod tests {
             Finding::warn("x", "y"),
             Finding::refuse("table b", "no").cured_by("GRANT"),
         ];
-        let error = refusal(&findings).unwrap();
+        let error = refusal("start the migration", &findings).unwrap();
         assert_eq!(error.kind(), Kind::Refused);
         let reason = error.reason().unwrap();
-        assert!(reason.contains("table a: no") && reason.contains("table b: no"));
-        assert_eq!(error.hints(), ["GRANT"]);
-    }
-
-    #[test]
-    fn long_lists_are_counted() {
-        let many: Vec<Finding> = (0..100)
-            .map(|number| Finding::refuse(format!("table t{number}"), "no"))
-            .collect();
-        let short = shortened(many);
-        assert_eq!(short.len(), NAMED + 1);
-        assert_eq!(short.last().unwrap().what, "and 80 more");
+        assert_eq!(reason, "table a, table b: no");
+        assert_eq!(error.hints()[0], "GRANT");
+        assert_eq!(warnings(&findings), ["x: y"]);
     }
 }

@@ -7,17 +7,20 @@
 mod checks;
 mod facts;
 mod finding;
+mod rights;
 
 pub use facts::{Facts, SUPPORTED_MAJORS, check_server_major};
-pub use finding::{Finding, Severity, refusal};
+pub use finding::{Finding, Severity, refusal, warnings};
 
-use crate::catalog::AcceptedLosses;
+use crate::catalog::{self, AcceptedLosses, Catalog, Rights};
 use crate::error::Result;
-use crate::pg::Session;
+use crate::pg::{self, Session, Sql};
 
 /// What a preflight found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Preflight {
+    /// The database's definitions, as a backup would read them now.
+    pub catalog: Catalog,
     /// Server, database and role.
     pub facts: Facts,
     /// Everything that refuses or deserves attention.
@@ -41,11 +44,10 @@ pub async fn examine(
 ) -> Result<Preflight> {
     let mut findings = checks::database(&facts);
     findings.extend(checks::space(&facts, free_bytes));
-    findings.extend(checks::unreadable(session).await?);
-    findings.extend(checks::row_security(session).await?);
-    findings.extend(checks::large_objects(session).await?);
-    findings.extend(checks::not_ours(session).await?);
-    findings.extend(checks::superuser_only(session).await?);
+    findings.extend(unreadable(session).await?);
+    let catalog = read_catalog(session).await?;
+    findings.extend(rights::of_rollback(session, &catalog, accepted).await?);
+    findings.extend(checks::losses(&catalog, accepted, &findings));
     findings.extend(checks::half_done(session, accepted).await?);
     findings.extend(checks::prepared(session).await?);
     findings.extend(checks::busy_sessions(session).await?);
@@ -53,5 +55,36 @@ pub async fn examine(
     findings.extend(checks::label_providers(session).await?);
     findings.extend(checks::lock_budget(session, facts.lock_slots).await?);
     findings.sort_by_key(|finding| finding.severity == Severity::Warn);
-    Ok(Preflight { facts, findings })
+    Ok(Preflight {
+        catalog,
+        facts,
+        findings,
+    })
+}
+
+/// Everything that this role could not read for a backup, each with its cure (spec §5.1).
+pub async fn unreadable(session: &Session) -> Result<Vec<Finding>> {
+    let mut findings = checks::unreadable(session).await?;
+    findings.extend(checks::row_security(session).await?);
+    findings.extend(checks::large_objects(session).await?);
+    Ok(findings)
+}
+
+/// What a backup with this role meets: what it could not read, which refuses it, and what it could
+/// not make again, which is worth a word (the archive holds it; another role can restore it).
+pub async fn before_backup(session: &Session) -> Result<Vec<Finding>> {
+    let mut findings = unreadable(session).await?;
+    if findings.is_empty() && !Rights::of(session).await?.superuser {
+        let catalog = read_catalog(session).await?;
+        findings.extend(rights::of_restore(session, &catalog).await?);
+    }
+    Ok(findings)
+}
+
+/// Reads under one snapshot and ends its transaction.
+async fn read_catalog(session: &Session) -> Result<Catalog> {
+    session.execute(&pg::BEGIN_SNAPSHOT).await?;
+    let catalog = catalog::read(session).await;
+    session.execute(&Sql::constant("ROLLBACK")).await?;
+    catalog
 }

@@ -128,9 +128,14 @@ impl CorpusFile {
 
     /// Runs the script in a database.
     pub fn run_in(&self, database: &Database) {
-        let prefix = match self.role {
-            "app" => "SET SESSION AUTHORIZATION app;\n",
-            _ => "",
+        self.run_as(self.role, database);
+    }
+
+    /// Runs the script in a database as another role.
+    pub fn run_as(&self, role: &str, database: &Database) {
+        let prefix = match role {
+            "postgres" => String::new(),
+            role => format!("SET SESSION AUTHORIZATION {role};\n"),
         };
         database.restore_plain(format!("{prefix}{}", self.text).as_bytes());
     }

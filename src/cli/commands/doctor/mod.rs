@@ -17,7 +17,7 @@ use crate::cli::args::DoctorArguments;
 use crate::cli::render::{Item, Row, units};
 use crate::cli::report::Done;
 use crate::cli::{exit, hints, settings};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, by_cause, each_once};
 use crate::pg::settings::{Provenance, Resolved};
 use crate::run::preflight::{Finding, Severity};
 use crate::run::{self, RunOptions};
@@ -215,12 +215,22 @@ fn listed(title: &str, findings: &[&Finding], none: &str) -> Vec<String> {
     if findings.is_empty() {
         lines.push(format!("  {none}"));
     }
+    // One block per cause, in the order in which they were found.
+    let mut causes: Vec<&str> = Vec::new();
     for finding in findings {
-        let line = finding.line();
-        let mut parts = line.lines();
-        lines.push(format!("  - {}", parts.next().unwrap_or_default()));
-        lines.extend(parts.map(|part| format!("    {part}")));
-        lines.extend(finding.cure.iter().map(|cure| format!("    -> {cure}")));
+        if !causes.contains(&finding.why.as_str()) {
+            causes.push(&finding.why);
+        }
+    }
+    for cause in causes {
+        let same = || findings.iter().filter(|finding| finding.why == cause);
+        for line in by_cause(same().map(|finding| (&*finding.what, cause))) {
+            let mut parts = line.lines();
+            lines.push(format!("  - {}", parts.next().unwrap_or_default()));
+            lines.extend(parts.map(|part| format!("    {part}")));
+        }
+        let cures = each_once(same().filter_map(|finding| finding.cure.as_deref()));
+        lines.extend(cures.iter().map(|cure| format!("    -> {cure}")));
     }
     lines
 }

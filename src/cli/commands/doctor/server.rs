@@ -1,13 +1,13 @@
 //! The live side: server, role, revision, and what preflight finds.
 
 use super::Findings;
-use crate::catalog::{self, Locking, Purpose, Uncovered, VersionTable};
+use crate::catalog::{self, Catalog, VersionTable};
 use crate::cli::app::App;
 use crate::cli::render::units;
 use crate::error::{Kind, Result};
 use crate::pg::settings::Resolved;
 use crate::pg::{self, Session, Target};
-use crate::run::preflight::{self, Facts, Finding};
+use crate::run::preflight::{self, Facts};
 use crate::run::{self, RunOptions};
 use crate::store::Store;
 
@@ -87,7 +87,6 @@ async fn ask(
             .flat_map(|table| table.revisions.clone())
             .collect(),
     );
-    uncovered(app, session, options, findings).await?;
     let store = &app.settings.store;
     let free = if store.is_dir() {
         Store::open(store)?.free_bytes().ok()
@@ -96,19 +95,12 @@ async fn ask(
     };
     let examined = preflight::examine(session, facts, free, &options.accept_losses).await?;
     findings.findings.extend(examined.findings);
+    content(&examined.catalog, findings);
     Ok(())
 }
 
-/// Objects that the backup would refuse to lose.
-async fn uncovered(
-    app: &App,
-    session: &Session,
-    options: &RunOptions,
-    findings: &mut Findings,
-) -> Result<()> {
-    let steady = catalog::open_steady(session, Locking::DEFINITIONS, &app.ctx).await?;
-    let catalog = steady.close().await;
-    session.execute(&END).await?;
+/// How much there is.
+fn content(catalog: &Catalog, findings: &mut Findings) {
     let entries = units::how_many(catalog.entries.len());
     let tables = units::how_many(catalog.tables.len());
     let definitions = units::plural(entries, "definition", "definitions");
@@ -119,33 +111,7 @@ async fn uncovered(
             units::plural(tables, "table", "tables")
         ),
     );
-    let found = catalog.uncovered.iter();
-    let found = found.map(|object| loss(object, options));
-    findings.findings.extend(found);
-    Ok(())
 }
-
-/// A loss that a run would refuse, or go on without.
-fn loss(object: &Uncovered, options: &RunOptions) -> Finding {
-    let what = format!("{} ({})", object.shown(), object.loss.name());
-    let why = format!("cannot be restored: {}", object.reason);
-    let accepted = &options.accept_losses;
-    let one = std::slice::from_ref(object);
-    if accepted.refused(one, Purpose::PutBack).is_empty() {
-        return Finding::warn(what, format!("{why}; accepted by --accept-loss"));
-    }
-    let refusal = Finding::refuse(what, why);
-    if object.loss.is_acceptable() {
-        refusal.cured_by(format!(
-            "to go on knowingly: --accept-loss {}",
-            object.loss.name()
-        ))
-    } else {
-        refusal
-    }
-}
-
-const END: pg::Sql = pg::Sql::constant("ROLLBACK");
 
 fn database(facts: &Facts) -> String {
     format!(
