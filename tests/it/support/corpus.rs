@@ -38,8 +38,8 @@ type Template = Arc<OnceLock<String>>;
 /// Template databases by major and file; made by the first who wants one.
 static TEMPLATES: Mutex<BTreeMap<(u32, String), Template>> = Mutex::new(BTreeMap::new());
 
-/// Whether the server was built with ICU.
-const ICU: &str = "SELECT count(*) > 0 FROM pg_collation WHERE collprovider = 'i'";
+/// Whether the server was built with ICU: one collation of that provider is there in any build.
+const ICU: &str = "SELECT count(*) > 0 FROM pg_collation WHERE collname = 'und-x-icu'";
 
 /// Whether an extension can be made.
 fn extension(name: &str) -> String {
