@@ -109,7 +109,7 @@ UNION ALL SELECT format('%s %s', nspname, (SELECT array_agg(a::text ORDER BY a::
 UNION ALL SELECT format('%s %s %s', attrelid::regclass, attname, attacl) FROM pg_attribute WHERE cardinality(attacl) > 0
 UNION ALL SELECT format('%s %s', lanname, (SELECT array_agg(a::text ORDER BY a::text) FROM unnest(coalesce(lanacl, acldefault('l', lanowner))) a)) FROM pg_language
 UNION ALL SELECT format('%s %s', typname, (SELECT array_agg(a::text ORDER BY a::text) FROM unnest(coalesce(typacl, acldefault('T', typowner))) a)) FROM pg_type WHERE typname !~ '^pg_toast'
-UNION ALL SELECT pg_describe_object(classid, objid, 0) || deptype FROM pg_shdepend WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND objid < 16384 AND deptype = 'o'
+UNION ALL SELECT pg_describe_object(classid, objid, 0) || refobjid::regrole::text FROM pg_shdepend WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND objid < 16384 AND deptype = 'o'
 UNION ALL SELECT format('%s %s', extname, obj_description(oid, 'pg_extension')) FROM pg_extension
 ORDER BY 1";
 
@@ -322,7 +322,7 @@ on_servers! {
             case.call(&["backup", "--output", "it.sql.gz"])
                 .assert_code(3)
                 .assert_says(name)
-                .assert_says("extension pgbelay_belt, and CREATE EXTENSION");
+                .assert_says("pgbelay_belt");
         }
     }
 
