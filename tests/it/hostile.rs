@@ -177,6 +177,80 @@ fn files_of(workplace: &Workplace) -> Vec<String> {
     files
 }
 
+/// Functions and operators that shadow those of pg_catalog and say so when they are run, and
+/// relations that shadow catalogs.
+fn traps() -> String {
+    let mut sql = String::from("CREATE TABLE public.trapped (what text);\n");
+    let trap = |what: &str, returns: &str| {
+        format!(
+            "RETURNS {returns} LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'a trap was run: {what}'; END $$;\n"
+        )
+    };
+    for kind in [
+        "text", "name", "oid", "integer", "bigint", "\"char\"", "boolean",
+    ] {
+        for (symbol, word, returns) in [
+            ("=", "eq", "boolean"),
+            ("<>", "ne", "boolean"),
+            ("~", "like", "boolean"),
+            ("!~", "unlike", "boolean"),
+            ("||", "cat", "text"),
+            ("+", "plus", "bigint"),
+            ("-", "minus", "bigint"),
+        ] {
+            sql.push_str(&format!(
+                "CREATE FUNCTION public.trap_{word}({kind}, {kind}) "
+            ));
+            sql.push_str(&trap(symbol, returns));
+            sql.push_str(&format!(
+                "CREATE OPERATOR public.{symbol} (FUNCTION = public.trap_{word}, LEFTARG = {kind}, RIGHTARG = {kind});\n"
+            ));
+        }
+    }
+    for (call, returns) in [
+        ("lower(text)", "text"),
+        ("upper(text)", "text"),
+        ("quote_ident(text)", "text"),
+        ("quote_ident(name)", "text"),
+        ("quote_literal(text)", "text"),
+        ("format(text, text)", "text"),
+        ("format(text, name, name)", "text"),
+        ("format_type(oid, integer)", "text"),
+        ("set_config(text, text, boolean)", "text"),
+        ("current_setting(text)", "text"),
+        ("pg_backend_pid()", "integer"),
+        ("pg_get_expr(pg_node_tree, oid)", "text"),
+        ("pg_get_viewdef(oid)", "text"),
+        ("pg_relation_size(oid)", "bigint"),
+        ("pg_describe_object(oid, oid, integer)", "text"),
+        ("split_part(text, text, integer)", "text"),
+        ("unnest(text[])", "text"),
+        ("array_to_string(text[], text)", "text"),
+        ("setval(regclass, bigint, boolean)", "bigint"),
+        ("lo_put(oid, bigint, bytea)", "void"),
+        ("pg_try_advisory_lock(bigint)", "boolean"),
+        ("txid_current()", "bigint"),
+        ("now()", "timestamptz"),
+    ] {
+        sql.push_str(&format!("CREATE FUNCTION public.{call} "));
+        sql.push_str(&trap(call, returns));
+    }
+    for catalog in [
+        "pg_class",
+        "pg_namespace",
+        "pg_proc",
+        "pg_type",
+        "pg_settings",
+        "pg_database",
+        "pg_depend",
+    ] {
+        sql.push_str(&format!(
+            "CREATE TABLE public.{catalog} (oid oid, relname text);\n"
+        ));
+    }
+    sql
+}
+
 on_all_servers! {
     /// Every kind of object under every hostile name goes there and back, by psql and by us, and
     /// nothing of it runs on the client.
@@ -207,5 +281,34 @@ on_all_servers! {
         assert!(!shown.stderr.contains('\u{1b}'), "control characters of a name reach the terminal:\n{shown}");
         call().run(&["check", "it.sql.gz"]).assert_code(0);
         assert_eq!(files_of(&workplace), before, "something was run on the client");
+    }
+}
+
+on_servers! {
+    /// No code of the database's owner runs because of a search_path: operators, functions and
+    /// relations that shadow pg_catalog's are never reached (CVE-2018-1058).
+    fn a_hostile_public_is_never_reached(server) {
+        let (workplace, database) = (Workplace::new(), Database::create(server));
+        database.restore_plain(
+            "CREATE TABLE public.goods (id serial PRIMARY KEY, name text DEFAULT 'x' CHECK (name <> ''));
+             INSERT INTO goods (name) VALUES ('a'), ('b'); CREATE VIEW v AS SELECT name FROM goods;
+             CREATE INDEX ON goods (name); SELECT pg_catalog.lo_create(4711);".as_bytes(),
+        );
+        database.restore_plain(traps().as_bytes());
+        // In front of pg_catalog for everybody, then once more by the role itself.
+        database.sql(&format!("ALTER DATABASE {} SET search_path = public, pg_catalog", database.name()));
+        database.sql(&format!("ALTER ROLE postgres IN DATABASE {} SET search_path = public, pg_catalog", database.name()));
+        let call = || workplace.call(&database).env("DATABASE_URL", database.url_as("postgres"));
+        call().run(&["backup", "--output", "it.sql.gz"]).assert_code(0);
+        call().run(&["diff", "it.sql.gz"]).assert_code(0);
+        call().run(&["schema"]).assert_code(0);
+        let copy = database.sibling();
+        copy.sql(&format!("ALTER DATABASE {} SET search_path = public, pg_catalog", copy.name()));
+        call().run(&["restore", "it.sql.gz", "--into", copy.name()]).assert_code(0);
+        call().run(&["run", "--", "true"]).assert_code(0);
+        call().run(&["rollback", "it.sql.gz"]).assert_code(0);
+        let psql = database.server().programs.join("psql").display().to_string();
+        call().run(&["run", "--", &psql, "-Xqc", "DROP TABLE public.goods CASCADE", "-c", "SELECT 1/0", "-v", "ON_ERROR_STOP=1"])
+            .assert_code(1);
     }
 }
