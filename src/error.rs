@@ -85,6 +85,16 @@ impl Error {
         Self::new(Kind::Operation, attempted)
     }
 
+    /// Says in the caller's words what was attempted; everything else stays.
+    #[must_use]
+    pub fn attempting(mut self, attempted: impl Into<String>) -> Self {
+        if self.0.reason.is_none() && self.0.source.is_none() {
+            self.0.reason = Some(self.0.attempted);
+        }
+        self.0.attempted = attempted.into();
+        self
+    }
+
     /// Says why.
     #[must_use]
     pub fn because(mut self, reason: impl Into<String>) -> Self {
@@ -315,6 +325,21 @@ mod tests {
         assert_eq!(error.to_string(), "do it: a: b");
         assert_eq!(error.hints(), ["c"]);
         assert!(refused_for("do it", []).is_none());
+    }
+
+    #[test]
+    fn other_words_for_what_was_attempted_lose_nothing() {
+        let error = Error::operation("run COPY")
+            .because("no")
+            .with_sqlstate("42501");
+        let error = error.mark_transient().attempting("read the rows of t");
+        assert_eq!(error.to_string(), "read the rows of t: no");
+        assert_eq!(
+            (error.sqlstate(), error.is_transient()),
+            (Some("42501"), true)
+        );
+        let error = Error::operation("connect").attempting("back up");
+        assert_eq!(error.to_string(), "back up: connect");
     }
 
     #[test]

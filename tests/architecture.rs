@@ -150,6 +150,27 @@ fn every_file_starts_with_a_header() {
     assert!(missing.is_empty(), "no `//!` header: {missing:?}");
 }
 
+/// A database that does not speak UTF-8 cannot be asked in characters that it lacks, and comments
+/// are sent too.
+#[test]
+fn sql_files_are_ascii() {
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    let mut seen = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "sql") {
+                let text = fs::read_to_string(&path).unwrap();
+                assert!(text.is_ascii(), "{} is not ASCII", path.display());
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen >= 50, "only {seen} files found");
+}
+
 #[test]
 fn every_module_stands_in_the_table() {
     let known: BTreeSet<&str> = ROWS.iter().flat_map(|row| row.iter().copied()).collect();

@@ -249,6 +249,7 @@ mod tests {
             name: "t".into(),
             columns: vec!["a".into()],
             copy: COPY.into(),
+            through: None,
             rows: digest.rows,
             bytes: digest.bytes,
             digest: digest.hex(),

@@ -184,6 +184,10 @@ pub struct TableRecord {
     /// The statement that starts each of its data members, without its newline:
     /// `COPY public.users (id, email) FROM stdin;`. Quoted names in it may contain newlines.
     pub copy: String,
+    /// Identity of the partitioned table that `copy` loads through, where a row may land in another
+    /// partition than before: only the whole tree's rows can be compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub through: Option<String>,
     /// Rows.
     pub rows: u64,
     /// Bytes of COPY text, newlines included.

@@ -229,24 +229,40 @@ pub struct Table {
     pub columns: Vec<String>,
     /// `schema.name (col, …)`, quoted; without the list when there is no such column.
     pub copy_target: String,
+    /// What follows `STDOUT` and `stdin`, a blank first: see [`copy_options`].
+    pub copy_options: String,
+    /// Where its rows are loaded, if they may land in other tables than this one.
+    pub through: Option<Through>,
     /// For an extension's configuration table: which rows are the user's (`WHERE …`, or empty).
     pub condition: Option<String>,
     /// Heap and TOAST bytes, an estimate of the work.
     pub size_bytes: u64,
 }
 
+/// A partitioned table that its partitions' rows are loaded through: which of them a row belongs to
+/// is decided anew, because its hash depends on OIDs. Only the whole tree's rows can be compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Through {
+    /// Identity of its entry: `table public.events`.
+    pub identity: String,
+    /// `schema.name (col, …)`, quoted, with the columns of the partition.
+    pub copy_target: String,
+}
+
 impl Table {
     /// Reads its rows: one COPY text line per row.
     pub fn copy_out(&self) -> Sql {
+        let options = Sql::deparsed(&*self.copy_options);
         let target = Sql::deparsed(&*self.copy_target);
-        match self
+        let sql = match self
             .condition
             .as_deref()
             .filter(|condition| !condition.is_empty())
         {
-            None => Sql::constant("COPY ").sql(&target).then(" TO STDOUT"),
+            None => Sql::constant("COPY ").sql(&target),
             Some(condition) => self.copy_where(condition),
-        }
+        };
+        sql.then(" TO STDOUT").sql(&options)
     }
 
     /// Only some rows. The condition is the extension author's SQL, as the server keeps it.
@@ -259,13 +275,34 @@ impl Table {
             .qualified(&self.schema, &self.name)
             .then(" ")
             .sql(&Sql::deparsed(condition))
-            .then(") TO STDOUT")
+            .then(")")
     }
 
     /// The line that starts each of its data members (`COPY … FROM stdin;`), good for psql and
     /// for the COPY protocol alike.
     pub fn copy_line(&self) -> String {
-        format!("COPY {} FROM stdin;", self.copy_target)
+        let target = match &self.through {
+            None => &self.copy_target,
+            Some(through) => &through.copy_target,
+        };
+        format!("COPY {target} FROM stdin{};", self.copy_options)
+    }
+
+    /// What its rows are compared under: its own identity, or that of the tree they may move in.
+    pub fn compared_as(&self) -> &str {
+        match &self.through {
+            None => &self.identity,
+            Some(through) => &through.identity,
+        }
+    }
+}
+
+/// What COPY needs to be told so that rows of a database with this encoding come and go byte for
+/// byte. Sessions speak UTF-8; a conversion could fail, or give the same character for two.
+pub fn copy_options(encoding: &str) -> String {
+    match encoding {
+        "UTF8" | "" => String::new(),
+        other => format!(" WITH (ENCODING {})", crate::pg::quote_literal(other)),
     }
 }
 
@@ -402,6 +439,35 @@ mod tests {
             );
             assert_eq!(first == second, equal, "{kind:?}");
         }
+    }
+
+    #[test]
+    fn rows_are_read_from_the_partition_and_loaded_through_the_root() {
+        let mut table = Table {
+            oid: 1,
+            schema: "s".to_owned(),
+            name: "leaf".to_owned(),
+            identity: "table s.leaf".to_owned(),
+            columns: vec!["a".to_owned()],
+            copy_target: "s.leaf (a)".to_owned(),
+            copy_options: copy_options("LATIN1"),
+            through: None,
+            condition: None,
+            size_bytes: 0,
+        };
+        assert_eq!(table.compared_as(), "table s.leaf");
+        assert_eq!(
+            table.copy_line(),
+            "COPY s.leaf (a) FROM stdin WITH (ENCODING 'LATIN1');"
+        );
+        table.through = Some(Through {
+            identity: "table s.root".to_owned(),
+            copy_target: "s.root (a)".to_owned(),
+        });
+        table.copy_options = copy_options("UTF8");
+        assert_eq!(table.copy_out().text(), "COPY s.leaf (a) TO STDOUT");
+        assert_eq!(table.copy_line(), "COPY s.root (a) FROM stdin;");
+        assert_eq!(table.compared_as(), "table s.root");
     }
 
     #[test]

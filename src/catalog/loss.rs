@@ -41,6 +41,8 @@ pub enum Loss {
     ColumnOrder,
     /// Rows of unlogged tables, which a standby does not have.
     UnloggedData,
+    /// Values of a type that no server reads back from text.
+    UnloadableValues,
     /// What this role may not read.
     Unreadable,
     /// What this role could not make again.
@@ -49,7 +51,7 @@ pub enum Loss {
 
 impl Loss {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::UnknownObject,
         Self::UnknownCatalog,
         Self::MissingRole,
@@ -64,6 +66,7 @@ impl Loss {
         Self::TriggerState,
         Self::ColumnOrder,
         Self::UnloggedData,
+        Self::UnloadableValues,
         Self::Unreadable,
         Self::Rights,
     ];
@@ -85,6 +88,7 @@ impl Loss {
             Self::TriggerState => "trigger-state",
             Self::ColumnOrder => "column-order",
             Self::UnloggedData => "unlogged-data",
+            Self::UnloadableValues => "unloadable-values",
             Self::Unreadable => "unreadable",
             Self::Rights => "rights",
         }

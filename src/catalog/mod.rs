@@ -17,6 +17,7 @@ mod constraints;
 mod database;
 mod defaults;
 mod domains;
+mod encoding;
 mod entry;
 mod extension_tables;
 mod extensions;
@@ -41,6 +42,7 @@ mod schemas;
 mod sequences;
 mod steady;
 mod subscriptions;
+mod table_data;
 mod table_ddl;
 mod triggers;
 mod types;
@@ -50,8 +52,8 @@ mod views;
 pub use closed_world::{knows_shape, require_references};
 pub use database::{read as read_database, system_identifier};
 pub use entry::{
-    Catalog, DatabaseProperties, Entry, Extension, Kind, Sequence, Table, Uncovered, VersionTable,
-    canonical_text, set_sequence,
+    Catalog, DatabaseProperties, Entry, Extension, Kind, Sequence, Table, Through, Uncovered,
+    VersionTable, canonical_text, copy_options, set_sequence,
 };
 pub use labels::unloaded_providers;
 pub use large_objects::{Piece, identity as large_object_identity, read_large_object};
@@ -60,4 +62,5 @@ pub use loss::{AcceptedLosses, Loss, loss_of_label};
 pub use read::read;
 pub use rights::{Made, Need, Objection, Right, Rights};
 pub use steady::{Steady, open_steady, read_locked, read_steady, restrict, rows_unfit};
+pub use table_data::rows_unread;
 pub use version_tables::read as read_version_tables;

@@ -15,9 +15,9 @@ use super::relations::{Relation, Relations};
 use super::rights::Need;
 use super::{
     acl, assemble, changed, closed_world, comments, constraints, database, defaults, domains,
-    extension_tables, extensions, functions, indexes, kinds, labels, large_objects, partitions,
-    policies, rights, rules, schemas, sequences, subscriptions, table_ddl, triggers, types,
-    version_tables, views,
+    encoding, extension_tables, extensions, functions, indexes, kinds, labels, large_objects,
+    partitions, policies, rights, rules, schemas, sequences, subscriptions, table_data, table_ddl,
+    triggers, types, version_tables, views,
 };
 use crate::error::Result;
 use crate::pg::{Row, Session, Sql};
@@ -45,6 +45,8 @@ pub(super) struct Reading {
     pub owned_by: HashMap<Address, Vec<(Address, char)>>,
     /// Which rows of an extension's configuration table are the user's, by the table's OID.
     pub conditions: HashMap<u32, String>,
+    /// How rows are read and loaded.
+    pub data: table_data::Rules,
     /// Types with their shells: type, shell, the shell's text, the type's address.
     pub shells: Vec<(NodeId, NodeId, String, Address)>,
     /// What grants take to be made again; the rest is asked of the catalogs (see `rights`).
@@ -109,7 +111,12 @@ impl Reading {
 /// Server errors; catalogs that are not understood, which is a refusal; a dependency cycle that cannot be broken; a catalog row that makes no sense.
 /// Objects that no entry covers are not an error here: see [`Catalog::uncovered`].
 pub async fn read(session: &Session) -> Result<Catalog> {
+    encoding::require_utf8(session).await?;
     closed_world::require_understood(session).await?;
+    read_all(session).await.map_err(encoding::explained)
+}
+
+async fn read_all(session: &Session) -> Result<Catalog> {
     let mut reading = Reading {
         graph: Graph::default(),
         relations: Relations::load(session).await?,
@@ -123,6 +130,7 @@ pub async fn read(session: &Session) -> Result<Catalog> {
         index_attaches: Vec::new(),
         owned_by: HashMap::new(),
         conditions: HashMap::new(),
+        data: table_data::Rules::load(session).await?,
         shells: Vec::new(),
         needs: Vec::new(),
     };
@@ -160,7 +168,7 @@ pub async fn read(session: &Session) -> Result<Catalog> {
     let order = super::order::order(&mut reading.graph)?;
     let assembled = assemble::entries(&reading.graph, &order);
     let needs = rights::needed(&reading, session, &assembled.entries).await?;
-    let tables = table_ddl::data(&reading, &assembled);
+    let tables = table_data::tables(&reading, &assembled);
     let sequences = sequences::values(&mut reading, session, &assembled).await?;
     let mut uncovered = reading.uncovered;
     uncovered.sort_by_cached_key(Uncovered::label);

@@ -10,11 +10,15 @@ use super::graph::{Body, Node, NodeId};
 use super::loss::Loss;
 use super::read::Reading;
 use super::relations::Relation;
-use crate::error::Result;
+use super::table_data;
+use crate::error::{Error, Result};
 use crate::pg::{Row, Session, Sql};
 
 /// Sequences whose values are read with one statement.
 const VALUES_BATCH: usize = 500;
+
+/// The first major with `pg_get_sequence_data`.
+const VALUES_AT_ONCE_SINCE: u32 = 18;
 
 pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> {
     let rows = session
@@ -54,7 +58,9 @@ fn add_one(reading: &mut Reading, row: &Row, relation: &Relation) -> Result<()> 
         }
     };
     let id = reading.graph.add((CLASS, relation.oid), node);
-    add_value(reading, id, relation);
+    if !table_data::is_unreadable(reading, relation) {
+        add_value(reading, id, relation);
+    }
     if let (Some(table), false) = (owner, is_identity) {
         add_ownership(reading, id, row, relation, &table)?;
     }
@@ -171,6 +177,9 @@ pub(super) async fn values(
         .filter(|entry| entry.kind == Kind::SequenceSet)
         .filter_map(|entry| by_identity.get(&entry.identity).copied())
         .collect();
+    if session.version().major() >= VALUES_AT_ONCE_SINCE {
+        return values_at_once(session, &relations).await;
+    }
     let mut values = Vec::with_capacity(relations.len());
     for batch in relations.chunks(VALUES_BATCH) {
         for row in session.query(&values_query(batch)).await? {
@@ -196,6 +205,26 @@ async fn unreadable(reading: &mut Reading, session: &Session) -> Result<HashSet<
         }
     }
     Ok(hidden)
+}
+
+/// All values with one query that opens no sequence, so takes no lock.
+async fn values_at_once(session: &Session, relations: &[&Relation]) -> Result<Vec<Sequence>> {
+    let sql = Sql::constant(include_str!("sql/sequence_values.sql"));
+    let mut by_oid: HashMap<u32, Row> = HashMap::new();
+    for row in session.query(&sql).await? {
+        by_oid.insert(row.number("oid")?, row);
+    }
+    let found = relations.iter().map(|relation| {
+        let readable = by_oid
+            .get(&relation.oid)
+            .filter(|row| row.opt("last_value").is_ok_and(|value| value.is_some()));
+        let row = readable.ok_or_else(|| {
+            Error::operation(format!("read the value of {}", relation.identity()))
+                .because("this role has no SELECT on it, or it was dropped just now")
+        })?;
+        value(relation, row)
+    });
+    found.collect()
 }
 
 fn values_query(batch: &[&Relation]) -> Sql {

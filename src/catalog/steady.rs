@@ -9,6 +9,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::encoding;
 use super::entry::Catalog;
 use super::identities::Identities;
 use super::lock::{self, Locking};
@@ -153,6 +154,7 @@ async fn attempt(
 ) -> Result<(Catalog, Identities), Stumble> {
     session.execute(&begin(locking)).await?;
     restrict(session).await?;
+    encoding::require_utf8(session).await?;
     let before = Identities::read(session).await?;
     let read = read_between(session, witness, locking).await;
     // After a failure too: what changed may be what it failed of.

@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 
 use super::address::CLASS;
-use super::assemble::Assembled;
-use super::entry::{Kind, Table};
+use super::entry::Kind;
 use super::graph::{Body, Draft, Graph, Node, NodeId};
 use super::loss::Loss;
 use super::read::Reading;
 use super::relations::{Column, Relation};
+use super::table_data;
 use crate::error::Result;
 
 /// A table's facts plus the parts that may be folded into its text.
@@ -42,7 +42,6 @@ pub(super) fn add(reading: &mut Reading) -> Result<()> {
         let mut node = Node::of_relation(kind, &relation, relation.identity())
             .commented_as(format!("{} {}", relation.word(), relation.quoted));
         node.owner = relation.raw_owner();
-        let has_rows = relation.kind == 'r';
         node.body = Body::Table(Box::new(TableBody {
             inherits: inherits(reading, &relation),
             defaults: BTreeMap::new(),
@@ -53,18 +52,9 @@ pub(super) fn add(reading: &mut Reading) -> Result<()> {
             relation: relation.clone(),
         }));
         let table = reading.graph.add((CLASS, relation.oid), node);
-        if has_rows {
-            add_data(reading, table, &relation);
-        }
+        table_data::add(reading, table, &relation);
     }
     Ok(())
-}
-
-fn add_data(reading: &mut Reading, table: NodeId, relation: &Relation) {
-    let identity = format!("data of {}", relation.identity());
-    let node = Node::of_relation(Kind::TableData, relation, identity).body(Body::Data);
-    let data = reading.graph.add_unaddressed(node);
-    reading.graph.need(data, table);
 }
 
 fn refuse_oddities(reading: &mut Reading, relation: &Relation) {
@@ -81,7 +71,7 @@ fn refuse_oddities(reading: &mut Reading, relation: &Relation) {
 
 /// Tells the columns in the order that a restored table has them, and that it is another one.
 fn put_columns_in_order(reading: &mut Reading, relation: &mut Relation) {
-    let columns: Vec<Column> = restored_columns(reading, relation)
+    let columns: Vec<Column> = table_data::restored_columns(reading, relation, None)
         .into_iter()
         .cloned()
         .collect();
@@ -296,86 +286,4 @@ fn table_settings(relation: &Relation) -> String {
         text.push_str(&format!("{alter} FORCE ROW LEVEL SECURITY;\n"));
     }
     text
-}
-
-/// The tables with rows, in the order of their data entries.
-pub(super) fn data(reading: &Reading, assembled: &Assembled) -> Vec<Table> {
-    let mut by_identity: BTreeMap<String, &Relation> = BTreeMap::new();
-    for relation in reading
-        .relations
-        .all()
-        .filter(|relation| relation.kind == 'r')
-    {
-        by_identity.insert(format!("data of {}", relation.identity()), relation);
-    }
-    assembled
-        .entries
-        .iter()
-        .filter(|entry| entry.kind == Kind::TableData)
-        .filter_map(|entry| {
-            by_identity
-                .get(&entry.identity)
-                .map(|relation| table(reading, relation))
-        })
-        .collect()
-}
-
-fn table(reading: &Reading, relation: &Relation) -> Table {
-    let columns: Vec<&Column> = restored_columns(reading, relation)
-        .into_iter()
-        .filter(|column| column.generated.is_none())
-        .collect();
-    let quoted: Vec<&str> = columns
-        .iter()
-        .map(|column| column.quoted.as_str())
-        .collect();
-    let copy_target = if quoted.is_empty() {
-        relation.quoted.clone()
-    } else {
-        format!("{} ({})", relation.quoted, quoted.join(", "))
-    };
-    Table {
-        oid: relation.oid,
-        schema: relation.schema.clone(),
-        name: relation.name.clone(),
-        identity: relation.identity(),
-        columns: columns.iter().map(|column| column.name.clone()).collect(),
-        copy_target,
-        condition: reading.conditions.get(&relation.oid).cloned(),
-        size_bytes: relation.size_bytes,
-    }
-}
-
-/// Columns in the order that a restored table has them. An inheritance child made before its
-/// parent gained columns has another order (spec §1.9.7); definition and rows are read in the order
-/// that both the original and its copy agree on, so that texts and digests do too.
-fn restored_columns<'a>(reading: &Reading, relation: &'a Relation) -> Vec<&'a Column> {
-    let names = restored_names(reading, relation);
-    let mut columns: Vec<&Column> = relation.columns.iter().collect();
-    columns.sort_by_key(|column| names.iter().position(|name| *name == column.name));
-    columns
-}
-
-/// Parents' columns first, parent by parent, then what the table adds itself.
-fn restored_names(reading: &Reading, relation: &Relation) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    if !relation.is_partition {
-        for parent in relation
-            .parents
-            .iter()
-            .filter_map(|&oid| reading.relations.get(oid))
-        {
-            for name in restored_names(reading, parent) {
-                if !names.contains(&name) {
-                    names.push(name);
-                }
-            }
-        }
-    }
-    for column in &relation.columns {
-        if !names.contains(&column.name) {
-            names.push(column.name.clone());
-        }
-    }
-    names
 }

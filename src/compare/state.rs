@@ -111,7 +111,7 @@ impl State {
             (extension.name.clone(), text)
         });
         Self {
-            tables: manifest.tables.iter().map(recorded_table).collect(),
+            tables: recorded_tables(manifest),
             sequences: sequences.collect(),
             large_objects: manifest.large_objects.iter().map(recorded_object).collect(),
             version_tables: versions.collect(),
@@ -179,21 +179,15 @@ impl State {
             total_items: catalog.tables.len() as u64,
             ..Progress::default()
         };
+        let mut digests = Digests::default();
         for table in &catalog.tables {
             progress.what.clone_from(&table.identity);
             let order = ColumnOrder::of(table, reference);
-            let digest = digest_table(session, &order.copy_out, &mut progress, ctx).await?;
+            let digest = digest_table(session, table, &order.copy_out, &mut progress, ctx).await?;
             progress.items += 1;
-            let found = TableState {
-                columns: order.columns,
-                rows: Some(Rows {
-                    count: digest.rows,
-                    bytes: digest.bytes,
-                    digest: digest.hex(),
-                }),
-            };
-            self.tables.insert(table.identity.clone(), found);
+            digests.add(table.compared_as(), order.columns, Some(digest));
         }
+        self.tables = digests.tables();
         for &oid in &catalog.large_objects {
             let content = large_object(session, oid).await?;
             self.large_objects
@@ -224,7 +218,7 @@ impl State {
         Self {
             source: format!("database {}", catalog.database.name),
             entries: catalog.entries.iter().map(live_entry).collect(),
-            tables: catalog.tables.iter().map(unread_table).collect(),
+            tables: unread_tables(catalog),
             sequences: sequences.collect(),
             large_objects: BTreeMap::new(),
             version_tables: versions.collect(),
@@ -269,12 +263,12 @@ fn live_entry(entry: &Entry) -> (String, EntryState) {
     (entry.identity.clone(), state)
 }
 
-fn unread_table(table: &Table) -> (String, TableState) {
-    let state = TableState {
-        columns: table.columns.clone(),
-        rows: None,
-    };
-    (table.identity.clone(), state)
+fn unread_tables(catalog: &Catalog) -> BTreeMap<String, TableState> {
+    let mut digests = Digests::default();
+    for table in &catalog.tables {
+        digests.add(table.compared_as(), table.columns.clone(), None);
+    }
+    digests.tables()
 }
 
 fn recorded_object(object: &LargeObjectRecord) -> (String, String) {
@@ -298,16 +292,53 @@ async fn large_object(session: &Session, oid: u32) -> Result<String> {
     Ok(content_text(digest.bytes, &digest.hex()))
 }
 
-fn recorded_table(table: &TableRecord) -> (String, TableState) {
-    let state = TableState {
-        columns: table.columns.clone(),
-        rows: Some(Rows {
-            count: table.rows,
+fn recorded_tables(manifest: &Manifest) -> BTreeMap<String, TableState> {
+    let mut digests = Digests::default();
+    for table in &manifest.tables {
+        let whole = table.through.as_ref().unwrap_or(&table.identity);
+        // The manifest's reader has checked that it is one.
+        let sum = u128::from_str_radix(&table.digest, 16).unwrap_or_default();
+        let digest = TableDigest {
+            rows: table.rows,
             bytes: table.bytes,
-            digest: table.digest.clone(),
-        }),
-    };
-    (table.identity.clone(), state)
+            sum,
+        };
+        digests.add(whole, table.columns.clone(), Some(digest));
+    }
+    digests.tables()
+}
+
+/// Digests by what is compared as a whole: a table, or a tree of partitions that rows may move in.
+#[derive(Default)]
+struct Digests(BTreeMap<String, (Vec<String>, Option<TableDigest>)>);
+
+impl Digests {
+    /// Adds a table's digest, if its rows were read.
+    fn add(&mut self, whole: &str, columns: Vec<String>, digest: Option<TableDigest>) {
+        match self.0.get_mut(whole) {
+            None => _ = self.0.insert(whole.to_owned(), (columns, digest)),
+            Some((_, sum)) => {
+                *sum = sum.zip(digest).map(|(mut sum, digest)| {
+                    sum.merge(&digest);
+                    sum
+                });
+            }
+        }
+    }
+
+    fn tables(self) -> BTreeMap<String, TableState> {
+        let tables = self.0.into_iter();
+        tables
+            .map(|(whole, (columns, digest))| {
+                let rows = digest.map(|digest| Rows {
+                    count: digest.rows,
+                    bytes: digest.bytes,
+                    digest: digest.hex(),
+                });
+                (whole, TableState { columns, rows })
+            })
+            .collect()
+    }
 }
 
 /// Which columns to read in which order.
@@ -319,23 +350,34 @@ struct ColumnOrder {
 impl ColumnOrder {
     /// The reference's order where it names the same columns, else the table's own.
     fn of(table: &Table, reference: Option<&Manifest>) -> Self {
-        let own = Self {
+        let own = |table: &Table| Self {
             columns: table.columns.clone(),
             copy_out: table.copy_out(),
         };
-        let Some(reference) = reference.filter(|_| table.condition.is_none()) else {
-            return own;
+        let Some(reference) = reference else {
+            return own(table);
         };
+        // Bytes compare only in one encoding: the one that the digests were made in.
+        let options = catalog::copy_options(&reference.database.encoding);
+        if table.condition.is_some() {
+            return own(&Table {
+                copy_options: options,
+                ..table.clone()
+            });
+        }
         let recorded = reference
             .tables
             .iter()
             .find(|record| record.identity == table.identity);
         match recorded {
-            Some(record) if record.columns != own.columns && same_set(record, table) => Self {
-                copy_out: recorded_copy(record),
+            Some(record) if record.columns != table.columns && same_set(record, table) => Self {
+                copy_out: recorded_copy(record).sql(&Sql::deparsed(options)),
                 columns: record.columns.clone(),
             },
-            _ => own,
+            _ => own(&Table {
+                copy_options: options,
+                ..table.clone()
+            }),
         }
     }
 }
@@ -358,13 +400,15 @@ const REPORT_ROWS: u64 = 50_000;
 
 async fn digest_table(
     session: &Session,
+    table: &Table,
     copy_out: &Sql,
     progress: &mut Progress,
     ctx: &Context,
 ) -> Result<TableDigest> {
-    let mut rows = session.copy_out(copy_out).await?;
+    let unread = |error| catalog::rows_unread(&table.identity, error);
+    let mut rows = session.copy_out(copy_out).await.map_err(unread)?;
     let mut digest = TableDigest::default();
-    while let Some(row) = rows.next().await? {
+    while let Some(row) = rows.next().await.map_err(unread)? {
         digest.add_row(&row);
         progress.bytes += row.len() as u64;
         progress.rows += 1;
@@ -386,6 +430,7 @@ mod tests {
             name: "t".to_owned(),
             columns: columns.iter().map(|&column| column.to_owned()).collect(),
             copy: String::new(),
+            through: None,
             rows: 0,
             bytes: 0,
             digest: String::new(),
@@ -400,9 +445,35 @@ mod tests {
             identity: "table public.t".to_owned(),
             columns: columns.iter().map(|&column| column.to_owned()).collect(),
             copy_target: "public.t (own)".to_owned(),
+            copy_options: String::new(),
+            through: None,
             condition: None,
             size_bytes: 0,
         }
+    }
+
+    #[test]
+    fn partitions_that_exchange_rows_are_one_thing_to_compare() {
+        let digest = |row: &[u8]| {
+            let mut digest = TableDigest::default();
+            digest.add_row(row);
+            Some(digest)
+        };
+        let of = |rows: [&[u8]; 2]| {
+            let mut digests = Digests::default();
+            for row in rows {
+                digests.add("table t", Vec::new(), digest(row));
+            }
+            digests.tables()
+        };
+        assert_eq!(of([b"1\n", b"2\n"]), of([b"2\n", b"1\n"]));
+        assert_ne!(of([b"1\n", b"2\n"]), of([b"1\n", b"3\n"]));
+        let rows = of([b"1\n", b"2\n"])["table t"].rows.clone();
+        assert_eq!(rows.map(|rows| rows.count), Some(2));
+        let mut unread = Digests::default();
+        unread.add("table t", Vec::new(), digest(b"1\n"));
+        unread.add("table t", Vec::new(), None);
+        assert_eq!(unread.tables()["table t"].rows, None);
     }
 
     #[test]

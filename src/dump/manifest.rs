@@ -99,6 +99,10 @@ fn table(table: &Table) -> TableRecord {
         name: table.name.clone(),
         columns: table.columns.clone(),
         copy: super::rows::copy_line(table),
+        through: table
+            .through
+            .as_ref()
+            .map(|through| through.identity.clone()),
         rows: empty.rows,
         bytes: empty.bytes,
         digest: empty.hex(),

@@ -259,7 +259,7 @@ async fn fill(
     ctx: &Context,
 ) -> Result<u64> {
     let mut text_bytes = 0;
-    let preamble = script::preamble(session.version().major());
+    let preamble = script::preamble();
     for member in script::before_data(&preamble, catalog) {
         text_bytes += script::append(writer, manifest, member)?;
     }

@@ -7,7 +7,7 @@
 use tokio::sync::mpsc;
 
 use crate::archive::TableDigest;
-use crate::catalog::Table;
+use crate::catalog::{self, Table};
 use crate::error::{Error, Result};
 use crate::pg::Session;
 
@@ -41,11 +41,18 @@ pub(super) async fn read_table(
     table: &Table,
     sender: &mpsc::Sender<Sent>,
 ) -> Result<()> {
-    let mut rows = session.copy_out(&table.copy_out()).await?;
+    let mut rows = session
+        .copy_out(&table.copy_out())
+        .await
+        .map_err(|error| catalog::rows_unread(&table.identity, error))?;
     let head = format!("{}\n", copy_line(table));
     let mut digest = TableDigest::default();
     let mut piece = start(index, &head);
-    while let Some(row) = rows.next().await? {
+    while let Some(row) = rows
+        .next()
+        .await
+        .map_err(|error| catalog::rows_unread(&table.identity, error))?
+    {
         digest.add_row(&row);
         piece.text.extend_from_slice(&row);
         piece.rows += 1;
@@ -132,6 +139,8 @@ mod tests {
             identity: String::new(),
             columns: Vec::new(),
             copy_target: target.to_owned(),
+            copy_options: String::new(),
+            through: None,
             condition: None,
             size_bytes: 0,
         })

@@ -10,28 +10,43 @@ use crate::error::{Error, Result};
 /// A member of DDL is closed once it holds this much text.
 const ENTRIES_BYTES: usize = 1 << 20;
 
-/// Session settings of a restoring session (spec §3.8), with the first major that knows each.
-/// What fixes the meaning of values (`IntervalStyle`, `lc_monetary` …) matches what was pinned
-/// while reading. Settings that need a superuser have no place here.
-const SETTINGS: &[(u32, &str)] = &[
-    (0, "SET statement_timeout = 0;\n"),
-    (0, "SET lock_timeout = 0;\n"),
-    (0, "SET idle_in_transaction_session_timeout = 0;\n"),
-    (17, "SET transaction_timeout = 0;\n"),
-    (0, "SET client_encoding = 'UTF8';\n"),
-    (0, "SET standard_conforming_strings = on;\n"),
-    (0, "SET search_path = '';\n"),
-    (0, "SET check_function_bodies = off;\n"),
-    (0, "SET xmloption = content;\n"),
-    (0, "SET client_min_messages = warning;\n"),
-    (0, "SET row_security = off;\n"),
-    (0, "SET array_nulls = on;\n"),
-    (0, "SET \"DateStyle\" = 'ISO';\n"),
-    (0, "SET \"IntervalStyle\" = 'postgres';\n"),
-    (0, "SET \"TimeZone\" = 'UTC';\n"),
-    (0, "SET lc_monetary = 'C';\n"),
-    (0, "SET default_transaction_read_only = off;\n"),
-];
+/// Session settings of a restoring session (spec §3.8) that every supported major knows and every
+/// role may set. What fixes the meaning of values (`IntervalStyle`, `lc_monetary` …) matches what was
+/// pinned while reading.
+const SETTINGS: &str = "\
+SET statement_timeout = 0;
+SET lock_timeout = 0;
+SET idle_in_transaction_session_timeout = 0;
+SET idle_session_timeout = 0;
+SET default_transaction_read_only = off;
+SET default_transaction_isolation = 'read committed';
+SET client_encoding = 'UTF8';
+SET standard_conforming_strings = on;
+SET search_path = '';
+SET check_function_bodies = off;
+SET xmloption = content;
+SET client_min_messages = warning;
+SET row_security = off;
+SET array_nulls = on;
+SET transform_null_equals = off;
+SET \"DateStyle\" = 'ISO';
+SET \"IntervalStyle\" = 'postgres';
+SET \"TimeZone\" = 'UTC';
+SET lc_monetary = 'C';
+SET default_tablespace = '';
+SET default_table_access_method = 'heap';
+";
+
+/// Settings that not every server knows or not every role may set: set where it is possible. The
+/// server that the script is restored on may be newer than the one it came from.
+const SETTINGS_WHERE_POSSIBLE: &str = "\
+SELECT pg_catalog.set_config(wanted.name, wanted.value, false)
+  FROM (VALUES ('transaction_timeout', '0'), ('restrict_nonsystem_relation_kind', ''),
+               ('session_replication_role', 'origin')) AS wanted (name, value)
+  JOIN pg_catalog.pg_settings AS known ON known.name = wanted.name AND known.setting <> wanted.value
+ WHERE known.context = 'user'
+    OR (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user);
+";
 
 /// One member to be: its text, and which entries stand where in it.
 #[derive(Debug, PartialEq, Eq)]
@@ -54,12 +69,13 @@ impl Draft {
 
 /// First line and session settings. psql stops at the first error: a half restored database must
 /// not look like a whole one.
-pub(super) fn preamble(major: u32) -> String {
-    let known = SETTINGS.iter().filter(|(since, _)| *since <= major);
-    let lines = known.map(|(_, line)| *line);
-    std::iter::once("\\set ON_ERROR_STOP on\n")
-        .chain(lines)
-        .collect()
+pub(super) fn preamble() -> String {
+    [
+        "\\set ON_ERROR_STOP on\n",
+        SETTINGS,
+        SETTINGS_WHERE_POSSIBLE,
+    ]
+    .concat()
 }
 
 /// Preamble and DDL up to the rows.
@@ -154,11 +170,10 @@ mod tests {
     }
 
     #[test]
-    fn the_preamble_only_sets_what_the_major_knows() {
-        assert!(preamble(15).starts_with("\\set ON_ERROR_STOP on\nSET "));
-        assert!(!preamble(16).contains("transaction_timeout = 0;\nSET transaction"));
-        assert!(!preamble(16).contains("SET transaction_timeout"));
-        assert!(preamble(17).contains("SET transaction_timeout"));
+    fn the_preamble_stops_at_errors_and_only_sets_what_every_major_knows() {
+        assert!(preamble().starts_with("\\set ON_ERROR_STOP on\nSET "));
+        assert!(!preamble().contains("SET transaction_timeout"));
+        assert!(preamble().contains("('transaction_timeout', '0')"));
     }
 
     #[test]

@@ -209,6 +209,8 @@ mod tests {
             identity: format!("table public.{name}"),
             columns: Vec::new(),
             copy_target: String::new(),
+            copy_options: String::new(),
+            through: None,
             condition: None,
             size_bytes,
         }

@@ -60,17 +60,10 @@ async fn run_many(session: &Session, batch: &[Statement]) -> Result<()> {
 }
 
 async fn run_one(session: &Session, statement: &Statement) -> Result<()> {
-    session.execute(&statement.sql).await.map_err(|error| {
-        let mut named = Error::operation(statement.what.clone())
-            .because(error.reason().unwrap_or_else(|| error.to_string()));
-        if let Some(code) = error.sqlstate() {
-            named = named.with_sqlstate(code);
-        }
-        if error.is_transient() {
-            named = named.mark_transient();
-        }
-        explained(named)
-    })
+    session
+        .execute(&statement.sql)
+        .await
+        .map_err(|error| explained(error.attempting(statement.what.clone())))
 }
 
 /// Adds the cure for what an operator can cure.

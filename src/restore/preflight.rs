@@ -195,12 +195,16 @@ fn of_emptiness(live: &Catalog, manifest: &Manifest, present: &BTreeSet<usize>) 
     found
 }
 
+/// The server converts rows between encodings, except where bytes have no characters.
 fn of_encoding(live: &Catalog, manifest: &Manifest) -> Option<Obstacle> {
     let (from, to) = (&manifest.database.encoding, &live.database.encoding);
-    (from != to).then(|| {
+    let meaningless = [from, to].iter().any(|one| *one == "SQL_ASCII");
+    (from != to && meaningless).then(|| {
         obstacle(
             format!("database {}", live.database.name),
-            format!("its encoding is {to}, that of the archive {from}"),
+            format!(
+                "its encoding is {to}, that of the archive {from}: between them bytes have no defined meaning"
+            ),
             "restore into a new database: --into NAME --create".to_owned(),
         )
     })

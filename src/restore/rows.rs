@@ -42,7 +42,7 @@ pub(super) async fn load_member(
     let mut copy = session
         .copy_in(&Sql::deparsed(table.copy.clone()))
         .await
-        .map_err(|error| named(attempted(), error))?;
+        .map_err(|error| error.attempting(attempted()))?;
     let mut sent = 0;
     while sent < rows.len() {
         let end = rows.len().min(sent + CHUNK_BYTES);
@@ -55,7 +55,7 @@ pub(super) async fn load_member(
     let taken = copy
         .finish()
         .await
-        .map_err(|error| named(attempted(), error))?;
+        .map_err(|error| error.attempting(attempted()))?;
     if taken == member.rows {
         return Ok(rows.len() as u64);
     }
@@ -68,18 +68,6 @@ pub(super) async fn load_member(
 /// The rows as a slice that shares the member's memory.
 fn rows_within(text: &Bytes, copy_line: &str) -> Option<Bytes> {
     copy_rows(text, copy_line).map(|rows| text.slice_ref(rows))
-}
-
-fn named(attempted: String, error: Error) -> Error {
-    let mut named =
-        Error::operation(attempted).because(error.reason().unwrap_or_else(|| error.to_string()));
-    if let Some(code) = error.sqlstate() {
-        named = named.with_sqlstate(code);
-    }
-    if error.is_transient() {
-        named = named.mark_transient();
-    }
-    named
 }
 
 #[cfg(test)]

@@ -62,6 +62,7 @@ pub fn sample_manifest() -> Manifest {
             name: "users".into(),
             columns: vec!["id".into(), "name".into()],
             copy: COPY.into(),
+            through: None,
             rows: digest.rows,
             bytes: digest.bytes,
             digest: digest.hex(),

@@ -14,7 +14,7 @@ use pgbelay::restore::{RestoreOptions, RestoreReport, restore};
 use pgbelay::rollback::{RollbackOptions, RollbackReport, roll_back};
 use pgbelay::store::Store;
 
-use crate::support::{CorpusFile, Database, Server};
+use crate::support::{CorpusFile, Database, Server, gunzip};
 
 /// Runs a future to its end on a runtime of its own.
 pub fn wait<T>(future: impl Future<Output = T>) -> T {
@@ -161,6 +161,25 @@ impl Bench {
             options,
             &self.ctx,
         ))
+    }
+
+    /// The archive as `gunzip | psql` sees it.
+    pub fn script(&self, reader: &Reader) -> Vec<u8> {
+        gunzip(reader.path())
+    }
+
+    /// How another database, which the archive was restored into, differs from it.
+    pub fn difference_of(&self, database: &Database, reader: &Reader) -> Vec<String> {
+        wait(async {
+            let session = pg::connect(&target(database, "app"), "test", &self.ctx).await;
+            let session = session.expect("a session");
+            let begin = Sql::constant("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+            session.execute(&begin).await.expect("a transaction");
+            let before = State::of_archive(reader).expect("the archive's state");
+            let manifest = Some(reader.manifest());
+            let after = State::of_database_like(&session, manifest, &self.ctx).await;
+            compare(&before, &after.expect("the database's state")).lines()
+        })
     }
 
     /// How the database differs from the archive.

@@ -27,6 +27,8 @@ mod connection;
 mod corpus;
 mod data;
 mod determinism;
+mod data_encodings;
+mod data_trees;
 mod extension_members;
 mod field;
 mod harness;

@@ -1,4 +1,4 @@
--- Books that must balance (spec §7.2): rows that have no row of their own kind to belong to, or of
+-- Books that must balance (spec section 7.2): rows that have no row of their own kind to belong to, or of
 -- which there are not as many as their owner says. Nothing here is normal, so each is refused.
 -- References between catalogs are checked apart (references.sql).
 WITH parents AS (

@@ -1,4 +1,4 @@
--- Every ACL that may differ from its base (spec §1.6). Items are exploded by the server, in array
+-- Every ACL that may differ from its base (spec section 1.6). Items are exploded by the server, in array
 -- order; base is what initdb or the extension left, else the built-in default; all_privileges is
 -- what ALL means for this kind on this major. A grantee of 0 is PUBLIC. A table's own ACL comes before
 -- its columns', those of system columns (negative numbers) included.

@@ -1,4 +1,4 @@
--- The database itself (spec §4). Columns that differ between majors are looked up through jsonb.
+-- The database itself (spec section 4). Columns that differ between majors are looked up through jsonb.
 SELECT d.datname AS name,
        d.oid,
        current_setting('server_encoding') AS encoding,

@@ -1,4 +1,4 @@
--- ALTER DEFAULT PRIVILEGES (spec §1.3 DEFAULT ACL): global rows compare with the built-in default,
+-- ALTER DEFAULT PRIVILEGES (spec section 1.3 DEFAULT ACL): global rows compare with the built-in default,
 -- rows of one schema with nothing.
 SELECT d.oid,
        r.rolname AS role,

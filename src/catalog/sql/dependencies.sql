@@ -1,4 +1,4 @@
--- Edges of the dependency graph, sub-objects collapsed (spec §2.2.1). Rows whose ends are both
+-- Edges of the dependency graph, sub-objects collapsed (spec section 2.2.1). Rows whose ends are both
 -- built in (OIDs below 16384) cannot connect user objects.
 SELECT DISTINCT d.classid, d.objid, d.refclassid, d.refobjid, d.deptype
 FROM pg_catalog.pg_depend d

@@ -13,7 +13,7 @@ SELECT coalesce(pg_describe_object(w.class, w.object, 0), format('object %s of %
             WHEN i.type IS NOT NULL THEN format('DROP %s IF EXISTS %s CASCADE;',
                                                  CASE i.type WHEN 'foreign-data wrapper' THEN 'FOREIGN DATA WRAPPER'
                                                              WHEN 'statistics object' THEN 'STATISTICS' ELSE upper(i.type) END, i.identity) END AS removal,
-       CASE WHEN t.tgisinternal THEN 'a trigger that enforces a foreign key is disabled, which a backup cannot express; ALTER TABLE … ENABLE TRIGGER ALL'
+       CASE WHEN t.tgisinternal THEN 'a trigger that enforces a foreign key is disabled, which a backup cannot express; ALTER TABLE ... ENABLE TRIGGER ALL'
             WHEN i.schema IN ('pg_catalog', 'information_schema')
                 THEN format('it was put into %s, which belongs to the server and is in no dump; move it to a schema of its own', i.schema)
             ELSE 'this kind of object is not covered yet' END AS reason

@@ -1,10 +1,10 @@
 -- What the server's caches answer from, as one count and one hash per catalog: two readings that
 -- agree had no committed change of a definition between them. Catalog functions show the latest
--- committed state whatever the snapshot is (spec §3.9), so this is compared under the snapshot
+-- committed state whatever the snapshot is (spec section 3.9), so this is compared under the snapshot
 -- before a reading and outside it after. Temporary objects are nobody's definition. Of pg_class
 -- only columns that commands set are taken, and the file of tables alone, because TRUNCATE and a
 -- rewrite hide rows from an older snapshot; VACUUM and REFRESH change no definition.
--- Catalogs that are only read as rows (pg_depend, pg_description, pg_shdepend …) obey the snapshot.
+-- Catalogs that are only read as rows (pg_depend, pg_description, pg_shdepend ...) obey the snapshot.
 WITH schemas AS MATERIALIZED (
   SELECT n.oid, n.xmin FROM pg_catalog.pg_namespace n
    WHERE n.nspname !~ '^pg_(toast_)?temp_'

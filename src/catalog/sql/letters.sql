@@ -1,4 +1,4 @@
--- Letters that this version does not know (spec §7.1): each row of each catalog whose enumeration
+-- Letters that this version does not know (spec section 7.1): each row of each catalog whose enumeration
 -- holds anything else. A letter of a later major counts as unknown on an earlier one.
 WITH server AS (SELECT current_setting('server_version_num')::integer AS version)
 SELECT 'pg_class' AS catalog,

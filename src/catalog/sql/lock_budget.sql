@@ -1,4 +1,4 @@
--- Room in the server's table of locks, in locks (spec §3.10). The server sizes it by all processes
+-- Room in the server's table of locks, in locks (spec section 3.10). The server sizes it by all processes
 -- that it may start, not by max_connections alone; locks on the fast path are not in it.
 -- Our own are counted by the caller.
 SELECT pg_catalog.current_setting('max_locks_per_transaction')::pg_catalog.int8 AS per_transaction,

@@ -1,4 +1,4 @@
--- Tables to lock in ACCESS SHARE before anything is deparsed, in OID order (spec §3.10): those of
+-- Tables to lock in ACCESS SHARE before anything is deparsed, in OID order (spec section 3.10): those of
 -- the user, and tables of extensions whose rows a backup takes.
 SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind
 FROM pg_catalog.pg_class c

@@ -1,4 +1,4 @@
--- User schemas (spec §1.1.1): public is among them; extension members are told apart by the reader.
+-- User schemas (spec section 1.1.1): public is among them; extension members are told apart by the reader.
 SELECT n.oid,
        n.nspname AS name,
        quote_ident(n.nspname) AS quoted,

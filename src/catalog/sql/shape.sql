@@ -1,4 +1,4 @@
--- The shape of the catalogs themselves (spec §7.1): every table of pg_catalog that initdb made, with
+-- The shape of the catalogs themselves (spec section 7.1): every table of pg_catalog that initdb made, with
 -- its columns and their types in the order of their names. What a user or an extension adds as a
 -- table of its own has an OID from 16384 on and is an object like any other.
 SELECT c.relname || CASE WHEN c.relisshared THEN ' (shared)' ELSE '' END AS catalog,

@@ -1,4 +1,4 @@
--- The closed world (spec §7.2): every row of every catalog that can hold a user's object.
+-- The closed world (spec section 7.2): every row of every catalog that can hold a user's object.
 -- The reader subtracts what entries cover and what belongs to extensions; the rest is refused.
 -- "user schema" leaves out temporary and toast namespaces; objects that a superuser put into
 -- pg_catalog or information_schema are listed too, because pg_dump would lose them.

@@ -29,13 +29,6 @@ pub(super) fn database(facts: &Facts) -> Vec<Finding> {
                 .cured_by("name the application's database"),
         );
     }
-    if facts.encoding == "SQL_ASCII" {
-        findings.push(Finding::refuse(
-            &name,
-            "its encoding is SQL_ASCII: its bytes have no defined characters, \
-             so what was read could not be compared soundly",
-        ));
-    }
     if !facts.can_create_schemas {
         findings.push(
             Finding::refuse(
@@ -324,11 +317,10 @@ mod tests {
         let broken = Facts {
             in_recovery: true,
             is_template: true,
-            encoding: "SQL_ASCII".into(),
             can_create_schemas: false,
             ..facts()
         };
-        assert_eq!(database(&broken).len(), 4);
+        assert_eq!(database(&broken).len(), 3);
     }
 
     #[test]

@@ -27,6 +27,20 @@ impl Database {
         Self::from_template(server, name, "template0")
     }
 
+    /// An empty database with more clauses for CREATE DATABASE: `ENCODING 'LATIN1' LOCALE 'C'`.
+    pub fn with(server: &'static Server, clauses: &str) -> Self {
+        let name = next_name();
+        let sql = format!("CREATE DATABASE \"{name}\" OWNER app TEMPLATE template0 {clauses}");
+        server.psql("postgres", &sql);
+        Self { server, name }
+    }
+
+    /// A name for a database that the test lets the program make; dropped as the others are.
+    pub fn to_be_made(server: &'static Server) -> Self {
+        let name = next_name();
+        Self { server, name }
+    }
+
     /// A database that is another one's copy.
     pub fn copy_of(server: &'static Server, template: &str) -> Self {
         Self::from_template(server, &next_name(), template)

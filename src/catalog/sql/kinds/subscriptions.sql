@@ -1,4 +1,4 @@
--- Subscriptions of this database, as statements (spec §1.3 SUBSCRIPTION). Never connects. streaming
+-- Subscriptions of this database, as statements (spec section 1.3 SUBSCRIPTION). Never connects. streaming
 -- is always stated, because its default changed; run_as_owner too, by a block where the server is
 -- older than the option: there the owner's rights were always used, and a newer server that the
 -- archive is restored on would use others.

@@ -1,5 +1,5 @@
 -- User mappings, from the view that everybody may read. It hides options from those who may not
--- see them, without a word: such a mapping is a problem, not an empty list (spec §5.1).
+-- see them, without a word: such a mapping is a problem, not an empty list (spec section 5.1).
 -- Columns as in kinds.rs: oid, schema, name, target, owner, quoted_owner, tie, create_text, aliases, problem.
 SELECT m.umid AS oid, NULL AS schema, format('%s %s', m.usename, m.srvname) AS name,
        format('USER MAPPING FOR %s SERVER %I', CASE WHEN m.umuser = 0 THEN 'public' ELSE quote_ident(m.usename) END, m.srvname) AS target,
