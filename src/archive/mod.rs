@@ -42,7 +42,7 @@ pub(crate) mod tests {
     use std::path::Path;
 
     /// A manifest with an entry and a role for each name, and nothing else.
-    pub(super) fn manifest_of(names: &[String]) -> Manifest {
+    pub(crate) fn manifest_of(names: &[String]) -> Manifest {
         let entry = |name: &String| EntryRecord {
             identity: name.clone(),
             kind: "TABLE".into(),

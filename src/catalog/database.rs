@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::pg::{Session, Sql};
 
 /// Properties that are text in the catalog and stand in the manifest under the same name.
-const PROPERTIES: [&str; 13] = [
+const PROPERTIES: [&str; 15] = [
     "owner",
     "collate",
     "ctype",
@@ -18,10 +18,12 @@ const PROPERTIES: [&str; 13] = [
     "collation_version",
     "connection_limit",
     "is_template",
+    "allow_connections",
     "tablespace",
     "acl",
     "comment",
     "settings",
+    "security_labels",
 ];
 
 /// Reads the database's own row. An absent value is left out.

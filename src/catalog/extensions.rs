@@ -3,9 +3,11 @@
 //! The version is pinned when it is not the one that a plain CREATE EXTENSION would take here, so
 //! that the same server restores the same version and a newer server still restores (spec §1.3).
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
 use super::address::EXTENSION;
 use super::entry::{Extension, Kind};
-use super::graph::{Comment, Node};
+use super::graph::{Comment, Node, NodeId};
 use super::guard::Installed;
 use super::read::Reading;
 use crate::error::Result;
@@ -105,6 +107,7 @@ fn alias_members(reading: &mut Reading, extension: u32, node: usize) {
 /// that belongs to the user (spec §3.6). They are deleted, not dropped, before they come back.
 pub(super) async fn add_configuration(reading: &mut Reading, session: &Session) -> Result<()> {
     let sql = Sql::constant(include_str!("sql/configuration.sql"));
+    let mut nodes = HashMap::new();
     for row in session.query(&sql).await? {
         let extension = reading.graph.find((EXTENSION, row.number("extension")?));
         let relation = reading.relations.get(row.number("relation")?).cloned();
@@ -125,8 +128,54 @@ pub(super) async fn add_configuration(reading: &mut Reading, session: &Session) 
         let id = reading.graph.add_unaddressed(node);
         reading.graph.need(id, extension);
         reading.conditions.insert(relation.oid, condition);
+        nodes.insert(relation.oid, id);
+    }
+    order_by_foreign_keys(reading, session, &nodes).await
+}
+
+/// Foreign keys of configuration tables come with CREATE EXTENSION, so they are there while rows are
+/// loaded: referenced rows go first (spec section 2.2, rule 10). Of a circle one key is left out:
+/// its rows go in only if the extension made the key deferrable or the values allow it.
+async fn order_by_foreign_keys(
+    reading: &mut Reading,
+    session: &Session,
+    nodes: &HashMap<u32, NodeId>,
+) -> Result<()> {
+    if nodes.is_empty() {
+        return Ok(());
+    }
+    let sql = Sql::constant(include_str!("sql/configuration_keys.sql"));
+    let mut needs: BTreeMap<NodeId, BTreeSet<NodeId>> = BTreeMap::new();
+    for row in session.query(&sql).await? {
+        let node = |oid: u32| nodes.get(&oid).copied();
+        let ends = (
+            node(row.number("referencing")?),
+            node(row.number("referenced")?),
+        );
+        let (Some(from), Some(to)) = ends else {
+            continue;
+        };
+        if from != to && !reaches(&needs, to, from) {
+            needs.entry(from).or_default().insert(to);
+            reading.graph.need(from, to);
+        }
     }
     Ok(())
+}
+
+/// Whether `to` is among what `from` needs, directly or through others.
+fn reaches(needs: &BTreeMap<NodeId, BTreeSet<NodeId>>, from: NodeId, to: NodeId) -> bool {
+    let mut stack = vec![from];
+    let mut seen = BTreeSet::new();
+    while let Some(node) = stack.pop() {
+        if node == to {
+            return true;
+        }
+        if seen.insert(node) {
+            stack.extend(needs.get(&node).into_iter().flatten());
+        }
+    }
+    false
 }
 
 /// The text of a comment that CREATE EXTENSION brings by itself.
@@ -134,4 +183,17 @@ pub(super) fn is_default_comment(node: &Node, comment: &Comment, raw_text: &str)
     node.kind == Kind::Extension
         && comment.target.starts_with("EXTENSION ")
         && node.tie.first().is_some_and(|default| default == raw_text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_circle_of_keys_is_seen_before_it_is_closed() {
+        let needs = BTreeMap::from([(1, BTreeSet::from([2])), (2, BTreeSet::from([3]))]);
+        assert!(reaches(&needs, 1, 3));
+        assert!(!reaches(&needs, 3, 1));
+        assert!(reaches(&needs, 1, 1));
+    }
 }

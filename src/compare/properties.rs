@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 pub(super) fn normal(properties: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let mut normal = properties.clone();
     normal.remove("collation_version");
+    // Whoever reads a database may connect to it; archives of before this was recorded say nothing.
+    normal.retain(|name, value| name != "allow_connections" || value != "t");
     let owner = properties.get("owner").map_or("", String::as_str);
     if let Some(text) = normal.remove("acl") {
         let mut items = array_elements(&text);

@@ -38,8 +38,12 @@ SET default_table_access_method = 'heap';
 ";
 
 /// Settings that not every server knows or not every role may set: set where it is possible. The
-/// server that the script is restored on may be newer than the one it came from.
+/// server that the script is restored on may be newer than the one it came from. A superuser is
+/// one, even where the database gives every session another role.
 const SETTINGS_WHERE_POSSIBLE: &str = "\
+SELECT pg_catalog.set_config('role', 'none', false)
+  FROM pg_catalog.pg_roles
+ WHERE rolname = session_user AND rolsuper AND current_user <> session_user;
 SELECT pg_catalog.set_config(wanted.name, wanted.value, false)
   FROM (VALUES ('transaction_timeout', '0'), ('restrict_nonsystem_relation_kind', ''),
                ('session_replication_role', 'origin')) AS wanted (name, value)

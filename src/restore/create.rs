@@ -7,29 +7,30 @@ use crate::archive::Manifest;
 use crate::error::{Error, Result};
 use crate::pg::{Session, Sql};
 
-/// Creates an empty database called `name` like the one that the archive was taken from: locale,
-/// settings, grants, comment. `maintenance` is connected to another database of the same server.
-///
-/// The recorded owner gets it where the connected role may give it away, else the connected role
-/// keeps it. What exists already is refused by the server. A database whose properties could not
-/// be set is removed again.
+/// The first major with a locale provider per database.
+const PROVIDERS_SINCE: u32 = 15;
+
+/// Creates an empty database called `name` with the encoding, locale and tablespace that the
+/// archive's database had. `maintenance` is connected to another database of the same server, and
+/// the new one belongs to its role until [`dress_database`]. What exists already is refused by the
+/// server.
 pub async fn create_database(maintenance: &Session, name: &str, manifest: &Manifest) -> Result<()> {
-    let sql = creation(name, manifest);
+    let sql = creation(name, manifest, maintenance.version().major());
     maintenance.execute(&sql).await.map_err(|error| {
         let reason = error.reason().unwrap_or_default();
         Error::refused(format!("create the database {name}"))
             .because(reason)
             .now("nothing was changed")
-    })?;
-    let result = dress(maintenance, name, manifest).await;
-    if result.is_err() {
-        drop_database(maintenance, name).await?;
-    }
-    result
+    })
 }
 
-/// Gives a new database the recorded properties.
-async fn dress(maintenance: &Session, name: &str, manifest: &Manifest) -> Result<()> {
+/// Gives a database made by [`create_database`] the recorded owner, limits, settings, grants and
+/// comment. This comes after its content: a connection limit of 0, or a template, would stand in
+/// the way of the restore.
+///
+/// The recorded owner gets it where the connected role may give it away, else the connected role
+/// keeps it, and grants are left out, because they are the owner's.
+pub async fn dress_database(maintenance: &Session, name: &str, manifest: &Manifest) -> Result<()> {
     let mut wanted = manifest.database.properties.clone();
     let row = maintenance.query_one(&owners(&wanted)).await?;
     let own = row.string("own")?;
@@ -42,8 +43,6 @@ async fn dress(maintenance: &Session, name: &str, manifest: &Manifest) -> Result
         ("connection_limit".to_owned(), "-1".to_owned()),
         ("is_template".to_owned(), "f".to_owned()),
     ]);
-    // A copy is no template: it could not be dropped again.
-    wanted.insert("is_template".to_owned(), "f".to_owned());
     maintenance.execute(&Sql::constant("BEGIN")).await?;
     let set = set_properties(maintenance, name, &live, &wanted).await;
     let end = if set.is_ok() { "COMMIT" } else { "ROLLBACK" };
@@ -65,11 +64,20 @@ fn owners(wanted: &BTreeMap<String, String>) -> Sql {
 
 /// Removes a database made by [`create_database`], after a failed restore or a drill.
 pub async fn drop_database(maintenance: &Session, name: &str) -> Result<()> {
+    let template = Sql::constant(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datistemplate AND datname = ",
+    )
+    .literal(name)
+    .then(") AS yes");
+    if maintenance.query_one(&template).await?.bool("yes")? {
+        let sql = Sql::constant("ALTER DATABASE ").ident(name);
+        maintenance.execute(&sql.then(" IS_TEMPLATE false")).await?;
+    }
     let sql = Sql::constant("DROP DATABASE IF EXISTS ").ident(name);
     maintenance.execute(&sql).await
 }
 
-fn creation(name: &str, manifest: &Manifest) -> Sql {
+fn creation(name: &str, manifest: &Manifest, major: u32) -> Sql {
     let database = &manifest.database;
     let property = |key: &str| {
         database
@@ -99,10 +107,65 @@ fn creation(name: &str, manifest: &Manifest) -> Sql {
                 .then(" LOCALE_PROVIDER = builtin BUILTIN_LOCALE = ")
                 .literal(locale);
         }
+        // Else the provider would be that of the server's own template.
+        _ if major >= PROVIDERS_SINCE => sql = sql.then(" LOCALE_PROVIDER = libc"),
         _ => {}
     }
     if let Some(rules) = property("icu_rules") {
         sql = sql.then(" ICU_RULES = ").literal(rules);
     }
-    sql
+    match property("tablespace") {
+        Some(tablespace) if tablespace != "pg_default" => {
+            sql.then(" TABLESPACE = ").ident(tablespace)
+        }
+        _ => sql,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clauses(properties: &[(&str, &str)], major: u32) -> String {
+        let properties = properties
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let mut manifest = crate::archive::tests::manifest_of(&[]);
+        manifest.database.encoding = "UTF8".to_owned();
+        manifest.database.properties = properties.collect();
+        let sql = creation("d", &manifest, major);
+        let clauses = sql
+            .text()
+            .strip_prefix("CREATE DATABASE \"d\" WITH TEMPLATE = template0 ENCODING = 'UTF8'");
+        clauses.unwrap().to_owned()
+    }
+
+    #[test]
+    fn the_provider_is_never_left_to_the_template() {
+        let libc = [("collate", "C"), ("ctype", "C"), ("locale_provider", "c")];
+        assert_eq!(clauses(&libc, 14), " LC_COLLATE = 'C' LC_CTYPE = 'C'");
+        assert_eq!(
+            clauses(&libc, 18),
+            " LC_COLLATE = 'C' LC_CTYPE = 'C' LOCALE_PROVIDER = libc"
+        );
+        let icu = [
+            ("locale_provider", "i"),
+            ("locale", "de-DE"),
+            ("icu_rules", "&a < b"),
+        ];
+        assert_eq!(
+            clauses(&icu, 16),
+            " LOCALE_PROVIDER = icu ICU_LOCALE = 'de-DE' ICU_RULES = '&a < b'"
+        );
+        let builtin = [
+            ("locale_provider", "b"),
+            ("locale", "C.UTF-8"),
+            ("tablespace", "fast"),
+        ];
+        assert_eq!(
+            clauses(&builtin, 17),
+            " LOCALE_PROVIDER = builtin BUILTIN_LOCALE = 'C.UTF-8' TABLESPACE = \"fast\""
+        );
+        assert_eq!(clauses(&[("tablespace", "pg_default")], 14), "");
+    }
 }

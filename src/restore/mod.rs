@@ -28,7 +28,7 @@ use crate::pg::{self, Session, Sql, Target};
 use lend::Loans;
 
 pub use batch::{Statement, run as run_statements};
-pub use create::{create_database, drop_database};
+pub use create::{create_database, dress_database, drop_database};
 pub use empty::user_objects;
 pub use properties::set_properties;
 

@@ -384,4 +384,15 @@ fn warn(live: &Catalog, manifest: &Manifest, ctx: &Context) {
     for line in by_cause(told.iter().map(|what| (&**what, why))) {
         ctx.warn(line);
     }
+    // Indexes are built anew; checks and partition bounds are not.
+    let version =
+        |side: &std::collections::BTreeMap<String, String>| side.get("collation_version").cloned();
+    if let (Some(recorded), Some(found)) = (version(then), version(now))
+        && recorded != found
+    {
+        ctx.warn(format!(
+            "the collation of the archive's database had version {recorded}, here it has {found}: \
+             text may sort otherwise, and checks or partition bounds that compare text may refuse rows"
+        ));
+    }
 }

@@ -32,6 +32,7 @@ pub async fn set_properties(
 ) -> Result<()> {
     let mut statements = plain(name, live, wanted);
     statements.extend(settings(name, live, wanted)?);
+    statements.extend(labels(name, live, wanted)?);
     if live.get("acl") != wanted.get("acl") || live.get("owner") != wanted.get("owner") {
         statements.extend(grants(session, name, live, wanted).await?);
     }
@@ -129,25 +130,83 @@ impl Place {
 
 /// Reads the JSON list of `role: name=value`.
 fn parse_settings(properties: &Properties) -> Result<BTreeMap<Place, String>> {
-    let Some(text) = properties.get("settings") else {
-        return Ok(BTreeMap::new());
-    };
-    let broken =
-        |reason: String| Error::operation("read the settings of a database").because(reason);
-    let lines: Vec<String> =
-        serde_json::from_str(text).map_err(|error| broken(error.to_string()))?;
+    let lines = list(properties, "settings")?;
     let parsed = lines.iter().map(|line| {
-        let (role, assignment) = line.split_once(": ")?;
+        let (role, assignment) = split_role(line)?;
         let (setting, value) = assignment.split_once('=')?;
         let place = Place {
-            role: role.to_owned(),
+            role,
             setting: setting.to_owned(),
         };
         Some((place, value.to_owned()))
     });
     parsed
         .collect::<Option<_>>()
-        .ok_or_else(|| broken(format!("{text} is not understood")))
+        .ok_or_else(|| broken("settings", "it is not understood"))
+}
+
+/// A property that is a JSON list of texts; absent means an empty one.
+fn list(properties: &Properties, name: &str) -> Result<Vec<String>> {
+    match properties.get(name) {
+        None => Ok(Vec::new()),
+        Some(text) => serde_json::from_str(text).map_err(|error| broken(name, &error.to_string())),
+    }
+}
+
+fn broken(name: &str, reason: &str) -> Error {
+    Error::operation(format!("read the {name} of a database")).because(reason)
+}
+
+/// `role: rest`; a role's name with `:`, `=` or `"` in it stands in quotes.
+fn split_role(line: &str) -> Option<(String, &str)> {
+    let Some(quoted) = line.strip_prefix('"') else {
+        let (role, rest) = line.split_once(": ")?;
+        return Some((role.to_owned(), rest));
+    };
+    let mut from = 0;
+    loop {
+        let at = from + quoted.get(from..)?.find('"')?;
+        let rest = quoted.get(at + 1..)?;
+        if rest.starts_with('"') {
+            from = at + 2;
+            continue;
+        }
+        let role = quoted.get(..at)?.replace("\"\"", "\"");
+        return Some((role, rest.strip_prefix(": ")?));
+    }
+}
+
+/// Security labels by provider.
+fn labels(name: &str, live: &Properties, wanted: &Properties) -> Result<Vec<Statement>> {
+    let parse = |properties: &Properties| -> Result<BTreeMap<String, String>> {
+        let lines = list(properties, "security_labels")?;
+        let pairs = lines.iter().map(|line| {
+            let (provider, label) = line.split_once(": ")?;
+            Some((provider.to_owned(), label.to_owned()))
+        });
+        let pairs: Option<_> = pairs.collect();
+        pairs.ok_or_else(|| broken("security labels", "they are not understood"))
+    };
+    let (live, wanted) = (parse(live)?, parse(wanted)?);
+    let label = |provider: &str| {
+        Sql::constant("SECURITY LABEL FOR ")
+            .ident(provider)
+            .then(" ON DATABASE ")
+            .ident(name)
+            .then(" IS ")
+    };
+    let gone = live
+        .keys()
+        .filter(|provider| !wanted.contains_key(*provider));
+    let gone = gone.map(|provider| label(provider).then("NULL;"));
+    let changed = wanted
+        .iter()
+        .filter(|(provider, text)| live.get(*provider) != Some(*text));
+    let changed = changed.map(|(provider, text)| label(provider).literal(text).then(";"));
+    Ok(gone
+        .chain(changed)
+        .map(|sql| statement(name, sql))
+        .collect())
 }
 
 /// Appends a setting's value: one literal, or one per element of a list.
@@ -198,9 +257,10 @@ async fn grants(
         statements.push(statement(name, sql));
     }
     let owner = wanted.get("owner").or_else(|| live.get("owner"));
+    let owner = owner.map_or("", String::as_str);
     let rows = session.query(&items(owner, wanted.get("acl"))).await?;
     for row in &rows {
-        let sql = Sql::constant("GRANT ")
+        let grant = Sql::constant("GRANT ")
             .sql(&Sql::deparsed(row.string("privilege")?))
             .then(" ON DATABASE ")
             .ident(name)
@@ -211,6 +271,18 @@ async fn grants(
             } else {
                 ";"
             });
+        let grantor = row.text("grantor")?;
+        let sql = match grantor == owner {
+            true => grant,
+            // A grant counts as made by whoever makes it, so it is made as that role again.
+            false => Sql::constant("SET LOCAL ROLE ")
+                .ident(grantor)
+                .then(";")
+                .sql(&grant)
+                .then("SET LOCAL ROLE ")
+                .ident(row.text("own")?)
+                .then(";"),
+        };
         statements.push(statement(name, sql));
     }
     Ok(statements)
@@ -226,7 +298,7 @@ async fn grantees(session: &Session, name: &str) -> Result<Vec<Sql>> {
 }
 
 /// The items of a recorded ACL, or of the default one.
-fn items(owner: Option<&String>, acl: Option<&String>) -> Sql {
+fn items(owner: &str, acl: Option<&String>) -> Sql {
     let sql = Sql::constant(include_str!("sql/acl_items_head.sql"));
     let sql = match acl {
         Some(acl) => sql.literal(acl).then("::pg_catalog._aclitem"),
@@ -234,10 +306,13 @@ fn items(owner: Option<&String>, acl: Option<&String>) -> Sql {
             .then(
                 "pg_catalog.acldefault('d', (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = ",
             )
-            .literal(owner.map_or("", String::as_str))
+            .literal(owner)
             .then("))"),
     };
-    sql.then("\n").then(include_str!("sql/acl_items_tail.sql"))
+    sql.then("\n")
+        .then(include_str!("sql/acl_items_tail.sql"))
+        .literal(owner)
+        .then(") DESC, item.place")
 }
 
 #[cfg(test)]
@@ -268,6 +343,33 @@ mod tests {
             ]
         );
         assert!(texts(&live, &live).is_empty());
+    }
+
+    #[test]
+    fn a_role_may_be_called_anything() {
+        assert_eq!(split_role(": x=1"), Some((String::new(), "x=1")));
+        assert_eq!(
+            split_role("\"we: i\"\"rd\": x=a: b"),
+            Some(("we: i\"rd".to_owned(), "x=a: b"))
+        );
+        assert_eq!(split_role("\"half"), None);
+    }
+
+    #[test]
+    fn labels_are_set_and_taken_away() {
+        let with =
+            |labels: &str| Properties::from([("security_labels".to_owned(), labels.to_owned())]);
+        let (live, wanted) = (with(r#"["a: x", "b: y"]"#), with(r#"["b: it's: z"]"#));
+        let statements = labels("shop", &live, &wanted).unwrap();
+        let texts: Vec<&str> = statements.iter().map(|s| s.sql.text()).collect();
+        assert_eq!(
+            texts,
+            [
+                "SECURITY LABEL FOR \"a\" ON DATABASE \"shop\" IS NULL;",
+                "SECURITY LABEL FOR \"b\" ON DATABASE \"shop\" IS 'it''s: z';"
+            ]
+        );
+        assert!(labels("shop", &live, &live).unwrap().is_empty());
     }
 
     #[test]

@@ -1,4 +1,4 @@
--- Members that the user added to an extension by ALTER EXTENSION … ADD, and objects that were
+-- Members that the user added to an extension by ALTER EXTENSION ... ADD, and objects that were
 -- dropped from one: CREATE EXTENSION will not make the former and will make the latter again.
 -- Only what can be proven is listed. A script makes a member and its pg_depend row in one command,
 -- so the rows share xmin and cmin; pg_upgrade does not, and an extension none of whose members

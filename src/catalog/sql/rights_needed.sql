@@ -1,4 +1,4 @@
--- What making an object again takes beyond owning it and what it hangs on (spec §5.2).
+-- What making an object again takes beyond owning it and what it hangs on (spec section 5.2).
 --   class, object  the row; what   in the server's words, for rows that no entry stands for
 --   right          superuser, role, language, parameter, tablespace, wrapper, database, rows, library
 --   name           which role, language, parameter and so on; raw, the table of `rows` quoted

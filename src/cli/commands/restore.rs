@@ -7,7 +7,7 @@ use crate::cli::app::App;
 use crate::cli::args::RestoreArguments;
 use crate::cli::render::{Row, units};
 use crate::cli::report::Done;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::pg::Target;
 use crate::restore::{self, RestoreOptions, RestoreReport};
 
@@ -24,7 +24,14 @@ pub(super) async fn execute(app: &App, arguments: &RestoreArguments) -> Result<D
     let options = RestoreOptions {
         jobs: app.settings.jobs,
     };
-    match restore::restore(&target, &reader, &options, &app.ctx).await {
+    let filled = async {
+        let report = restore::restore(&target, &reader, &options, &app.ctx).await?;
+        if arguments.create {
+            dress(app, &resolved.target, arguments, &reader).await?;
+        }
+        Ok::<_, Error>(report)
+    };
+    match filled.await {
         Ok(report) => Ok(told(arguments, &reader, &report)),
         Err(error) if arguments.create => {
             let gone = drop_again(app, &resolved.target, &arguments.into).await;
@@ -44,6 +51,19 @@ async fn create(
     let created = restore::create_database(&session, &arguments.into, reader.manifest()).await;
     session.close().await;
     created
+}
+
+/// The database's own properties, once its content is there.
+async fn dress(
+    app: &App,
+    maintenance: &Target,
+    arguments: &RestoreArguments,
+    reader: &Reader,
+) -> Result<()> {
+    let session = crate::pg::connect(maintenance, "restore", &app.ctx).await?;
+    let dressed = restore::dress_database(&session, &arguments.into, reader.manifest()).await;
+    session.close().await;
+    dressed
 }
 
 /// Says what became of the database that we had created.
