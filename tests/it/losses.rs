@@ -36,7 +36,8 @@ on_servers! {
                 database.sql("DROP INDEX public.broken");
             }
             let output = call(&workplace, &database, command).assert_code(3)
-                .assert_says("cannot be restored: function stowaway() (system-object): ")
+                .assert_says("function stowaway() (system-object): ")
+                .assert_says("cannot be restored: ")
                 .assert_says("--accept-loss system-object");
             let index = "cannot be restored: index public.broken (invalid-index): ";
             assert_eq!(output.stderr.contains(index), command[0] == "backup", "{output}");
@@ -79,7 +80,8 @@ on_servers! {
         workplace.write("steps/0001_more.sql", "CREATE TABLE more (a integer);");
         call(&workplace, &database, &["doctor", "--sql", "steps"])
             .assert_code(3)
-            .assert_says("index public.broken (invalid-index)")
+            .assert_says("index public.broken on t: it is invalid")
+            .assert_says("function stowaway() (system-object)")
             .assert_says("to go on knowingly: --accept-loss system-object");
         call(&workplace, &database, &["doctor", "--sql", "steps", "--accept-loss", "all"])
             .assert_code(0)
