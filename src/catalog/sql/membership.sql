@@ -20,8 +20,8 @@ WITH objects AS (
 ), scripts AS (
     SELECT extension, xmin, min(cmin::text::bigint) AS first, max(cmin::text::bigint) AS last
     FROM members
-    WHERE object_xmin = xmin AND object_cmin = cmin
     GROUP BY extension, xmin
+    HAVING bool_or(object_xmin = xmin AND object_cmin = cmin)
 )
 SELECT pg_describe_object(m.class, m.object, 0) AS what, e.extname AS extension, true AS was_added
 FROM members m
