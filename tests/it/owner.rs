@@ -240,7 +240,7 @@ on_servers! {
     fn a_view_of_a_guarded_table_is_filled_as_its_owner_filled_it(server) {
         let database = Database::create(server);
         database.sql_as_owner("CREATE TABLE guarded(a int); INSERT INTO guarded VALUES (1), (2);
-            CREATE POLICY some ON guarded USING (a = 1);
+            CREATE POLICY first_one ON guarded USING (a = 1);
             ALTER TABLE guarded ENABLE ROW LEVEL SECURITY; ALTER TABLE guarded FORCE ROW LEVEL SECURITY;
             CREATE MATERIALIZED VIEW seen AS SELECT * FROM guarded");
         let workplace = Workplace::new();
