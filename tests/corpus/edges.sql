@@ -1,3 +1,5 @@
+-- accepting column-order
+-- Many edges at once: what went wrong by hand before there was a file for each.
 CREATE TYPE addr AS (street text, no int);
 CREATE TABLE typed OF addr (PRIMARY KEY (street), no WITH OPTIONS DEFAULT 5 NOT NULL);
 CREATE TABLE typed2 OF addr;

@@ -90,22 +90,6 @@ on_all_servers! {
         assert_eq!(texts(&bench.archive()), texts(&bench.archive()));
     }
 
-    /// `ALTER INDEX … ATTACH PARTITION` fails for such indexes, so that a restore would.
-    fn an_exclusion_over_partitions_is_refused(server) {
-        if server.major < 17 {
-            return; // Such a constraint cannot be made.
-        }
-        let bench = Bench::empty(server);
-        bench.database.sql_as_owner(
-            "CREATE TABLE e (r int4range, EXCLUDE USING btree (r WITH =)) PARTITION BY LIST (r)",
-        );
-        bench.archive();
-        bench.database.sql_as_owner("CREATE TABLE e1 PARTITION OF e FOR VALUES IN ('[1,2)')");
-        let error = bench.backup().expect_err("refused");
-        assert_eq!(error.kind(), Kind::Refused);
-        assert!(format!("{error:?}").contains("index public.e1_r_excl"), "{error:?}");
-    }
-
     /// A row that is not readable fails the backup with the server's reason and leaves no file.
     fn a_failing_read_leaves_nothing(server) {
         let bench = Bench::of_corpus(server, "everyday.sql");

@@ -42,6 +42,7 @@ mod locks;
 mod losses;
 mod migrate_alembic;
 mod migrate_sql;
+mod mutations;
 mod owner;
 mod promises;
 mod random_migrations;
