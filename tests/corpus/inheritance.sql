@@ -1,3 +1,4 @@
+-- accepting column-order
 -- Inheritance: several parents, diamonds, columns of one's own under an inherited name, defaults taken away, checks that stop.
 CREATE TABLE a(x int DEFAULT 1 NOT NULL, y text, CONSTRAINT c CHECK (x > 0)); CREATE TABLE b(x int, z int, CONSTRAINT own CHECK (z > 0) NO INHERIT);
 CREATE TABLE ab(w int, CHECK (w > 1)) INHERITS (a, b);
