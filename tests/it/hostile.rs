@@ -251,7 +251,7 @@ fn traps() -> String {
     sql
 }
 
-on_all_servers! {
+on_servers! {
     /// Every kind of object under every hostile name goes there and back, by psql and by us, and
     /// nothing of it runs on the client.
     fn every_kind_under_every_hostile_name_goes_there_and_back(server) {

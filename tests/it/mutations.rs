@@ -8,7 +8,7 @@
 //! A written change that cannot be made is an error. A generated one may be impossible (a column
 //! that a view uses cannot be renamed away): it is counted, and too many are an error as well.
 //! Files are spread over the majors (the written list on two of them, a sample of the generated one
-//! on one) unless `PGBELAY_MUTATIONS=all` asks for everything everywhere, which takes hours.
+//! on one) unless `PGBELAY_TEST_EVERYTHING=yes` asks for everything everywhere, which takes hours.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -19,12 +19,12 @@ use pgbelay::dump::DumpOptions;
 use pgbelay::pg::{self, Session, Sql};
 
 use crate::data::{Bench, wait};
-use crate::support::{CorpusFile, MAJORS, Server, note_figure, repository};
+use crate::support::{CorpusFile, Server, has_turn, note_figure, repository, wants_everything};
 
 /// What starts a change in a written list; the rest of the line describes it.
 const CHANGE: &str = "-- change: ";
 
-/// How many generated changes of one file are tried, unless `PGBELAY_MUTATIONS=all`.
+/// How many generated changes of one file are tried, unless `PGBELAY_TEST_EVERYTHING=yes`.
 const GENERATED: usize = 40;
 
 /// Of the generated changes at least this share can be made, in percent.
@@ -202,31 +202,10 @@ fn of_file(server: &'static Server, file: &CorpusFile, with_generated: bool) -> 
     })
 }
 
-/// Which lists a major tries on the file at `place`.
-struct Turn {
-    written: bool,
-    generated: bool,
-}
-
-impl Turn {
-    fn of(place: usize, server: &Server) -> Self {
-        let everything = says_all();
-        let is = |offset: usize| MAJORS.get((place + offset) % MAJORS.len()) == Some(&server.major);
-        Self {
-            written: everything || is(0) || is(2),
-            generated: everything || is(0),
-        }
-    }
-}
-
-fn says_all() -> bool {
-    std::env::var("PGBELAY_MUTATIONS").is_ok_and(|word| word == "all")
-}
-
 /// At most [`GENERATED`] of them, spread evenly over the whole list.
 fn some_of(changes: Vec<Change>) -> Vec<Change> {
     let step = changes.len().div_ceil(GENERATED).max(1);
-    let step = if says_all() { 1 } else { step };
+    let step = if wants_everything() { 1 } else { step };
     changes.into_iter().step_by(step).collect()
 }
 
@@ -237,11 +216,11 @@ on_all_servers! {
         let mut report = String::new();
         let files = CorpusFile::all();
         for (place, file) in files.iter().enumerate().filter(|(_, file)| file.is_for(server)) {
-            let turn = Turn::of(place, server);
-            if !turn.written {
+            let with_generated = has_turn(place, 0, server);
+            if !with_generated && !has_turn(place, 2, server) {
                 continue;
             }
-            let tried = std::panic::catch_unwind(|| of_file(server, file, turn.generated));
+            let tried = std::panic::catch_unwind(|| of_file(server, file, with_generated));
             let Ok((by_hand, by_query)) = tried else {
                 writeln!(report, "{}: no changes were tried, see above", file.name).unwrap();
                 continue;

@@ -4,6 +4,7 @@
 -- before a reading and outside it after. Temporary objects are nobody's definition. Of pg_class
 -- only columns that commands set are taken, and the file of tables alone, because TRUNCATE and a
 -- rewrite hide rows from an older snapshot; VACUUM and REFRESH change no definition.
+-- Of roles only those that this database refers to: a cluster may make and drop others all day.
 -- Catalogs that are only read as rows (pg_depend, pg_description, pg_shdepend ...) obey the snapshot.
 WITH schemas AS MATERIALIZED (
   SELECT n.oid, n.xmin FROM pg_catalog.pg_namespace n
@@ -66,6 +67,8 @@ WITH schemas AS MATERIALIZED (
     FROM versions v
   UNION ALL
   SELECT 'pg_roles', pg_catalog.hashtextextended(ROW(o.oid, o.rolname)::pg_catalog.text, 0) FROM pg_catalog.pg_roles o
+   WHERE o.oid IN (SELECT d.refobjid FROM pg_catalog.pg_shdepend d JOIN pg_catalog.pg_database b ON b.oid = d.dbid
+                    WHERE d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND b.datname = pg_catalog.current_database())
   UNION ALL
   SELECT 'pg_tablespace', pg_catalog.hashtextextended(ROW(o.oid, o.spcname)::pg_catalog.text, 0) FROM pg_catalog.pg_tablespace o
 )

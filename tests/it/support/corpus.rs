@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use pgbelay::catalog::AcceptedLosses;
 
-use super::{Database, Server, repository};
+use super::{Database, MAJORS, Server, repository};
 
 /// A script and what its first lines say about it.
 #[derive(Debug, Clone)]
@@ -139,6 +139,18 @@ impl CorpusFile {
         };
         database.restore_plain(format!("{prefix}{}", self.text).as_bytes());
     }
+}
+
+/// Whether a major takes the corpus file at `place`, for tests that are too long to put every file
+/// through on every major: each file has its turn on one major for each `offset`.
+/// `PGBELAY_TEST_EVERYTHING=yes` gives every file a turn everywhere.
+pub fn has_turn(place: usize, offset: usize, server: &Server) -> bool {
+    wants_everything() || MAJORS.get((place + offset) % MAJORS.len()) == Some(&server.major)
+}
+
+/// Whether the long way was asked for.
+pub fn wants_everything() -> bool {
+    std::env::var("PGBELAY_TEST_EVERYTHING").is_ok_and(|word| word == "yes")
 }
 
 /// Appends a line to the file that `PGBELAY_TEST_FIGURES` names, if it names one.
