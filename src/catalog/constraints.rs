@@ -2,12 +2,13 @@
 //!
 //! Constraints that an index implements are made by `indexes`, which knows both rows.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::address::{CLASS, CONSTRAINT, TYPE};
 use super::entry::Kind;
 use super::graph::{Body, Draft, Give, Node, NodeId};
 use super::guard::regclass;
+use super::loss::Loss;
 use super::read::Reading;
 use super::relations::Relation;
 use crate::error::Result;
@@ -47,11 +48,38 @@ pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> 
             }
         }
     }
+    refuse_validated_children(reading, &constraints);
     link_to_parents(reading, &constraints);
     if session.version().major() < 18 {
         add_plain_not_null(reading);
     }
     Ok(())
+}
+
+/// What a child inherits is made by its parent's NOT VALID, so it would come back not valid although
+/// it was. A partition says it by itself.
+fn refuse_validated_children(reading: &mut Reading, constraints: &[Constraint]) {
+    let invalid: HashSet<(u32, &str)> = constraints
+        .iter()
+        .filter(|one| !one.is_valid)
+        .map(|one| (one.relation, one.name.as_str()))
+        .collect();
+    let inherited = constraints.iter().filter(|one| {
+        one.is_valid && !one.is_local && one.relation != 0 && matches!(one.kind, 'c' | 'n')
+    });
+    for constraint in inherited {
+        let Some(relation) = reading.relations.get(constraint.relation) else {
+            continue;
+        };
+        let mut parents = relation.parents.iter();
+        let differs = parents.any(|&parent| invalid.contains(&(parent, &constraint.name)));
+        if differs && !relation.is_partition {
+            let what = format!("constraint {} on {}", constraint.quoted, relation.quoted);
+            let why = "it was validated, and the constraint that it inherits was not; \
+                       VALIDATE CONSTRAINT on the parent";
+            reading.refuse(Loss::UnknownObject, what, "pg_constraint", why);
+        }
+    }
 }
 
 /// ADD CONSTRAINT reaches the children. What they inherit is there only then, so a comment on it has

@@ -2,8 +2,8 @@
 -- NOT NULL as a constraint, from 18 on: named, NOT VALID, NO INHERIT, inherited, with comments; NOT ENFORCED checks and keys.
 CREATE TABLE t(a int CONSTRAINT must NOT NULL, b int NOT NULL NO INHERIT, c int, d text, CONSTRAINT "Quoted One" NOT NULL d);
 INSERT INTO t VALUES (1, 2, NULL, 'x');
-ALTER TABLE t ADD CONSTRAINT later NOT NULL c NOT VALID;
 CREATE TABLE child(e int) INHERITS (t); CREATE TABLE local(a int CONSTRAINT mine NOT NULL) INHERITS (t);
+ALTER TABLE t ADD CONSTRAINT later NOT NULL c NOT VALID;
 COMMENT ON CONSTRAINT must ON t IS 'it must'; COMMENT ON CONSTRAINT later ON t IS 'some day';
 CREATE TABLE keyed(id int PRIMARY KEY, a int, CONSTRAINT loose CHECK (a > 0) NOT ENFORCED, CONSTRAINT tight CHECK (a < 100) ENFORCED);
 CREATE TABLE refers(id int, CONSTRAINT loose_key FOREIGN KEY (id) REFERENCES keyed NOT ENFORCED);

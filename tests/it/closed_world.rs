@@ -447,7 +447,7 @@ const REFERENCES: [Plant; 18] = [
     ),
 ];
 
-const OBJECTS: [Plant; 14] = [
+const OBJECTS: [Plant; 15] = [
     (
         "SET LOCAL allow_system_table_mods = on; CREATE TABLE pg_catalog.stowaway (a integer)",
         Loss::SystemObject,
@@ -472,6 +472,11 @@ const OBJECTS: [Plant; 14] = [
         "CREATE TYPE pg_catalog.stowaway AS ENUM ('a')",
         Loss::SystemObject,
         "type stowaway",
+    ),
+    (
+        "CREATE TABLE w.above (a int); CREATE TABLE w.below () INHERITS (w.above); ALTER TABLE w.above ADD CONSTRAINT late CHECK (a > 0) NOT VALID; ALTER TABLE w.below VALIDATE CONSTRAINT late",
+        Loss::UnknownObject,
+        "constraint late on w.below",
     ),
     (
         "INSERT INTO pg_description VALUES (90001, 'pg_class'::regclass, 0, 'lost words')",
