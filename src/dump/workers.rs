@@ -89,7 +89,15 @@ impl<'a> Team<'a> {
         catalog: &Catalog,
         sender: mpsc::Sender<Sent>,
     ) -> Result<()> {
-        let queue = Arc::new(Queue::of(catalog, !self.workers.is_empty())?);
+        let all = units(catalog)?;
+        // Their foreign keys come with the extension, before the rows: they stay in order, first.
+        let (configuration, units): (Vec<Unit>, Vec<Unit>) = all
+            .into_iter()
+            .partition(|unit| unit.table.condition.is_some());
+        for unit in configuration {
+            rows::read_table(self.leader, unit.index, &unit.table, &sender).await?;
+        }
+        let queue = Arc::new(Queue::of(units, !self.workers.is_empty()));
         let mut tasks = JoinSet::new();
         for session in self.workers {
             tasks.spawn(work(session, Arc::clone(&queue), sender.clone()));
@@ -156,6 +164,19 @@ async fn lock_now(session: &Session, table: &Table) -> Result<bool> {
     }
 }
 
+/// One unit for each table, in the catalog's order.
+fn units(catalog: &Catalog) -> Result<Vec<Unit>> {
+    let tables = catalog.tables.iter().enumerate();
+    tables
+        .map(|(index, table)| {
+            Ok(Unit {
+                index: super::manifest::small(index)?,
+                table: table.clone(),
+            })
+        })
+        .collect()
+}
+
 /// Units to read, and those that workers could not lock.
 struct Queue {
     waiting: Mutex<VecDeque<Unit>>,
@@ -164,21 +185,14 @@ struct Queue {
 
 impl Queue {
     /// Largest first when several read: the last connection to finish is the one that counts.
-    fn of(catalog: &Catalog, largest_first: bool) -> Result<Self> {
-        let units = catalog.tables.iter().enumerate().map(|(index, table)| {
-            Ok(Unit {
-                index: super::manifest::small(index)?,
-                table: table.clone(),
-            })
-        });
-        let mut units: Vec<Unit> = units.collect::<Result<_>>()?;
+    fn of(mut units: Vec<Unit>, largest_first: bool) -> Self {
         if largest_first {
             units.sort_by_key(|unit| (Reverse(unit.table.size_bytes), unit.index));
         }
-        Ok(Self {
+        Self {
             waiting: Mutex::new(units.into()),
             returned: Mutex::default(),
-        })
+        }
     }
 
     fn next(&self) -> Option<Unit> {
@@ -223,7 +237,7 @@ mod tests {
             ..Catalog::default()
         };
         let order = |largest_first| -> String {
-            let queue = Queue::of(&catalog, largest_first).unwrap();
+            let queue = Queue::of(units(&catalog).unwrap(), largest_first);
             std::iter::from_fn(|| queue.next().map(|unit| unit.table.name)).collect()
         };
         assert_eq!(order(true), "bdac");

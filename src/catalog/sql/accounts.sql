@@ -93,7 +93,9 @@ FROM pg_catalog.pg_amproc m WHERE m.oid >= 16384 AND (SELECT count(*) FROM pg_ca
     NOT IN (1, CASE WHEN m.amprocfamily < 16384 THEN 0 ELSE 1 END)
 UNION ALL
 SELECT 'pg_init_privs', format('object %s of %s', p.objoid, p.classoid::regclass), 'it has grants from the beginning and belongs to no extension'
-FROM pg_catalog.pg_init_privs p WHERE p.objoid >= 16384 AND NOT EXISTS (
+FROM pg_catalog.pg_init_privs p WHERE p.objoid >= 16384
+-- Before 17 a dropped extension leaves such rows behind, of objects that are gone.
+  AND pg_describe_object(p.classoid, p.objoid, p.objsubid) IS NOT NULL AND NOT EXISTS (
     SELECT FROM pg_catalog.pg_depend d WHERE d.classid = p.classoid AND d.objid = p.objoid AND d.deptype = 'e')
 UNION ALL
 SELECT DISTINCT 'pg_depend', format('object %s of catalog %s', d.objid, d.classid), 'its dependency names a catalog that is none'
