@@ -213,7 +213,7 @@ on_all_servers! {
                       FROM pg_trigger t JOIN pg_constraint f ON f.oid = t.tgconstraint WHERE t.tgisinternal",
             changes: &[
                 (r#"ALTER TABLE "s\'x".c ENABLE TRIGGER ALL"#, "state of trigger \"RI_FKey_check_ins\" for constraint \"f\\k$$%\" on \"s\\'x\".c: missing"),
-                (r#"ALTER TABLE "s\'x".rr DISABLE TRIGGER ALL"#, "on \"s\\'x\".rr2 of \"s\\'x\".rr: "),
+                (r#"ALTER TABLE "s\'x".rr2 DISABLE TRIGGER ALL"#, "on \"s\\'x\".rr2 of \"s\\'x\".rr: "),
                 (r#"ALTER TABLE "s\'x".qq1 DISABLE TRIGGER ALL"#, "on \"s\\'x\".qq1 of \"s\\'x\".rr: changed"),
             ],
         });

@@ -94,7 +94,10 @@ FROM pg_catalog.pg_amproc m WHERE m.oid >= 16384 AND (SELECT count(*) FROM pg_ca
 UNION ALL
 SELECT 'pg_init_privs', format('object %s of %s', p.objoid, p.classoid::regclass), 'it has grants from the beginning and belongs to no extension'
 FROM pg_catalog.pg_init_privs p WHERE p.objoid >= 16384
--- Before 17 a dropped extension leaves such rows behind, of objects that are gone.
+-- Before 17 a dropped extension leaves such rows behind, of objects that are gone; an extension's
+-- script may grant on the schema that it is made in.
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend x WHERE x.classid = 'pg_catalog.pg_extension'::regclass
+                     AND x.refclassid = p.classoid AND x.refobjid = p.objoid)
   AND pg_describe_object(p.classoid, p.objoid, p.objsubid) IS NOT NULL AND NOT EXISTS (
     SELECT FROM pg_catalog.pg_depend d WHERE d.classid = p.classoid AND d.objid = p.objoid AND d.deptype = 'e')
 UNION ALL
