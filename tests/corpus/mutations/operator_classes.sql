@@ -5,8 +5,6 @@ ALTER OPERATOR FAMILY whole USING btree DROP OPERATOR 5 (int8, int4);
 DELETE FROM pg_catalog.pg_amproc WHERE amprocnum = 2 AND amprocfamily = (SELECT opcfamily FROM pg_catalog.pg_opclass WHERE opcname = 'by_the_way');
 -- change: storage
 UPDATE pg_catalog.pg_opclass SET opckeytype = 0 WHERE opcname = 'near';
--- change: default class
-UPDATE pg_catalog.pg_opclass SET opcdefault = true WHERE opcname = 'Empty One';
 -- change: owner
 ALTER OPERATOR CLASS by_the_way USING hash OWNER TO postgres;
 -- change: class of an index
