@@ -154,7 +154,7 @@ on_all_servers! {
             match tried {
                 Ok((Outcome::RolledBack, _)) => put_back += 1,
                 // What a plain owner can make, he can put back.
-                Ok((Outcome::Refused(said), _)) if !made_by_superuser => wrong.push(format!("{name}: {said}")),
+                Ok((Outcome::Refused(said), _)) if !made_by_superuser && file.accepting.is_empty() => wrong.push(format!("{name}: {said}")),
                 Ok(_) => {}
                 Err(_) => wrong.push(format!("{name}: see above")),
             }
