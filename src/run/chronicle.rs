@@ -97,6 +97,9 @@ pub struct PutBack {
     pub proven: Option<Proven>,
     /// The proof, or why there is none.
     pub proof: String,
+    /// What the proof leaves out because its loss was accepted.
+    #[serde(default)]
+    pub not_brought_back: Vec<String>,
 }
 
 /// End: how the run ended.

@@ -99,7 +99,15 @@ fn end(journal: &mut Journal, result: &Result<RollbackReport>) -> Result<()> {
         Err(error) => (None, error.to_string(), of_error(error.kind())),
     };
     if outcome != Outcome::Refused {
-        let record = journal::detail_of(&PutBack { proven, proof })?;
+        let lost = result
+            .as_ref()
+            .map(|report| report.not_brought_back.clone());
+        let record = PutBack {
+            proven,
+            proof,
+            not_brought_back: lost.unwrap_or_default(),
+        };
+        let record = journal::detail_of(&record)?;
         journal.append(Step::RollBack, Stage::Outcome, record)?;
     }
     let ending = Ending {

@@ -190,6 +190,14 @@ fn other_writers(report: &RunReport) -> String {
     lines.join("\n")
 }
 
+/// What a rollback could not bring back because its loss was accepted: no proof may claim it.
+fn exceptions(report: &RunReport) -> String {
+    match report.not_brought_back.join(", ").as_str() {
+        "" => String::new(),
+        lost => format!(", except what was accepted to be lost: {lost}"),
+    }
+}
+
 /// The truth in one line (P8).
 fn last_line(report: &RunReport) -> String {
     let reached = match report.to.as_slice() {
@@ -201,6 +209,7 @@ fn last_line(report: &RunReport) -> String {
     } else {
         "Migration failed"
     };
+    let except = exceptions(report);
     let why = |fallback: &str| {
         let error = report.error.as_ref();
         error.map_or_else(
@@ -220,13 +229,8 @@ fn last_line(report: &RunReport) -> String {
         Outcome::Unchanged => {
             format!("{failed}; nothing was committed, the database is as it was (proven).")
         }
-        Outcome::RolledBack if !report.not_brought_back.is_empty() => format!(
-            "{failed}; the database was put back and is as it was (proven), except what was accepted \
-             to be lost: {}.",
-            report.not_brought_back.join(", ")
-        ),
         Outcome::RolledBack => {
-            format!("{failed}; the database was put back and is as it was (proven).")
+            format!("{failed}; the database was put back and is as it was (proven){except}.")
         }
         Outcome::Usage => format!(
             "Not started: {}. Nothing was touched.",
@@ -247,17 +251,17 @@ fn last_line(report: &RunReport) -> String {
             "IN DOUBT: a person must look before anything else touches the database.".to_owned()
         }
         Outcome::Difference => "No: the database is not as it should be.".to_owned(),
-        Outcome::Recovered { rolled_back: true } => {
-            "Recovered: the interrupted run was rolled back, the database is as before it (proven)."
-                .to_owned()
-        }
+        Outcome::Recovered { rolled_back: true } => format!(
+            "Recovered: the interrupted run was rolled back, the database is as before it \
+             (proven){except}."
+        ),
         Outcome::Recovered { .. } => {
             "Recovered: the interrupted run had changed nothing, the database is as before it."
                 .to_owned()
         }
         Outcome::Interrupted {
             rolled_back: true, ..
-        } => "Interrupted; the database was put back and is as it was (proven).".to_owned(),
+        } => format!("Interrupted; the database was put back and is as it was (proven){except}."),
         Outcome::Interrupted { .. } => {
             "Interrupted; nothing was committed, the database is as it was.".to_owned()
         }
@@ -295,6 +299,27 @@ mod tests {
         );
         assert_eq!(done.json["exit_code"], 1);
         assert!(done.rows.iter().any(|row| row.value == "a (as before)"));
+    }
+
+    #[test]
+    fn p8_what_was_accepted_to_be_lost_is_no_part_of_the_proof() {
+        let rolled_back = true;
+        let outcomes = [
+            Outcome::RolledBack,
+            Outcome::Recovered { rolled_back },
+            Outcome::Interrupted {
+                signal: 15,
+                rolled_back,
+            },
+        ];
+        for outcome in outcomes {
+            let mut report = RunReport::new("abc");
+            report.not_brought_back = vec!["index a".into(), "index b".into()];
+            report.conclude(outcome, None);
+            let line = told(report).unwrap().last_line;
+            let end = "(proven), except what was accepted to be lost: index a, index b.";
+            assert!(line.ends_with(end), "{line}");
+        }
     }
 
     #[test]

@@ -198,6 +198,7 @@ fn proven(
     let record = PutBack {
         proven: Some(what),
         proof: proof.clone(),
+        not_brought_back: desk.report.not_brought_back.clone(),
     };
     desk.record_if_possible(Step::RollBack, Stage::Outcome, &record);
     if let Err(defect) = desk.to(event) {
@@ -250,6 +251,7 @@ fn in_doubt(desk: &mut Desk<'_>, failure: &Error, error: Error) -> (Outcome, Opt
     let record = PutBack {
         proven: None,
         proof: error.to_string(),
+        not_brought_back: Vec::new(),
     };
     desk.record_if_possible(Step::RollBack, Stage::Outcome, &record);
     if desk.to(Event::RollbackFailed).is_err() {

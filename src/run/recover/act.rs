@@ -26,7 +26,13 @@ pub async fn act(place: &Place<'_>, journal: &mut Journal, story: &Story) -> Res
     let recovered = match decide(story)? {
         Action::Nothing | Action::StartAfresh => never_started(&run),
         Action::ConcludeMigrated => migrated(&run),
-        Action::ConcludeAsBefore(proven) => as_before(&run, proven, "proven by that run"),
+        Action::ConcludeAsBefore(proven, lost) => {
+            let proof = match lost.join(", ").as_str() {
+                "" => "proven by that run".to_owned(),
+                names => format!("proven by that run; not brought back: {names}"),
+            };
+            as_before(&run, proven, &proof, lost)
+        }
         Action::Verify => verify_or_put_back(place, journal, story, &run).await?,
         Action::RollBack | Action::Withheld => put_back(place, journal, story, &run).await?,
         // The journal says so already.
@@ -57,6 +63,7 @@ fn never_started(run: &str) -> Recovered {
         lines: vec![format!(
             "run {run} was interrupted before it started the migration; nothing was changed"
         )],
+        not_brought_back: Vec::new(),
     }
 }
 
@@ -67,10 +74,11 @@ fn migrated(run: &str) -> Recovered {
         lines: vec![format!(
             "run {run} had migrated; every check passed, the migration stays"
         )],
+        not_brought_back: Vec::new(),
     }
 }
 
-fn as_before(run: &str, proven: Proven, proof: &str) -> Recovered {
+fn as_before(run: &str, proven: Proven, proof: &str, lost: Vec<String>) -> Recovered {
     let (outcome, what) = match proven {
         Proven::Unchanged => (Outcome::Unchanged, "had committed nothing"),
         Proven::Restored => (Outcome::RolledBack, "was rolled back"),
@@ -81,6 +89,7 @@ fn as_before(run: &str, proven: Proven, proof: &str) -> Recovered {
         lines: vec![format!(
             "run {run} {what}; the database is as before it: {proof}"
         )],
+        not_brought_back: lost,
     }
 }
 
@@ -104,6 +113,7 @@ fn still_in_doubt(journal: &Journal, story: &Story, run: &str) -> Recovered {
         outcome: Outcome::InDoubt,
         error: Some(error),
         lines: vec![format!("run {run} ended in doubt")],
+        not_brought_back: Vec::new(),
     }
 }
 
@@ -183,10 +193,11 @@ fn of_verdict(
     run: &str,
     archive: &std::path::Path,
 ) -> (Option<PutBack>, Recovered) {
-    let put_back = |proven, proof: &str| {
+    let put_back = |proven, proof: &str, lost: Vec<String>| {
         Some(PutBack {
             proven,
             proof: proof.to_owned(),
+            not_brought_back: lost,
         })
     };
     match verdict {
@@ -197,16 +208,18 @@ fn of_verdict(
             } else {
                 Proven::Unchanged
             };
-            let record = put_back(Some(proven), &evidence);
-            (record, as_before(run, proven, &evidence))
+            let record = put_back(Some(proven), &evidence, Vec::new());
+            (record, as_before(run, proven, &evidence, Vec::new()))
         }
         Verdict::Restored(report) => {
-            let record = put_back(Some(Proven::Restored), &report.proof);
-            (record, as_before(run, Proven::Restored, &report.proof))
+            let lost = report.not_brought_back;
+            let record = put_back(Some(Proven::Restored), &report.proof, lost.clone());
+            let recovered = as_before(run, Proven::Restored, &report.proof, lost);
+            (record, recovered)
         }
         Verdict::Withheld { writers, why } => (None, withheld(run, archive, &why, &writers)),
         Verdict::InDoubt(error) => {
-            let record = put_back(None, &error.to_string());
+            let record = put_back(None, &error.to_string(), Vec::new());
             let reason = error.to_string();
             let recovered = Recovered {
                 outcome: Outcome::InDoubt,
@@ -215,6 +228,7 @@ fn of_verdict(
                     archive.display()
                 ))),
                 lines: vec![format!("run {run} could not be rolled back: {reason}")],
+                not_brought_back: Vec::new(),
             };
             (record, recovered)
         }
@@ -245,6 +259,7 @@ fn withheld(
         outcome: Outcome::Withheld,
         error: Some(error),
         lines: vec![format!("the rollback of run {run} was withheld")],
+        not_brought_back: Vec::new(),
     }
 }
 

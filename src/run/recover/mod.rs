@@ -43,6 +43,8 @@ pub struct Recovered {
     pub error: Option<Error>,
     /// What was done, for people.
     pub lines: Vec<String>,
+    /// What a rollback could not bring back because its loss was accepted.
+    pub not_brought_back: Vec<String>,
 }
 
 /// Finishes the newest run of this database if it was interrupted; what was done, or nothing.
@@ -67,6 +69,7 @@ pub async fn recover(target: &Target, options: &RunOptions, ctx: &Context) -> Ru
     let (outcome, error) = match recover_at(&mut desk, target, options, ctx).await {
         Ok(Some(recovered)) => {
             desk.report.recovered = recovered.lines;
+            desk.report.not_brought_back = recovered.not_brought_back;
             (of_the_verb(recovered.outcome), recovered.error)
         }
         Ok(None) => (Outcome::NothingToDo, None),

@@ -5,7 +5,7 @@ use crate::journal::{Stage, Step};
 use crate::run::chronicle::{self, Proven, PutBack, Story, ToolEnded, Verified};
 
 /// What recovery has to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// The run ended; nothing is left to do.
     Nothing,
@@ -17,8 +17,9 @@ pub enum Action {
     Verify,
     /// The migration was verified; only the last record is missing.
     ConcludeMigrated,
-    /// The database is proven to be as it was; only the last record is missing.
-    ConcludeAsBefore(Proven),
+    /// The database is proven to be as it was, except for what was accepted to be lost; only the
+    /// last record is missing.
+    ConcludeAsBefore(Proven, Vec<String>),
     /// Ended with a rollback withheld: try again, it may be allowed now.
     Withheld,
     /// A person is needed.
@@ -50,10 +51,13 @@ pub fn decide(story: &Story) -> Result<Action> {
         }
         // The repair's transaction committed or not; judging compares first.
         (Step::RollBack, Stage::Intent) => Action::RollBack,
-        (Step::RollBack, Stage::Outcome) => match chronicle::detail::<PutBack>(last)?.proven {
-            Some(proven) => Action::ConcludeAsBefore(proven),
-            None => Action::InDoubt,
-        },
+        (Step::RollBack, Stage::Outcome) => {
+            let put_back: PutBack = chronicle::detail(last)?;
+            match put_back.proven {
+                Some(proven) => Action::ConcludeAsBefore(proven, put_back.not_brought_back),
+                None => Action::InDoubt,
+            }
+        }
         // This version writes neither; guessing what a later one meant would be worse.
         (Step::Fence | Step::Swap, _) => Action::InDoubt,
         (Step::End, _) => ended(story),
@@ -165,7 +169,7 @@ mod tests {
             Action::Verify,
             Action::RollBack,
             Action::RollBack,
-            Action::ConcludeAsBefore(Proven::Restored),
+            Action::ConcludeAsBefore(Proven::Restored, Vec::new()),
             Action::Nothing,
         ];
         for (length, action) in expected.into_iter().enumerate() {
@@ -178,8 +182,9 @@ mod tests {
     fn p6_other_last_records_have_their_action() {
         let failed = json!({"ended": "exited with code 1", "succeeded": false});
         let unproven = json!({"proven": null, "proof": "no"});
-        let unchanged = json!({"proven": "unchanged", "proof": "xid"});
-        let as_before = Action::ConcludeAsBefore(Proven::Unchanged);
+        let unchanged = json!({"proven": "unchanged", "proof": "xid",
+            "not_brought_back": ["index a"]});
+        let as_before = Action::ConcludeAsBefore(Proven::Unchanged, vec!["index a".into()]);
         let table = [
             (Step::Migrate, failed, Action::RollBack),
             (
