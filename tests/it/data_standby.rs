@@ -114,6 +114,16 @@ impl Drop for Standby {
     }
 }
 
+/// Makes the server read its files again and waits until it has: it only promises to.
+fn reload(server: &Server) {
+    let before = server.psql("postgres", "SELECT pg_conf_load_time()");
+    server.psql("postgres", "SELECT pg_reload_conf()");
+    let again = format!("SELECT pg_conf_load_time() > '{before}'");
+    while server.psql("postgres", &again) != "t" {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
 /// One major is enough: what is asked here has been the same since hot standbys exist, and only
 /// Debian's packages bring `pg_basebackup`.
 #[test]
@@ -125,7 +135,7 @@ fn a_standby_gives_everything_but_unlogged_content() {
     let hba = server.psql("postgres", "SHOW hba_file");
     let rules = std::fs::read_to_string(&hba).expect("the rules");
     std::fs::write(&hba, rules + "local replication all trust\n").expect("the rules");
-    server.psql("postgres", "SELECT pg_reload_conf()");
+    reload(server);
     let bench = Bench::of_corpus(server, "everyday.sql");
     bench.database.sql("DROP TABLE IF EXISTS shop.fast CASCADE");
     let other = Bench::empty(server);
