@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 use crate::error::{Error, Result};
 use crate::pg::{Session, Sql};
 
+/// What `sql/row_identities.sql` reads.
+const ROWS_DEPEND_ON: [&str; 3] = ["pg_enum", "pg_namespace", "server"];
+
 /// Count and hash by catalog.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Identities(BTreeMap<String, (String, String)>);
@@ -14,9 +17,26 @@ pub(super) struct Identities(BTreeMap<String, (String, String)>);
 impl Identities {
     /// As `session` sees them: one query.
     pub(super) async fn read(session: &Session) -> Result<Self> {
-        let rows = session
-            .query(&Sql::constant(include_str!("sql/identities.sql")))
-            .await?;
+        Self::of(session, &Sql::constant(include_str!("sql/identities.sql"))).await
+    }
+
+    /// Whether rows that `session` would read now fit definitions of the moment of `self`.
+    ///
+    /// # Errors
+    /// Of the server; as [`Identities::changed`].
+    pub(super) async fn fit_rows_of(&self, session: &Session) -> Result<bool> {
+        let sql = Sql::constant(include_str!("sql/row_identities.sql"));
+        let now = Self::of(session, &sql).await?;
+        let part = |whole: &Self| {
+            let mut part = whole.0.clone();
+            part.retain(|catalog, _| ROWS_DEPEND_ON.contains(&catalog.as_str()));
+            Self(part)
+        };
+        Ok(part(self).changed(&part(&now))?.is_empty())
+    }
+
+    async fn of(session: &Session, sql: &Sql) -> Result<Self> {
+        let rows = session.query(sql).await?;
         let found = rows.iter().map(|row| {
             let value = (row.string("rows")?, row.string("hash")?);
             Ok((row.string("catalog")?, value))

@@ -45,11 +45,7 @@ impl Steady {
     /// but rows show the latest committed labels of enumerated types, and a schema that was
     /// renamed makes names stand for other tables.
     pub async fn rows_fit(&self) -> Result<bool> {
-        let now = Identities::read(&self.witness).await?;
-        let changed = self.identities.changed(&now)?;
-        Ok(!changed
-            .iter()
-            .any(|catalog| catalog == "pg_enum" || catalog == "pg_namespace"))
+        self.identities.fit_rows_of(&self.witness).await
     }
 
     /// Closes the watching session; the transaction stays open.

@@ -3,6 +3,8 @@
 //! The server knows which column refers to which catalog; one query made of that list finds every
 //! row whose reference leads nowhere. Such a row would be left out of every join, silently.
 
+use std::collections::BTreeMap;
+
 use super::understood::{refuse, unknown};
 use crate::catalog::entry::Uncovered;
 use crate::error::Result;
@@ -31,14 +33,7 @@ pub async fn require_references(session: &Session) -> Result<()> {
     let sql = Sql::constant(include_str!("../sql/references.sql"));
     let rows = session.query(&sql).await?;
     let references: Vec<Reference> = rows.iter().map(reference).collect::<Result<_>>()?;
-    let mut query = Sql::default();
-    for (number, reference) in references.iter().enumerate() {
-        query = query
-            .then(if number == 0 { "" } else { " UNION ALL " })
-            .sql(&dangling(number, reference));
-    }
-    let query = query.then(" LIMIT ").number(MOST);
-    let found = session.query(&query).await?;
+    let found = session.query(&dangling(&references)).await?;
     let odd = found.iter().map(|row| lost(row, &references));
     refuse(&odd.collect::<Result<Vec<Uncovered>>>()?)
 }
@@ -59,62 +54,96 @@ fn reference(row: &Row) -> Result<Reference> {
     })
 }
 
-/// `SELECT number, name, value FROM from f WHERE NOT EXISTS (SELECT FROM to p WHERE …)`.
-fn dangling(number: usize, reference: &Reference) -> Sql {
-    let name = match &reference.named {
-        Some(column) => Sql::constant("f.").ident(column),
-        None => Sql::constant("f.ctid"),
-    };
-    let value = value(reference);
-    let mut sql = Sql::constant("SELECT ")
-        .number(number as u64)
-        .then("::integer AS reference, ")
-        .sql(&name)
-        .then("::text AS name, ")
-        .sql(&value)
-        .then("::text AS value FROM ")
-        .qualified("pg_catalog", &reference.from)
-        .then(" f");
-    if reference.is_array {
-        let array = reference.from_columns.last().map_or("", String::as_str);
-        sql = sql
-            .then(" CROSS JOIN LATERAL unnest(f.")
-            .ident(array)
-            .then(") u(element)");
+/// One search for each key that is referred to: hundreds of joins, one for each reference, would
+/// take the server longer to plan than to run.
+fn dangling(references: &[Reference]) -> Sql {
+    let mut by_target: BTreeMap<(&str, &[String]), Vec<Sql>> = BTreeMap::new();
+    for (number, reference) in references.iter().enumerate() {
+        let target = (reference.to.as_str(), reference.to_columns.as_slice());
+        let queries = by_target.entry(target).or_default();
+        queries.push(referring(number, reference));
     }
-    sql = sql.then(" WHERE ");
-    if reference.may_be_zero {
-        sql = sql.sql(&value).then(" <> 0 AND ");
-    }
-    sql.sql(&absent(reference, &value))
+    let searches = by_target
+        .iter()
+        .map(|((to, columns), queries)| without_target(to, columns, &union_all(queries)));
+    let searches: Vec<Sql> = searches.collect();
+    union_all(&searches).then(" LIMIT ").number(MOST)
 }
 
-/// What refers: the last column of the key, or an element of it.
-fn value(reference: &Reference) -> Sql {
-    match reference.from_columns.last() {
-        Some(column) if !reference.is_array => Sql::constant("f.").ident(column),
-        _ => Sql::constant("u.element"),
+fn union_all(queries: &[Sql]) -> Sql {
+    let mut sql = Sql::default();
+    for (place, query) in queries.iter().enumerate() {
+        sql = sql
+            .then(if place == 0 { "" } else { " UNION ALL " })
+            .sql(query);
     }
+    sql
 }
 
-fn absent(reference: &Reference, value: &Sql) -> Sql {
-    let mut sql = Sql::constant("NOT EXISTS (SELECT FROM ")
-        .qualified("pg_catalog", &reference.to)
-        .then(" p WHERE ");
-    let last = reference.from_columns.len().saturating_sub(1);
-    let pairs = reference.to_columns.iter().zip(&reference.from_columns);
-    for (place, (to, from)) in pairs.enumerate() {
+/// Rows of `referring` whose keys `to` does not have; the last key is the one to show.
+fn without_target(to: &str, columns: &[String], referring: &Sql) -> Sql {
+    let mut sql = Sql::constant("SELECT v.reference, v.name, v.key")
+        .number(columns.len().saturating_sub(1) as u64)
+        .then("::text AS value FROM (")
+        .sql(referring)
+        .then(") v WHERE NOT EXISTS (SELECT FROM ")
+        .qualified("pg_catalog", to)
+        .then(" p");
+    for (place, column) in columns.iter().enumerate() {
         sql = sql
-            .then(if place == 0 { "p." } else { " AND p." })
-            .ident(to)
-            .then(" = ");
-        sql = if place == last {
-            sql.sql(value)
-        } else {
-            sql.then("f.").ident(from)
-        };
+            .then(if place == 0 { " WHERE p." } else { " AND p." })
+            .ident(column)
+            .then(" = v.key")
+            .number(place as u64);
     }
     sql.then(")")
+}
+
+/// Every reference that a column makes: its number, the row's name, the keys.
+fn referring(number: usize, reference: &Reference) -> Sql {
+    let mut sql = Sql::constant("SELECT ")
+        .number(number as u64)
+        .then(" AS reference, ")
+        .sql(&match &reference.named {
+            Some(column) => Sql::constant("f.").ident(column),
+            None => Sql::constant("f.ctid"),
+        })
+        .then("::text AS name");
+    let last = reference.from_columns.len().saturating_sub(1);
+    for (place, column) in reference.from_columns.iter().enumerate() {
+        let key = match reference.is_array && place == last {
+            true => Sql::constant("u.element"),
+            false => Sql::constant("f.").ident(column),
+        };
+        // Keys are an OID, or an OID and the number of a column.
+        sql = sql
+            .then(", ")
+            .sql(&key)
+            .then(if place == 0 {
+                "::oid AS key"
+            } else {
+                "::int2 AS key"
+            })
+            .number(place as u64);
+    }
+    sql = sql
+        .then(" FROM ")
+        .qualified("pg_catalog", &reference.from)
+        .then(" f");
+    let Some(column) = reference.from_columns.last() else {
+        return sql;
+    };
+    if reference.is_array {
+        sql = sql
+            .then(" CROSS JOIN LATERAL unnest(f.")
+            .ident(column)
+            .then(") u(element)");
+    }
+    match (reference.may_be_zero, reference.is_array) {
+        (false, _) => sql,
+        (true, true) => sql.then(" WHERE u.element <> 0"),
+        (true, false) => sql.then(" WHERE f.").ident(column).then(" <> 0"),
+    }
 }
 
 fn lost(row: &Row, references: &[Reference]) -> Result<Uncovered> {

@@ -5,6 +5,8 @@
 -- only columns that commands set are taken, and the file of tables alone, because TRUNCATE and a
 -- rewrite hide rows from an older snapshot; VACUUM and REFRESH change no definition.
 -- Of roles only those that this database refers to: a cluster may make and drop others all day.
+-- Rows that the server came with (made by transaction 1, its bootstrap) cannot have changed: a command
+-- that changes one gives it another xmin.
 -- Catalogs that are only read as rows (pg_depend, pg_description, pg_shdepend ...) obey the snapshot.
 WITH schemas AS MATERIALIZED (
   SELECT n.oid, n.xmin FROM pg_catalog.pg_namespace n
@@ -64,7 +66,7 @@ WITH schemas AS MATERIALIZED (
   SELECT 'pg_class', r.hash FROM relations r
   UNION ALL
   SELECT v.catalog, pg_catalog.hashint8extended((v.oid::pg_catalog.int8 << 31) # v.xmin::pg_catalog.text::pg_catalog.int8, 0)
-    FROM versions v
+    FROM versions v WHERE v.xmin <> '1'::pg_catalog.xid
   UNION ALL
   SELECT 'pg_roles', pg_catalog.hashtextextended(ROW(o.oid, o.rolname)::pg_catalog.text, 0) FROM pg_catalog.pg_roles o
    WHERE o.oid IN (SELECT d.refobjid FROM pg_catalog.pg_shdepend d JOIN pg_catalog.pg_database b ON b.oid = d.dbid
