@@ -189,3 +189,21 @@ fn check_snapshot(name: &str, actual: &str) {
         "{name} changed: look at it, then set {REGENERATE}=1 to accept"
     );
 }
+
+/// `module::name` in docs/losses.md is a test of tests/it that is still there.
+#[test]
+fn the_tests_behind_each_loss_exist() {
+    let text = read("docs/losses.md");
+    let named: Vec<(&str, &str)> = text
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter_map(|code| code.split_once("::"))
+        .collect();
+    assert!(named.len() > 10, "{named:?}");
+    for (module, test) in named {
+        let source = read(&format!("tests/it/{module}.rs"));
+        let is_there = test.is_empty() || source.contains(&format!("fn {test}("));
+        assert!(is_there, "{module}::{test}");
+    }
+}

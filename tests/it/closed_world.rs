@@ -447,7 +447,17 @@ const REFERENCES: [Plant; 18] = [
     ),
 ];
 
-const OBJECTS: [Plant; 15] = [
+const OBJECTS: [Plant; 17] = [
+    (
+        "COMMENT ON FUNCTION pg_catalog.now() IS 'later than you think'",
+        Loss::SystemObject,
+        "comment on function now()",
+    ),
+    (
+        "DROP SCHEMA information_schema CASCADE",
+        Loss::SystemObject,
+        "schema information_schema",
+    ),
     (
         "SET LOCAL allow_system_table_mods = on; CREATE TABLE pg_catalog.stowaway (a integer)",
         Loss::SystemObject,

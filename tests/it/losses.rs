@@ -16,10 +16,88 @@ const LOSSES: &str = "CREATE TABLE public.t (a integer); INSERT INTO public.t VA
      UPDATE pg_catalog.pg_index SET indisvalid = false WHERE indexrelid = 'public.broken'::regclass;
      CREATE FUNCTION pg_catalog.stowaway() RETURNS integer LANGUAGE sql AS 'SELECT 1'";
 
+/// Names of all files below a directory.
+fn files_of(directory: &std::path::Path) -> Vec<String> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(directory).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        match path.is_dir() {
+            true => names.extend(files_of(&path)),
+            false => names.push(path.display().to_string()),
+        }
+    }
+    names
+}
+
 fn call(workplace: &Workplace, database: &Database, arguments: &[&str]) -> Output {
     Call::new(workplace)
         .env("DATABASE_URL", database.url_as("postgres"))
         .run(arguments)
+}
+
+/// What makes a backup impossible, how it is undone, and words of the refusal.
+const IMPOSSIBLE: [(&str, &str, &str); 7] = [
+    (
+        "UPDATE pg_proc SET prorettype = 4242 WHERE proname = 'answer'",
+        "UPDATE pg_proc SET prorettype = 'integer'::regtype WHERE proname = 'answer'",
+        "answer in pg_proc",
+    ),
+    (
+        "UPDATE pg_constraint SET contype = 'q' WHERE conname = 'positive'",
+        "UPDATE pg_constraint SET contype = 'c' WHERE conname = 'positive'",
+        "its contype is \"q\"",
+    ),
+    (
+        "CREATE ROLE gone_grantee; GRANT SELECT ON t TO gone_grantee;
+         SET allow_system_table_mods = on; DELETE FROM pg_authid WHERE rolname = 'gone_grantee'",
+        "UPDATE pg_class SET relacl = NULL WHERE relname = 't'",
+        "missing-role",
+    ),
+    (
+        "UPDATE pg_inherits SET inhdetachpending = true WHERE inhrelid = 'part'::regclass",
+        "UPDATE pg_inherits SET inhdetachpending = false WHERE inhrelid = 'part'::regclass",
+        "public.part",
+    ),
+    (
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'by_b'::regclass",
+        "UPDATE pg_index SET indisvalid = true WHERE indexrelid = 'by_b'::regclass",
+        "index public.by_b",
+    ),
+    (
+        "INSERT INTO pg_extension (oid, extname, extowner, extnamespace, extrelocatable, extversion)
+         VALUES (90003, 'timescaledb', 10, 'public'::regnamespace, false, '2.1')",
+        "DELETE FROM pg_extension WHERE oid = 90003",
+        "extension timescaledb (extension-data): ",
+    ),
+    (
+        "INSERT INTO pg_extension (oid, extname, extowner, extnamespace, extrelocatable, extversion)
+         VALUES (90004, 'citus', 10, 'public'::regnamespace, false, '12.1')",
+        "DELETE FROM pg_extension WHERE oid = 90004",
+        "extension citus (extension-data): ",
+    ),
+];
+
+on_all_servers! {
+    /// Each by name, with exit 3, whichever verb meets it first; the migration does not start, and
+    /// nothing but a log is left behind.
+    fn what_cannot_be_expressed_is_refused_by_name(server) {
+        let (workplace, database) = (Workplace::new(), Database::create(server));
+        database.sql("CREATE TABLE t (a integer CONSTRAINT positive CHECK (a > 0), b text);
+            CREATE INDEX by_b ON t (b); CREATE TABLE whole (k integer) PARTITION BY LIST (k);
+            CREATE TABLE part PARTITION OF whole FOR VALUES IN (1);
+            CREATE FUNCTION answer() RETURNS integer LANGUAGE sql AS 'SELECT 42'");
+        for (damage, repair, words) in IMPOSSIBLE {
+            database.sql(damage);
+            for arguments in [&["backup"][..], &["run", "--", "touch", "started"]] {
+                let output = call(&workplace, &database, arguments).assert_code(3).assert_says(words);
+                assert!(output.last_line().contains("Refused: "), "{output}");
+                let written = files_of(&workplace.directory());
+                assert!(written.iter().all(|name| name.ends_with(".log")), "{written:?} {output}");
+            }
+            database.sql(repair);
+        }
+        call(&workplace, &database, &["backup"]).assert_code(0);
+    }
 }
 
 on_servers! {

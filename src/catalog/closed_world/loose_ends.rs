@@ -52,6 +52,7 @@ const HIDDEN: [(&str, &str); 10] = [
 
 pub(super) async fn check(reading: &mut Reading, session: &Session) -> Result<()> {
     comments(reading, session).await?;
+    system(reading, session).await?;
     clones(reading, session).await?;
     leaning(reading);
     pages(reading, session).await
@@ -86,6 +87,20 @@ async fn comments(reading: &mut Reading, session: &Session) -> Result<()> {
                 "no entry carries it",
             );
         }
+    }
+    Ok(())
+}
+
+/// Changes of what every fresh database has.
+async fn system(reading: &mut Reading, session: &Session) -> Result<()> {
+    let sql = Sql::constant(include_str!("../sql/system_changes.sql"));
+    for row in &session.query(&sql).await? {
+        reading.refuse(
+            Loss::SystemObject,
+            row.string("object")?,
+            row.text("catalog")?,
+            row.string("reason")?,
+        );
     }
     Ok(())
 }

@@ -81,10 +81,16 @@ pub async fn before_backup(session: &Session) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// Reads under one snapshot and ends its transaction.
+/// Reads under one snapshot and ends its transaction. Where the server itself stumbles over its
+/// catalogs, the damage is looked for and named.
 async fn read_catalog(session: &Session) -> Result<Catalog> {
     session.execute(&pg::BEGIN_SNAPSHOT).await?;
     let catalog = catalog::read(session).await;
     session.execute(&Sql::constant("ROLLBACK")).await?;
+    if let Err(error) = &catalog
+        && error.sqlstate() == Some("XX000")
+    {
+        catalog::require_references(session).await?;
+    }
     catalog
 }
