@@ -32,13 +32,13 @@ async fn give_to_owner(session: &Session) -> Result<Sql> {
         .then(";\n"))
 }
 
-/// pg_database_owner; before 15 the bootstrap superuser, whatever it is called.
+/// pg_database_owner; before 15 the bootstrap superuser, whatever it is called, if that is possible.
 async fn owner(session: &Session) -> Result<String> {
     if session.version().major() >= 15 {
         return Ok("pg_database_owner".to_owned());
     }
-    let sql = Sql::constant("SELECT rolname FROM pg_catalog.pg_roles WHERE oid = 10");
-    session.query_one(&sql).await?.string("rolname")
+    let sql = Sql::constant(include_str!("sql/public_owner.sql"));
+    session.query_one(&sql).await?.string("owner")
 }
 
 /// Grants and comment of a fresh `public`; before 15 everybody may create in it.
