@@ -1,3 +1,3 @@
 -- Single changes of tests/corpus/kinds_walk.sql; `diff` must report each.
 -- change: target of an index column
-ALTER INDEX k.te ALTER COLUMN 2 SET STATISTICS 98;
+ALTER INDEX te ALTER COLUMN 2 SET STATISTICS 98;

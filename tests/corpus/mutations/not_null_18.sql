@@ -1,6 +1,6 @@
 -- Single changes of tests/corpus/not_null_18.sql; `diff` must report each.
 -- change: name of a NOT NULL
-ALTER TABLE t RENAME CONSTRAINT must TO might;
+ALTER TABLE t RENAME CONSTRAINT "Quoted One" TO "Quoted Two";
 -- change: a NOT NULL is validated
 DELETE FROM t; ALTER TABLE t VALIDATE CONSTRAINT later;
 -- change: inherited instead of not

@@ -35,8 +35,8 @@ pub struct CorpusFile {
 /// A database's name, once it is made.
 type Template = Arc<OnceLock<String>>;
 
-/// Template databases by major and file; made by the first who wants one.
-static TEMPLATES: Mutex<BTreeMap<(u32, String), Template>> = Mutex::new(BTreeMap::new());
+/// Template databases by server (its port) and file; made by the first who wants one.
+static TEMPLATES: Mutex<BTreeMap<(u16, String), Template>> = Mutex::new(BTreeMap::new());
 
 /// Whether the server was built with ICU: one collation of that provider is there in any build.
 const ICU: &str = "SELECT count(*) > 0 FROM pg_collation WHERE collname = 'und-x-icu'";
@@ -107,7 +107,7 @@ impl CorpusFile {
             let mut templates = TEMPLATES
                 .lock()
                 .unwrap_or_else(|broken| broken.into_inner());
-            let key = (server.major, self.name.clone());
+            let key = (server.port, self.name.clone());
             Arc::clone(templates.entry(key).or_default())
         };
         let template = slot.get_or_init(|| {
