@@ -88,7 +88,7 @@ UNION ALL SELECT setting::text FROM belt.setting
 ORDER BY 1";
 
 /// What a superuser may have changed in the system's own objects.
-const SYSTEM_CHANGES: [&str; 6] = [
+const SYSTEM_CHANGES: [&str; 7] = [
     "REVOKE SELECT ON information_schema.tables FROM PUBLIC; GRANT SELECT (table_name) ON information_schema.tables TO app",
     "REVOKE USAGE ON SCHEMA information_schema FROM PUBLIC; GRANT USAGE, CREATE ON SCHEMA information_schema TO app",
     "GRANT SELECT, UPDATE ON information_schema.sql_parts TO app WITH GRANT OPTION; \
@@ -98,6 +98,8 @@ const SYSTEM_CHANGES: [&str; 6] = [
     "COMMENT ON EXTENSION plpgsql IS 'mine'",
     "ALTER FUNCTION pg_catalog.abs(integer) OWNER TO app; ALTER VIEW information_schema.views OWNER TO app; \
      ALTER TYPE pg_catalog.point OWNER TO app; GRANT SELECT ON information_schema.views TO reader",
+    "ALTER FUNCTION pg_catalog.pg_stat_reset() OWNER TO app; ALTER FUNCTION pg_catalog.pg_ls_waldir() OWNER TO app; \
+     REVOKE EXECUTE ON FUNCTION pg_catalog.pg_stat_reset() FROM app; GRANT SELECT ON pg_catalog.pg_proc TO reader",
     "DROP EXTENSION plpgsql",
 ];
 

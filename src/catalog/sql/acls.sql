@@ -65,7 +65,7 @@ WITH acls AS (
                     THEN acldefault('n', a.owner)
                          || format('=%s/%I', CASE WHEN current_setting('server_version_num')::int < 150000 THEN 'UC' ELSE 'U' END,
                                    pg_get_userbyid(a.owner))::aclitem
-                WHEN i.initprivs IS NOT NULL THEN i.initprivs
+                WHEN i.initprivs IS NOT NULL THEN coalesce(moved.initprivs, i.initprivs)
                 -- initdb grants on information_schema without recording it in pg_init_privs
                 WHEN a.object < 16384 AND a.target = 'information_schema'
                     THEN acldefault('n', a.owner) || format('=U/%I', pg_get_userbyid(a.owner))::aclitem
@@ -79,6 +79,18 @@ WITH acls AS (
     LEFT JOIN pg_catalog.pg_init_privs i
            ON i.classoid = a.class AND i.objoid = a.object AND i.objsubid = a.part
           AND NOT (a.class = 'pg_catalog.pg_namespace'::regclass AND a.target = 'public')
+    LEFT JOIN pg_catalog.pg_depend d
+           ON d.classid = a.class AND d.objid = a.object AND d.objsubid = 0 AND d.deptype = 'e' AND i.initprivs IS NOT NULL
+    LEFT JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
+    -- Giving an object to another owner (owners.sql) turns the grants of and to the usual one into
+    -- grants of and to the new one.
+    CROSS JOIN LATERAL (
+        SELECT array_agg(makeaclitem(CASE WHEN x.grantee IN (10, e.extowner) THEN a.owner ELSE x.grantee END,
+                                     CASE WHEN x.grantor IN (10, e.extowner) THEN a.owner ELSE x.grantor END,
+                                     x.privilege_type, x.is_grantable)) AS initprivs
+        FROM aclexplode(i.initprivs) x
+        WHERE a.owner NOT IN (10, coalesce(e.extowner, 10))
+    ) moved
 )
 SELECT b.class::oid AS class, b.object, b.part, b.keyword, b.target, b.quoted_column, b.schema,
        quote_ident(ow.rolname) AS quoted_owner,
