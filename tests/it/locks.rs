@@ -195,6 +195,31 @@ on_servers! {
         }
     }
 
+    /// Locks do not hold a type's labels: one that is renamed while rows are read makes the reading
+    /// start over, so that rows and definition have the same label.
+    fn a_label_renamed_while_rows_are_read_is_noticed(server) {
+        let bench = Bench::empty(server);
+        bench.database.sql_as_owner(
+            "CREATE TYPE word AS ENUM ('before'); CREATE TABLE b_said (w word); INSERT INTO b_said VALUES ('before');
+             CREATE TABLE a_long (t text); INSERT INTO a_long SELECT repeat(md5(n::text), 30) FROM generate_series(1, 300000) n",
+        );
+        // Renames as soon as the first table's rows are on their way.
+        let script = "DO $$ BEGIN
+            LOOP
+                PERFORM pg_sleep(0.002), pg_stat_clear_snapshot();
+                EXIT WHEN EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'COPY%a_long%');
+            END LOOP; END $$;
+            ALTER TYPE word RENAME VALUE 'before' TO 'after';";
+        let _renaming = Background::start(&bench.database, script);
+        until(&bench.database, "EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE 'DO%a_long%' AND pid <> pg_backend_pid())");
+        let archive = back_up(&bench, 1, Duration::from_secs(5)).expect("a backup").archive;
+        assert_eq!(bench.database.sql("SELECT w FROM b_said"), "after", "renamed too late");
+        let script = String::from_utf8(gunzip(&archive)).expect("text");
+        let copy = bench.database.sibling();
+        copy.restore_plain(script.as_bytes());
+        assert_eq!(copy.sql("SELECT w FROM b_said"), "after");
+    }
+
     /// A table that is kept locked: bounded wait, exit kind of a failed backup, and who it is.
     fn a_locked_table_is_waited_for_and_its_holder_named(server) {
         let bench = Bench::of_corpus(server, "everyday.sql");
