@@ -237,6 +237,17 @@ pub struct Table {
     pub condition: Option<String>,
     /// Heap and TOAST bytes, an estimate of the work.
     pub size_bytes: u64,
+    /// Blocks of its heap when the size was read; 0 where its access method is another.
+    pub heap_blocks: u64,
+}
+
+/// A range of a heap's blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Blocks {
+    /// The first block.
+    pub first: u64,
+    /// The block after the last; none for all that follow, also those that were added since.
+    pub end: Option<u64>,
 }
 
 /// A partitioned table that its partitions' rows are loaded through: which of them a row belongs to
@@ -260,13 +271,29 @@ impl Table {
             .filter(|condition| !condition.is_empty())
         {
             None => Sql::constant("COPY ").sql(&target),
-            Some(condition) => self.copy_where(condition),
+            Some(condition) => self.copy_where(&Sql::deparsed(condition)),
         };
         sql.then(" TO STDOUT").sql(&options)
     }
 
-    /// Only some rows. The condition is the extension author's SQL, as the server keeps it.
-    fn copy_where(&self, condition: &str) -> Sql {
+    /// Reads the rows of a range of its blocks; their text is that of [`Self::copy_out`].
+    pub fn copy_out_blocks(&self, blocks: Blocks) -> Sql {
+        let mut condition = Sql::constant("WHERE ctid >= '(")
+            .number(blocks.first)
+            .then(",0)'::pg_catalog.tid");
+        if let Some(end) = blocks.end {
+            condition = condition
+                .then(" AND ctid < '(")
+                .number(end)
+                .then(",0)'::pg_catalog.tid");
+        }
+        self.copy_where(&condition)
+            .then(" TO STDOUT")
+            .sql(&Sql::deparsed(&*self.copy_options))
+    }
+
+    /// Only some rows. An extension author's condition is SQL as the server keeps it.
+    fn copy_where(&self, condition: &Sql) -> Sql {
         let mut sql = Sql::constant("COPY (SELECT ");
         for (place, column) in self.columns.iter().enumerate() {
             sql = sql.then(if place == 0 { "" } else { ", " }).ident(column);
@@ -274,7 +301,7 @@ impl Table {
         sql.then(" FROM ONLY ")
             .qualified(&self.schema, &self.name)
             .then(" ")
-            .sql(&Sql::deparsed(condition))
+            .sql(condition)
             .then(")")
     }
 
@@ -454,6 +481,7 @@ mod tests {
             through: None,
             condition: None,
             size_bytes: 0,
+            heap_blocks: 0,
         };
         assert_eq!(table.compared_as(), "table s.leaf");
         assert_eq!(

@@ -52,8 +52,8 @@ mod views;
 pub use closed_world::{knows_shape, require_references};
 pub use database::{read as read_database, system_identifier};
 pub use entry::{
-    Catalog, DatabaseProperties, Entry, Extension, Kind, Sequence, Table, Through, Uncovered,
-    VersionTable, canonical_text, copy_options, set_sequence,
+    Blocks, Catalog, DatabaseProperties, Entry, Extension, Kind, Sequence, Table, Through,
+    Uncovered, VersionTable, canonical_text, copy_options, set_sequence,
 };
 pub use labels::unloaded_providers;
 pub use large_objects::{Piece, identity as large_object_identity, read_large_object};

@@ -39,6 +39,7 @@ pub(super) struct Relation {
     pub server: Option<String>,
     pub foreign_options: Option<String>,
     pub size_bytes: u64,
+    pub heap_blocks: u64,
     pub columns: Vec<Column>,
 }
 
@@ -182,6 +183,7 @@ fn relation(row: &Row, oid: u32, columns: Vec<Column>) -> Result<Relation> {
         server: row.opt_string("server")?,
         foreign_options: row.opt_string("foreign_options")?,
         size_bytes: row.number("size_bytes")?,
+        heap_blocks: row.number("heap_blocks")?,
         columns,
     })
 }

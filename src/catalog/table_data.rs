@@ -163,6 +163,7 @@ fn table(reading: &Reading, relation: &Relation) -> Table {
         }),
         condition: reading.conditions.get(&relation.oid).cloned(),
         size_bytes: relation.size_bytes,
+        heap_blocks: relation.heap_blocks,
     }
 }
 

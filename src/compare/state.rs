@@ -449,6 +449,7 @@ mod tests {
             through: None,
             condition: None,
             size_bytes: 0,
+            heap_blocks: 0,
         }
     }
 

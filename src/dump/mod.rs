@@ -7,15 +7,19 @@
 //!
 //! Rows flow table → [`rows`] (digest, pieces of about 2 MiB) → [`pipeline`] (compression on
 //! blocking threads, a bounded number at a time) → the single writer, in the order of reading.
-//! Several connections on one exported snapshot feed the pipeline ([`workers`]), so members of
-//! different tables interleave; entries, tables of the manifest and the members of one table keep
-//! their order in two backups of an unchanged database.
+//! Several connections on one exported snapshot feed the pipeline ([`workers`]), each with a table
+//! or a range of a large table's blocks ([`units`]), so members of different tables, and of ranges
+//! of one table, interleave. Entries, tables of the manifest and digests are the same in two backups
+//! of an unchanged database; the order of a large table's members is not, unless one connection
+//! reads.
 
 mod large_objects;
 mod manifest;
 mod pipeline;
 mod rows;
 mod script;
+mod tally;
+mod units;
 mod workers;
 
 use std::path::{Path, PathBuf};
@@ -55,6 +59,8 @@ pub struct DumpOptions {
     pub accept: AcceptedLosses,
     /// How long others may keep a table from being read before the backup is given up.
     pub table_lock_wait: Duration,
+    /// Where several connections read: a table of more bytes is read in ranges of its blocks.
+    pub unit_bytes: u64,
 }
 
 impl Default for DumpOptions {
@@ -65,6 +71,7 @@ impl Default for DumpOptions {
             jobs: 2,
             accept: AcceptedLosses::default(),
             table_lock_wait: Locking::DEFAULT_WAIT,
+            unit_bytes: units::UNIT_BYTES,
         }
     }
 }
@@ -146,8 +153,8 @@ async fn read_steadily(
         let created = ctx.now();
         let locking = Locking::tables(options.table_lock_wait);
         let steady = catalog::open_steady(session, locking, ctx).await?;
-        let tables = steady.catalog.tables.len();
-        let team = Team::gather(session, options.jobs, tables, ctx).await?;
+        let (jobs, unit_bytes) = (options.jobs, options.unit_bytes);
+        let team = Team::gather(session, &steady.catalog, jobs, unit_bytes, ctx).await?;
         let draft = draft(
             session,
             team,
@@ -191,7 +198,7 @@ pub async fn write(
 ) -> Result<BackupReport> {
     let created = ctx.now();
     let catalog = catalog::read_locked(session).await?;
-    let team = Team::alone(session);
+    let team = Team::alone(session, &catalog)?;
     let draft = draft(session, team, &catalog, created, destination, options, ctx).await?;
     publish(draft).await
 }

@@ -7,10 +7,11 @@ use futures_util::stream::{self, StreamExt};
 use tokio::sync::mpsc;
 
 use super::rows::{Piece, Sent};
+use super::tally::Tally;
 use super::workers::Team;
 use crate::archive::{self, Compressed, Manifest, MemberKind, TableDigest, Writer};
 use crate::catalog::Catalog;
-use crate::context::{Context, Progress};
+use crate::context::Context;
 use crate::error::{Attempt, Error, Result};
 
 /// Pieces that may wait for a compressing thread.
@@ -19,11 +20,12 @@ const WAITING_PIECES: usize = 2;
 /// What leaves the compressing threads.
 enum Packed {
     Member {
+        unit: usize,
         table: u32,
         rows: u64,
         compressed: Compressed,
     },
-    End(u32, TableDigest),
+    End(usize, TableDigest),
 }
 
 /// Reads every table and appends its members; fills rows, bytes and digests of the manifest's
@@ -37,56 +39,66 @@ pub(super) async fn append_tables(
     ctx: &Context,
 ) -> Result<u64> {
     let (sender, receiver) = mpsc::channel(WAITING_PIECES);
-    let read = team.read_tables(catalog, sender);
-    let write = pack_and_append(receiver, catalog, manifest, writer, jobs, ctx);
+    let tally = Tally::of(team.units(), catalog)?;
+    let read = team.read_tables(sender);
+    let write = pack_and_append(receiver, tally, catalog, manifest, writer, jobs, ctx);
     // The writer's failure closes the channel, so the reader's is then only an echo of it.
     let (read, written) = tokio::join!(read, write);
-    let text_bytes = written?;
+    let tally = written?;
     read?;
-    Ok(text_bytes)
+    tally.finish()
 }
 
 async fn pack_and_append(
     receiver: mpsc::Receiver<Sent>,
+    mut tally: Tally,
     catalog: &Catalog,
     manifest: &mut Manifest,
     writer: &mut Writer,
     jobs: usize,
     ctx: &Context,
-) -> Result<u64> {
+) -> Result<Tally> {
     let received = stream::unfold(receiver, |mut receiver| async move {
         receiver.recv().await.map(|sent| (sent, receiver))
     });
     let mut packed = Box::pin(received.map(pack).buffered(jobs + 2));
-    let mut meter = Meter::new(catalog);
     while let Some(packed) = packed.next().await {
         match packed? {
             Packed::Member {
+                unit,
                 table,
                 rows,
                 compressed,
             } => {
-                meter.add(table, rows, compressed.text_length, catalog, ctx);
+                tally.add(unit, rows, compressed.text_length, catalog);
                 writer.append(MemberKind::Data, Some(table), rows, compressed)?;
             }
-            Packed::End(table, digest) => {
-                note_digest(manifest, table, &digest)?;
-                meter.end_table(ctx);
+            Packed::End(unit, digest) => {
+                if let Some((table, digest)) = tally.end(unit, &digest)? {
+                    note_digest(manifest, table, &digest)?;
+                }
             }
         }
+        ctx.progress(tally.progress());
     }
-    Ok(meter.text_bytes)
+    Ok(tally)
 }
 
 /// Compresses on a blocking thread.
 async fn pack(sent: Sent) -> Result<Packed> {
     match sent {
-        Sent::End(table, digest) => Ok(Packed::End(table, digest)),
-        Sent::Piece(Piece { table, rows, text }) => {
+        Sent::End(unit, digest) => Ok(Packed::End(unit, digest)),
+        Sent::Piece(Piece {
+            unit,
+            table,
+            rows,
+            text,
+        }) => {
             let compressed = tokio::task::spawn_blocking(move || archive::compress(&text))
                 .await
                 .attempt(|| "compress rows".to_owned())??;
             Ok(Packed::Member {
+                unit,
                 table,
                 rows,
                 compressed,
@@ -95,50 +107,13 @@ async fn pack(sent: Sent) -> Result<Packed> {
     }
 }
 
-fn note_digest(manifest: &mut Manifest, table: u32, digest: &TableDigest) -> Result<()> {
-    let record = usize::try_from(table)
-        .ok()
-        .and_then(|table| manifest.tables.get_mut(table))
+fn note_digest(manifest: &mut Manifest, table: usize, digest: &TableDigest) -> Result<()> {
+    let record = manifest
+        .tables
+        .get_mut(table)
         .ok_or_else(|| Error::operation("note a table's digest").because("no such table"))?;
     record.rows = digest.rows;
     record.bytes = digest.bytes;
     record.digest = digest.hex();
     Ok(())
-}
-
-/// Counts what was written, for the person.
-struct Meter {
-    text_bytes: u64,
-    progress: Progress,
-}
-
-impl Meter {
-    fn new(catalog: &Catalog) -> Self {
-        Self {
-            text_bytes: 0,
-            progress: Progress {
-                total_bytes: catalog.tables.iter().map(|table| table.size_bytes).sum(),
-                total_items: catalog.tables.len() as u64,
-                ..Progress::default()
-            },
-        }
-    }
-
-    fn add(&mut self, table: u32, rows: u64, bytes: u64, catalog: &Catalog, ctx: &Context) {
-        self.text_bytes += bytes;
-        self.progress.bytes += bytes;
-        self.progress.rows += rows;
-        let table = usize::try_from(table)
-            .ok()
-            .and_then(|table| catalog.tables.get(table));
-        if let Some(table) = table {
-            self.progress.what.clone_from(&table.identity);
-        }
-        ctx.progress(self.progress.clone());
-    }
-
-    fn end_table(&mut self, ctx: &Context) {
-        self.progress.items += 1;
-        ctx.progress(self.progress.clone());
-    }
 }

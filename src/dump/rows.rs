@@ -1,4 +1,4 @@
-//! One table's rows → pieces of COPY text, with the table's digest.
+//! One unit's rows → pieces of COPY text, with the unit's digest.
 //!
 //! Each piece is a complete `COPY … FROM stdin; … \.` statement of whole rows (design.md §4), so it
 //! stands alone as an archive member. Reading never runs ahead of the pipeline: the channel is
@@ -6,6 +6,7 @@
 
 use tokio::sync::mpsc;
 
+use super::units::Unit;
 use crate::archive::TableDigest;
 use crate::catalog::{self, Table};
 use crate::error::{Error, Result};
@@ -14,9 +15,11 @@ use crate::pg::Session;
 /// A piece is closed once it holds this much text: members are 1 to 4 MiB, one giant row aside.
 pub(super) const PIECE_BYTES: usize = 2 << 20;
 
-/// Some rows of one table, as the text of a data member.
+/// Some rows of one unit, as the text of a data member.
 #[derive(Debug)]
 pub(super) struct Piece {
+    /// The unit's number.
+    pub unit: usize,
     /// Index into `Catalog::tables`.
     pub table: u32,
     /// Rows in it.
@@ -30,24 +33,24 @@ pub(super) struct Piece {
 pub(super) enum Sent {
     /// Some rows.
     Piece(Piece),
-    /// All rows of a table were sent; its digest.
-    End(u32, TableDigest),
+    /// All rows of the unit with this number were sent; their digest.
+    End(usize, TableDigest),
 }
 
-/// Reads one table on `session`, whose transaction holds its lock, into the channel.
-pub(super) async fn read_table(
+/// Reads one unit on `session`, whose transaction holds the table's lock, into the channel.
+pub(super) async fn read_unit(
     session: &Session,
-    index: u32,
-    table: &Table,
+    unit: &Unit,
     sender: &mpsc::Sender<Sent>,
 ) -> Result<()> {
+    let table = &unit.table;
     let mut rows = session
-        .copy_out(&table.copy_out())
+        .copy_out(&unit.copy_out())
         .await
         .map_err(|error| catalog::rows_unread(&table.identity, error))?;
     let head = format!("{}\n", copy_line(table));
     let mut digest = TableDigest::default();
-    let mut piece = start(index, &head);
+    let mut piece = start(unit, &head);
     while let Some(row) = rows
         .next()
         .await
@@ -57,14 +60,14 @@ pub(super) async fn read_table(
         piece.text.extend_from_slice(&row);
         piece.rows += 1;
         if piece.text.len() >= PIECE_BYTES {
-            let full = std::mem::replace(&mut piece, start(index, &head));
+            let full = std::mem::replace(&mut piece, start(unit, &head));
             send(sender, end(full)).await?;
         }
     }
     if piece.rows > 0 {
         send(sender, end(piece)).await?;
     }
-    send(sender, Sent::End(index, digest)).await
+    send(sender, Sent::End(unit.number, digest)).await
 }
 
 /// The statement that starts each of the table's members, on one line whatever its names hold.
@@ -108,9 +111,10 @@ fn on_one_line(name: &str) -> String {
     format!("U&\"{escaped}\"")
 }
 
-fn start(table: u32, head: &str) -> Piece {
+fn start(unit: &Unit, head: &str) -> Piece {
     Piece {
-        table,
+        unit: unit.number,
+        table: unit.index,
         rows: 0,
         text: head.as_bytes().to_vec(),
     }
@@ -128,22 +132,28 @@ async fn send(sender: &mpsc::Sender<Sent>, sent: Sent) -> Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn line(target: &str) -> String {
-        copy_line(&Table {
+    /// A table of no size that is copied from `target`.
+    pub(crate) fn table(target: &str) -> Table {
+        Table {
             oid: 1,
             schema: String::new(),
             name: String::new(),
             identity: String::new(),
-            columns: Vec::new(),
+            columns: vec!["a".to_owned()],
             copy_target: target.to_owned(),
             copy_options: String::new(),
             through: None,
             condition: None,
             size_bytes: 0,
-        })
+            heap_blocks: 0,
+        }
+    }
+
+    fn line(target: &str) -> String {
+        copy_line(&table(target))
     }
 
     #[test]

@@ -6,7 +6,8 @@
 //! have goes to the leader, who owns the lock. A worker lets each lock go when its table is read,
 //! so the server's table of locks holds the leader's and no more than one per worker.
 //!
-//! A [`Unit`] is what one connection reads in one go; members of different tables interleave.
+//! A [`Unit`] is what one connection reads in one go: a table or a part of one. Members of
+//! different units interleave.
 
 use std::cmp::Reverse;
 use std::collections::VecDeque;
@@ -16,6 +17,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::rows::{self, Sent};
+use super::units::{self, Unit};
 use crate::catalog::{Catalog, Table};
 use crate::context::Context;
 use crate::error::{Attempt, Result};
@@ -27,39 +29,36 @@ const TOO_MANY_CONNECTIONS: &str = "53300";
 /// Lock not available.
 const LOCKED: &str = "55P03";
 
-/// One piece of work: a table.
-#[derive(Debug, Clone)]
-struct Unit {
-    /// Index into `Catalog::tables`.
-    index: u32,
-    table: Table,
-}
-
-/// Who reads: the session that holds the locks, and workers on its snapshot.
+/// Who reads what: the session that holds the locks, workers on its snapshot, and the units.
 pub(super) struct Team<'a> {
     leader: &'a Session,
     workers: Vec<Session>,
+    units: Vec<Unit>,
 }
 
 impl<'a> Team<'a> {
-    /// The leader alone, in a transaction of any kind; tables are read in the catalog's order.
-    pub(super) fn alone(leader: &'a Session) -> Self {
-        Self {
+    /// The leader alone, in a transaction of any kind; tables are read whole, in the catalog's
+    /// order.
+    pub(super) fn alone(leader: &'a Session, catalog: &Catalog) -> Result<Self> {
+        Ok(Self {
             leader,
             workers: Vec::new(),
-        }
+            units: units::whole(catalog)?,
+        })
     }
 
     /// The leader and up to `jobs - 1` workers on its snapshot; fewer where the server allows no
     /// more connections. The leader's transaction must be REPEATABLE READ.
     pub(super) async fn gather(
         leader: &'a Session,
+        catalog: &Catalog,
         jobs: usize,
-        tables: usize,
+        unit_bytes: u64,
         ctx: &Context,
     ) -> Result<Self> {
-        let mut team = Self::alone(leader);
-        let wanted = jobs.min(tables).saturating_sub(1);
+        let mut team = Self::alone(leader, catalog)?;
+        let units = units::in_ranges(catalog, unit_bytes)?;
+        let wanted = jobs.min(units.len()).saturating_sub(1);
         if wanted == 0 {
             return Ok(team);
         }
@@ -80,22 +79,26 @@ impl<'a> Team<'a> {
                 Err(error) => return Err(error),
             }
         }
+        if !team.workers.is_empty() {
+            team.units = units;
+        }
         Ok(team)
     }
 
+    /// What is going to be read.
+    pub(super) fn units(&self) -> &[Unit] {
+        &self.units
+    }
+
     /// Reads every table into the channel and closes the workers.
-    pub(super) async fn read_tables(
-        self,
-        catalog: &Catalog,
-        sender: mpsc::Sender<Sent>,
-    ) -> Result<()> {
-        let all = units(catalog)?;
+    pub(super) async fn read_tables(self, sender: mpsc::Sender<Sent>) -> Result<()> {
         // Their foreign keys come with the extension, before the rows: they stay in order, first.
-        let (configuration, units): (Vec<Unit>, Vec<Unit>) = all
+        let (configuration, units): (Vec<Unit>, Vec<Unit>) = self
+            .units
             .into_iter()
             .partition(|unit| unit.table.condition.is_some());
         for unit in configuration {
-            rows::read_table(self.leader, unit.index, &unit.table, &sender).await?;
+            rows::read_unit(self.leader, &unit, &sender).await?;
         }
         let queue = Arc::new(Queue::of(units, !self.workers.is_empty()));
         let mut tasks = JoinSet::new();
@@ -106,7 +109,7 @@ impl<'a> Team<'a> {
         // Whoever fails first ends it: dropping the set ends the workers.
         let ((), finished) = tokio::try_join!(led, finish(&mut tasks))?;
         for unit in queue.returned() {
-            rows::read_table(self.leader, unit.index, &unit.table, &sender).await?;
+            rows::read_unit(self.leader, &unit, &sender).await?;
         }
         for session in finished {
             session.close().await;
@@ -134,7 +137,7 @@ async fn finish(tasks: &mut JoinSet<Result<Session>>) -> Result<Vec<Session>> {
 
 async fn lead(leader: &Session, queue: &Queue, sender: &mpsc::Sender<Sent>) -> Result<()> {
     while let Some(unit) = queue.next() {
-        rows::read_table(leader, unit.index, &unit.table, sender).await?;
+        rows::read_unit(leader, &unit, sender).await?;
     }
     Ok(())
 }
@@ -142,7 +145,7 @@ async fn lead(leader: &Session, queue: &Queue, sender: &mpsc::Sender<Sent>) -> R
 async fn work(session: Session, queue: Arc<Queue>, sender: mpsc::Sender<Sent>) -> Result<Session> {
     while let Some(unit) = queue.next() {
         if lock_now(&session, &unit.table).await? {
-            rows::read_table(&session, unit.index, &unit.table, &sender).await?;
+            rows::read_unit(&session, &unit, &sender).await?;
         } else {
             queue.give_back(unit);
         }
@@ -164,19 +167,6 @@ async fn lock_now(session: &Session, table: &Table) -> Result<bool> {
     }
 }
 
-/// One unit for each table, in the catalog's order.
-fn units(catalog: &Catalog) -> Result<Vec<Unit>> {
-    let tables = catalog.tables.iter().enumerate();
-    tables
-        .map(|(index, table)| {
-            Ok(Unit {
-                index: super::manifest::small(index)?,
-                table: table.clone(),
-            })
-        })
-        .collect()
-}
-
 /// Units to read, and those that workers could not lock.
 struct Queue {
     waiting: Mutex<VecDeque<Unit>>,
@@ -187,7 +177,7 @@ impl Queue {
     /// Largest first when several read: the last connection to finish is the one that counts.
     fn of(mut units: Vec<Unit>, largest_first: bool) -> Self {
         if largest_first {
-            units.sort_by_key(|unit| (Reverse(unit.table.size_bytes), unit.index));
+            units.sort_by_key(|unit| (Reverse(unit.bytes), unit.number));
         }
         Self {
             waiting: Mutex::new(units.into()),
@@ -214,33 +204,28 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn table(name: &str, size_bytes: u64) -> Table {
-        Table {
-            oid: 1,
-            schema: "public".to_owned(),
-            name: name.to_owned(),
-            identity: format!("table public.{name}"),
-            columns: Vec::new(),
-            copy_target: String::new(),
-            copy_options: String::new(),
-            through: None,
-            condition: None,
-            size_bytes,
-        }
-    }
+    use crate::dump::rows::tests::table;
 
     #[test]
-    fn the_largest_tables_come_first_where_several_read() {
+    fn the_largest_units_come_first_where_several_read() {
+        let sized = |name: &str, size_bytes| Table {
+            size_bytes,
+            heap_blocks: size_bytes,
+            ..table(name)
+        };
         let catalog = Catalog {
-            tables: vec![table("a", 1), table("b", 9), table("c", 1), table("d", 5)],
+            tables: vec![sized("a", 1), sized("b", 9), sized("c", 1), sized("d", 5)],
             ..Catalog::default()
         };
-        let order = |largest_first| -> String {
-            let queue = Queue::of(units(&catalog).unwrap(), largest_first);
-            std::iter::from_fn(|| queue.next().map(|unit| unit.table.name)).collect()
+        let order = |units, largest_first| -> String {
+            let queue = Queue::of(units, largest_first);
+            std::iter::from_fn(|| queue.next().map(|unit| unit.table.copy_target.clone())).collect()
         };
-        assert_eq!(order(true), "bdac");
-        assert_eq!(order(false), "abcd");
+        assert_eq!(order(units::whole(&catalog).unwrap(), false), "abcd");
+        assert_eq!(order(units::whole(&catalog).unwrap(), true), "bdac");
+        assert_eq!(
+            order(units::in_ranges(&catalog, 4).unwrap(), true),
+            "bbbddac"
+        );
     }
 }

@@ -146,6 +146,7 @@ impl Attempt<'_> {
             jobs: options.jobs,
             accept: AcceptedLosses::all(),
             table_lock_wait: options.lock_timeout,
+            ..DumpOptions::default()
         };
         let destination = Destination::Store(store);
         let report = dump::write(self.session, &destination, &dump, self.ctx).await?;

@@ -44,6 +44,7 @@ mod migrate_alembic;
 mod migrate_sql;
 mod mutations;
 mod owner;
+mod parallel_backup;
 mod promises;
 mod random_migrations;
 mod restore;

@@ -1,6 +1,6 @@
 -- Tables (r), partitioned tables (p), views (v), materialized views (m), composite types (c) and
 -- sequences (S) and foreign tables (f) of user schemas. Temporary relations are never ours.
--- Options come ready to print; check_option of a view is printed as its own clause.
+-- heap_blocks is 0 where no range of blocks can be scanned. Options come ready to print; check_option of a view is printed as its own clause.
 SELECT c.oid,
        n.nspname AS schema,
        c.relname AS name,
@@ -36,7 +36,10 @@ SELECT c.oid,
           FROM pg_options_to_table(ft.ftoptions) o) AS foreign_options,
        CASE WHEN c.relkind = 'r'
             THEN pg_relation_size(c.oid) + coalesce(pg_relation_size(nullif(c.reltoastrelid, 0)), 0)
-            ELSE 0 END AS size_bytes
+            ELSE 0 END AS size_bytes,
+       CASE WHEN c.relkind = 'r' AND am.amname = 'heap'
+            THEN pg_relation_size(c.oid) / current_setting('block_size')::integer
+            ELSE 0 END AS heap_blocks
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_roles r ON r.oid = c.relowner

@@ -1,7 +1,8 @@
 -- Sets what every session of ours relies on, whatever the server, the database or the role say.
 -- Settings that this server does not know, and those that only a superuser may set, are skipped
 -- where they must be. Names and values: spec/pg_dump.md section 3.8, with TimeZone and lc_monetary so that
--- texts of values compare, and jit off because catalog queries never earn its compile time back.
+-- texts of values compare, and jit off because catalog queries never earn its compile time back, enable_tidscan
+-- on because a range of a table's blocks must not cost a scan of the whole table.
 -- A superuser is one, even where the database gives every session another role.
 SELECT pg_catalog.set_config('role', 'none', false)
   FROM pg_catalog.pg_roles
@@ -23,6 +24,7 @@ SELECT pg_catalog.set_config(pinned.name, pinned.value, false)
          ('standard_conforming_strings', 'on'),
          ('quote_all_identifiers', 'off'),
          ('synchronize_seqscans', 'off'),
+         ('enable_tidscan', 'on'),
          ('row_security', 'off'),
          ('restrict_nonsystem_relation_kind', ''),
          ('check_function_bodies', 'off'),

@@ -45,6 +45,7 @@ async fn take(desk: &mut Desk<'_>, scene: &Scene<'_>) -> Result<PathBuf> {
         jobs: scene.options.jobs,
         accept: scene.options.accept_losses.clone(),
         table_lock_wait: scene.options.table_lock_wait,
+        ..DumpOptions::default()
     };
     let destination = Destination::Store(&scene.store);
     let report = dump::backup(scene.target, &destination, &options, scene.ctx)
