@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use pgbelay::archive::Reader;
 use pgbelay::compare::{Difference, State, compare};
@@ -16,13 +17,18 @@ use pgbelay::store::Store;
 
 use crate::support::{CorpusFile, Database, Server, gunzip};
 
+/// After this time a future is taken to hang: a deadlock must fail a test, not stop all tests.
+const TIME_LIMIT: Duration = Duration::from_secs(300);
+
 /// Runs a future to its end on a runtime of its own.
 pub fn wait<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
-        .build();
-    runtime.expect("a runtime").block_on(future)
+        .build()
+        .expect("a runtime");
+    let bounded = async { tokio::time::timeout(TIME_LIMIT, future).await };
+    runtime.block_on(bounded).expect("no hanging")
 }
 
 /// Keeps warnings and notes.
