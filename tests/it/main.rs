@@ -40,6 +40,7 @@ mod hostile;
 mod kinds;
 mod locks;
 mod losses;
+mod many_objects;
 mod migrate_alembic;
 mod migrate_sql;
 mod mutations;
