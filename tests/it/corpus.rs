@@ -14,7 +14,7 @@ use pgbelay::archive::{Manifest, Reader};
 use pgbelay::dump::DumpOptions;
 
 use crate::data::Bench;
-use crate::support::{CorpusFile, Database, Server, Workplace, gunzip, note_figure};
+use crate::support::{CorpusFile, Database, Server, Workplace, gunzip, note_figure, psql_commands};
 
 /// How many files there are at least: a search gone blind must turn red.
 const FEWEST: usize = 60;
@@ -127,8 +127,13 @@ fn goes_there_and_back(server: &'static Server, file: &CorpusFile) -> Amount {
     );
     assert_equal(file, "two backups", &expected, &account(&second));
 
+    let script = gunzip(reader.path());
+    let text = String::from_utf8_lossy(&script);
+    let commands = psql_commands(&text);
+    assert_eq!(commands, [r"\set ON_ERROR_STOP on"], "{}", file.name);
+
     let by_psql = bench.database.sibling();
-    by_psql.restore_plain(&gunzip(reader.path()));
+    by_psql.restore_plain(&script);
     assert_copy(
         file,
         "original and psql's copy",
