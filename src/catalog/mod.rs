@@ -19,6 +19,7 @@ mod defaults;
 mod domains;
 mod encoding;
 mod entry;
+mod extension_rows;
 mod extension_tables;
 mod extensions;
 mod functions;
@@ -55,6 +56,7 @@ pub use entry::{
     Blocks, Catalog, DatabaseProperties, Entry, Extension, Kind, Sequence, Table, Through,
     Uncovered, VersionTable, canonical_text, copy_options, set_sequence,
 };
+pub use extension_rows::rows_left_to_extensions;
 pub use labels::unloaded_providers;
 pub use large_objects::{Piece, identity as large_object_identity, read_large_object};
 pub use lock::Locking;

@@ -132,6 +132,9 @@ async fn read_out(
     tell_unknown_shape(&session, ctx);
     let report = async {
         catalog::require_references(&session).await?;
+        for line in catalog::rows_left_to_extensions(&session).await? {
+            ctx.warn(line);
+        }
         read_steadily(&session, destination, options, ctx).await
     }
     .await;

@@ -313,6 +313,18 @@ on_servers! {
         }
     }
 
+    /// Rows of an extension's table that is no configuration are in no archive, and that is said.
+    fn rows_that_are_left_to_an_extension_are_told(server) {
+        let case = Case::new(server, "CREATE EXTENSION pgbelay_belt;");
+        let words = "rows of table belt.log are left to the extension pgbelay_belt";
+        let quiet = case.call(&["backup", "--output", "a.sql.gz"]).assert_code(0);
+        assert!(!quiet.stderr.contains("are left to the extension"), "{quiet}");
+        case.database.sql("INSERT INTO belt.log (id, what) VALUES (1, 'mine')");
+        case.call(&["backup", "--output", "b.sql.gz"]).assert_code(0).assert_says(words);
+        let archive = case.workplace.directory().join("b.sql.gz");
+        assert!(!String::from_utf8_lossy(&gunzip(&archive)).contains("COPY belt.log"));
+    }
+
     /// Members that CREATE EXTENSION will not make, or will make again, are refused by name.
     fn a_changed_membership_is_refused(server) {
         for (change, name) in [
