@@ -20,15 +20,19 @@ const MAX_MANIFEST: u64 = 256 << 20;
 /// Bytes looked at to say what a file without footer is.
 const HEAD: u64 = 64 << 10;
 
-/// A complete archive whose manifest is whole.
+/// A complete archive whose manifest is whole; cheap to clone, for tasks of their own.
+#[derive(Clone)]
 pub struct Reader {
-    source: Box<dyn Source>,
+    source: Arc<dyn Source>,
     path: PathBuf,
     length: u64,
-    manifest: Manifest,
+    manifest: Arc<Manifest>,
     /// The member that [`Self::entry_text`] used last: entries of one member are read in a row.
-    last: Mutex<Option<(u32, Arc<Vec<u8>>)>>,
+    last: Arc<Mutex<Option<LastText>>>,
 }
+
+/// A member and its text.
+type LastText = (u32, Arc<Vec<u8>>);
 
 impl std::fmt::Debug for Reader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -92,11 +96,11 @@ impl Reader {
         validate::validate(&manifest, footer.manifest_offset)
             .map_err(|why| damaged(path, &place, &why))?;
         Ok(Self {
-            source,
+            source: source.into(),
             path: path.to_owned(),
             length,
-            manifest,
-            last: Mutex::new(None),
+            manifest: Arc::new(manifest),
+            last: Arc::default(),
         })
     }
 
