@@ -149,6 +149,10 @@ pub struct Progress {
     pub items: u64,
     /// Expected items, 0 when unknown.
     pub total_items: u64,
+    /// Work done, where bytes are not all of it: bytes, and what takes as long as loading so many.
+    pub work: u64,
+    /// Expected work, 0 where bytes and items say everything.
+    pub total_work: u64,
 }
 
 /// Everything the library says while it works.

@@ -10,6 +10,10 @@ use std::str::FromStr;
 use super::entry::Uncovered;
 use crate::error::Error;
 
+/// The schema that marks a database which several sessions are restoring, until the last
+/// transaction of the restore removes it.
+pub const UNFINISHED_RESTORE: &str = "pgbelay_unfinished_restore";
+
 /// A kind of loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Loss {
@@ -17,6 +21,8 @@ pub enum Loss {
     UnknownObject,
     /// A catalog, column or letter that this version has never heard of.
     UnknownCatalog,
+    /// What a restore that did not finish has not brought.
+    UnfinishedRestore,
     /// An owner or grantee that no longer exists.
     MissingRole,
     /// What an interrupted `CREATE INDEX CONCURRENTLY` leaves.
@@ -51,9 +57,10 @@ pub enum Loss {
 
 impl Loss {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::UnknownObject,
         Self::UnknownCatalog,
+        Self::UnfinishedRestore,
         Self::MissingRole,
         Self::InvalidIndex,
         Self::PendingDetach,
@@ -76,6 +83,7 @@ impl Loss {
         match self {
             Self::UnknownObject => "unknown-object",
             Self::UnknownCatalog => "unknown-catalog",
+            Self::UnfinishedRestore => "unfinished-restore",
             Self::MissingRole => "missing-role",
             Self::InvalidIndex => "invalid-index",
             Self::PendingDetach => "pending-detach",
@@ -96,7 +104,7 @@ impl Loss {
 
     /// Whether an operator may go on knowingly: not where nobody can say what would be lost.
     pub fn is_acceptable(self) -> bool {
-        self != Self::UnknownCatalog
+        !matches!(self, Self::UnknownCatalog | Self::UnfinishedRestore)
     }
 }
 

@@ -60,7 +60,7 @@ pub use extension_rows::rows_left_to_extensions;
 pub use labels::unloaded_providers;
 pub use large_objects::{Piece, identity as large_object_identity, read_large_object};
 pub use lock::Locking;
-pub use loss::{AcceptedLosses, Loss, loss_of_label};
+pub use loss::{AcceptedLosses, Loss, UNFINISHED_RESTORE, loss_of_label};
 pub use read::read;
 pub use rights::{Made, Need, Objection, Right, Rights};
 pub use steady::{Steady, open_steady, read_locked, read_steady, restrict, rows_unfit};

@@ -3,6 +3,7 @@
 use super::address::NAMESPACE;
 use super::entry::Kind;
 use super::graph::{Comment, Node};
+use super::loss::{Loss, UNFINISHED_RESTORE};
 use super::read::{Reading, owner};
 use crate::error::Result;
 use crate::pg::{Row, Session, Sql};
@@ -28,6 +29,15 @@ pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> 
             continue;
         }
         let identity = format!("schema {}", row.text("quoted")?);
+        if name == UNFINISHED_RESTORE {
+            let reason = "it marks a restore that is under way or did not finish: this database is \
+                          not complete; drop it and restore again";
+            reading.refuse(Loss::UnfinishedRestore, identity, "pg_namespace", reason);
+            reading
+                .graph
+                .add((NAMESPACE, oid), Node::new(Kind::Schema, None, name, ""));
+            continue;
+        }
         let Some((raw, quoted_owner)) = owner(reading, row, &identity, "pg_namespace")? else {
             continue;
         };

@@ -76,7 +76,7 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "DIR", default_value = "backups", env = "PGBELAY_STORE", hide_env_values = true, value_hint = ValueHint::DirPath)]
     pub store: PathBuf,
 
-    /// Threads that compress a backup (default: processors, at most 8)
+    /// Connections that back up or restore, and threads that compress (default: processors, at most 8)
     #[arg(short, long, global = true, value_name = "N", env = "PGBELAY_JOBS", hide_env_values = true, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub jobs: Option<u16>,
 

@@ -21,7 +21,7 @@ pub(crate) const CODES: [(u8, &str); 11] = [
     ),
     (
         7,
-        "in doubt: rolling back failed or could not be proven; a person is needed",
+        "in doubt: rolling back failed or could not be proven, or a restore stopped half way; a person is needed",
     ),
     (8, "a difference or damage was found"),
     (

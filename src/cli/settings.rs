@@ -25,6 +25,8 @@ pub(crate) struct Settings {
     pub store: PathBuf,
     /// Workers.
     pub jobs: usize,
+    /// Whether `--jobs` was given.
+    pub jobs_given: bool,
     /// How long the server is waited for.
     pub wait: Duration,
     /// `--allow-unknown-server`.
@@ -40,6 +42,7 @@ impl Settings {
             expand_env: global.expand_env,
             store: global.store.clone(),
             jobs: global.jobs.map_or_else(default_jobs, usize::from),
+            jobs_given: global.jobs.is_some(),
             wait: global.wait,
             allow_unknown_server: global.allow_unknown_server,
         }

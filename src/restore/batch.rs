@@ -38,6 +38,31 @@ pub async fn run(session: &Session, batch: &[Statement]) -> Result<()> {
     }
 }
 
+/// Runs the statements as one transaction of their own, in one round trip.
+///
+/// When it fails, nothing of it is there: the statements run again one by one, so that the error
+/// names the culprit, and are committed if the failure has passed.
+pub(super) async fn run_committed(session: &Session, batch: &[Statement]) -> Result<()> {
+    if batch.is_empty() {
+        return Ok(());
+    }
+    let mut all = Sql::constant("BEGIN;\n");
+    for statement in batch {
+        all = all.sql(&statement.sql).then("\n;");
+    }
+    let Err(error) = session.execute(&all.then("COMMIT;")).await else {
+        return Ok(());
+    };
+    if session.is_closed() {
+        return Err(explained(error));
+    }
+    session.execute(&Sql::constant("ROLLBACK; BEGIN;")).await?;
+    for statement in batch {
+        run_one(session, statement).await?;
+    }
+    session.execute(&Sql::constant("COMMIT")).await
+}
+
 async fn run_many(session: &Session, batch: &[Statement]) -> Result<()> {
     let mut all = Sql::constant("SAVEPOINT pgbelay_batch;\n");
     for statement in batch {
@@ -59,7 +84,7 @@ async fn run_many(session: &Session, batch: &[Statement]) -> Result<()> {
     Ok(())
 }
 
-async fn run_one(session: &Session, statement: &Statement) -> Result<()> {
+pub(super) async fn run_one(session: &Session, statement: &Statement) -> Result<()> {
     session
         .execute(&statement.sql)
         .await

@@ -39,6 +39,7 @@ pub(super) async fn require(
 ) -> Result<BTreeSet<usize>> {
     let manifest = reader.manifest();
     require_fitting_server(session, manifest)?;
+    super::parallel::refuse_unfinished(session).await?;
     let live = catalog::read(session).await?;
     let rights = Rights::of(session).await?;
     let server = Server::of(session).await?;

@@ -23,7 +23,7 @@ pub(super) fn table_of<'a>(
         })
 }
 
-/// Sends one member's rows; returns their bytes. The server must take as many as were recorded.
+/// Reads and sends one member's rows; returns their bytes.
 pub(super) async fn load_member(
     session: &Session,
     reader: &Reader,
@@ -31,18 +31,37 @@ pub(super) async fn load_member(
     table: &TableRecord,
     member: &MemberRecord,
 ) -> Result<u64> {
-    let attempted = || format!("load the rows of {}", table.identity);
-    let number =
-        u32::try_from(index).map_err(|error| Error::operation(attempted()).caused_by(error))?;
+    let rows = read_member(reader, index, table)?;
+    send_member(session, index, table, member, rows).await
+}
+
+/// One member's rows, checked and decompressed: work for a thread that may block.
+pub(super) fn read_member(reader: &Reader, index: usize, table: &TableRecord) -> Result<Bytes> {
+    let number = u32::try_from(index)
+        .map_err(|error| Error::operation(attempted(table)).caused_by(error))?;
     let text = Bytes::from(reader.member_text(number)?);
-    let rows = rows_within(&text, &table.copy).ok_or_else(|| {
-        Error::new(Kind::Difference, attempted())
+    rows_within(&text, &table.copy).ok_or_else(|| {
+        Error::new(Kind::Difference, attempted(table))
             .because(format!("member {index} of the archive is no COPY of it"))
-    })?;
+    })
+}
+
+fn attempted(table: &TableRecord) -> String {
+    format!("load the rows of {}", table.identity)
+}
+
+/// Sends one member's rows; returns their bytes. The server must take as many as were recorded.
+pub(super) async fn send_member(
+    session: &Session,
+    index: usize,
+    table: &TableRecord,
+    member: &MemberRecord,
+    rows: Bytes,
+) -> Result<u64> {
     let mut copy = session
         .copy_in(&Sql::deparsed(table.copy.clone()))
         .await
-        .map_err(|error| error.attempting(attempted()))?;
+        .map_err(|error| error.attempting(attempted(table)))?;
     let mut sent = 0;
     while sent < rows.len() {
         let end = rows.len().min(sent + CHUNK_BYTES);
@@ -55,11 +74,11 @@ pub(super) async fn load_member(
     let taken = copy
         .finish()
         .await
-        .map_err(|error| error.attempting(attempted()))?;
+        .map_err(|error| error.attempting(attempted(table)))?;
     if taken == member.rows {
         return Ok(rows.len() as u64);
     }
-    Err(Error::operation(attempted()).because(format!(
+    Err(Error::operation(attempted(table)).because(format!(
         "the server took {taken} rows of {} in member {index}",
         member.rows
     )))

@@ -1,6 +1,7 @@
 //! One file of `tests/corpus` per kind of object, each through every way there and back.
 //!
-//! Two copies are made of what a file makes: by `gunzip | psql` and by our own restore. Real
+//! Three copies are made of what a file makes: by `gunzip | psql`, by our own restore in one
+//! transaction, and by one with several sessions. Real
 //! `pg_dump` of original and copies must agree, and so must their backups: the same entries with the
 //! same bytes in the same order, the same rows by digest. A second backup of the original is equal
 //! too, and `diff` finds nothing. What the first lines of a file may say stands in
@@ -21,6 +22,9 @@ const FEWEST: usize = 60;
 
 /// Files that are worked on at the same time, per major: most of the time is waiting.
 const AT_ONCE: usize = 3;
+
+/// Sessions of the parallel restore.
+const SEVERAL: usize = 4;
 
 /// What went through.
 #[derive(Debug, Default, Clone, Copy)]
@@ -162,6 +166,18 @@ fn goes_there_and_back(server: &'static Server, file: &CorpusFile) -> Amount {
         only_the_accepted_is_lost(&found.assert_code(8).json(), &file.accepting);
     }
     assert_copy(file, "original and our copy", by_us, &original, &expected);
+
+    let by_several = bench.database.sibling();
+    bench
+        .restore_with(file.role, &by_several, &reader, SEVERAL)
+        .unwrap_or_else(|error| panic!("{}: a parallel restore: {error:?}", file.name));
+    assert_copy(
+        file,
+        "original and the copy of several sessions",
+        by_several,
+        &original,
+        &expected,
+    );
     Amount {
         files: 1,
         entries: reader.manifest().entries.len(),

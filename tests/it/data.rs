@@ -142,7 +142,18 @@ impl Bench {
         database: &Database,
         reader: &Reader,
     ) -> Result<RestoreReport> {
-        let options = RestoreOptions::default();
+        self.restore_with(role, database, reader, RestoreOptions::default().jobs)
+    }
+
+    /// The same with several sessions.
+    pub fn restore_with(
+        &self,
+        role: &str,
+        database: &Database,
+        reader: &Reader,
+        jobs: usize,
+    ) -> Result<RestoreReport> {
+        let options = RestoreOptions { jobs };
         wait(restore(
             &target(database, role),
             reader,

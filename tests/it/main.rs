@@ -49,6 +49,7 @@ mod parallel_backup;
 mod promises;
 mod random_migrations;
 mod restore;
+mod restore_parallel;
 mod rollback;
 mod run_child;
 mod run_lock;

@@ -7,9 +7,13 @@ use crate::cli::app::App;
 use crate::cli::args::RestoreArguments;
 use crate::cli::render::{Row, units};
 use crate::cli::report::Done;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::pg::Target;
 use crate::restore::{self, RestoreOptions, RestoreReport};
+
+/// Rows and entries up to which a restore is one transaction unless `--jobs` says otherwise.
+const SMALL_BYTES: u64 = 16 << 20;
+const SMALL_ENTRIES: usize = 1_000;
 
 /// Loads the archive; a database that was created for it goes again when that fails.
 pub(super) async fn execute(app: &App, arguments: &RestoreArguments) -> Result<Done> {
@@ -22,7 +26,7 @@ pub(super) async fn execute(app: &App, arguments: &RestoreArguments) -> Result<D
         app.connect(&target).await?.close().await;
     }
     let options = RestoreOptions {
-        jobs: app.settings.jobs,
+        jobs: jobs(app, &reader),
     };
     let filled = async {
         let report = restore::restore(&target, &reader, &options, &app.ctx).await?;
@@ -34,8 +38,7 @@ pub(super) async fn execute(app: &App, arguments: &RestoreArguments) -> Result<D
     match filled.await {
         Ok(report) => Ok(told(arguments, &reader, &report)),
         Err(error) if arguments.create => {
-            let gone = drop_again(app, &resolved.target, &arguments.into).await;
-            Err(error.now(gone))
+            Err(drop_again(app, &resolved.target, arguments, error).await)
         }
         Err(error) => Err(error),
     }
@@ -66,8 +69,25 @@ async fn dress(
     dressed
 }
 
-/// Says what became of the database that we had created.
-async fn drop_again(app: &App, maintenance: &Target, name: &str) -> String {
+/// Sessions to restore with. What is small is quicker in one transaction, and safer.
+fn jobs(app: &App, reader: &Reader) -> usize {
+    let manifest = reader.manifest();
+    let bytes: u64 = manifest.tables.iter().map(|table| table.bytes).sum();
+    let small = bytes <= SMALL_BYTES && manifest.entries.len() <= SMALL_ENTRIES;
+    if small && !app.settings.jobs_given {
+        return 1;
+    }
+    app.settings.jobs
+}
+
+/// Drops the database that we had created; the error says what became of it.
+async fn drop_again(
+    app: &App,
+    maintenance: &Target,
+    arguments: &RestoreArguments,
+    error: Error,
+) -> Error {
+    let name = &arguments.into;
     let dropped = async {
         let session = crate::pg::connect(maintenance, "restore", &app.ctx).await?;
         let dropped = restore::drop_database(&session, name).await;
@@ -75,8 +95,19 @@ async fn drop_again(app: &App, maintenance: &Target, name: &str) -> String {
         dropped
     };
     match dropped.await {
-        Ok(()) => format!("the new database {name} was dropped again"),
-        Err(error) => format!("the new database {name} is left behind, empty ({error})"),
+        // What was left incomplete is gone with it.
+        Ok(()) if error.kind() == Kind::InDoubt => error
+            .with_kind(
+                app.ctx
+                    .stop
+                    .requested()
+                    .map_or(Kind::Failed, Kind::Interrupted),
+            )
+            .now(format!("the new database {name} was dropped again")),
+        Ok(()) => error.now(format!("the new database {name} was dropped again")),
+        Err(failure) => error.now(format!(
+            "the new database {name} is left behind, empty or incomplete ({failure})"
+        )),
     }
 }
 

@@ -94,19 +94,25 @@ impl Pace {
             .then(|| self.progress.bytes.saturating_mul(1000) / milliseconds)
     }
 
-    /// Done and expected in the unit that says most about time: bytes, else items.
+    /// Done and expected in the unit that says most about time: work, else bytes, else items.
     pub(crate) fn done_of_total(&self) -> Option<(u64, u64)> {
         let Progress {
             bytes,
             total_bytes,
             items,
             total_items,
+            work,
+            total_work,
             ..
         } = self.progress;
-        [(bytes, total_bytes), (items, total_items)]
-            .into_iter()
-            .find(|(_, total)| *total > 0)
-            .map(|(done, total)| (done.min(total), total))
+        [
+            (work, total_work),
+            (bytes, total_bytes),
+            (items, total_items),
+        ]
+        .into_iter()
+        .find(|(_, total)| *total > 0)
+        .map(|(done, total)| (done.min(total), total))
     }
 
     /// Time left at the pace so far; `None` while a guess would be worthless.
@@ -211,6 +217,17 @@ mod tests {
         assert_eq!(
             over.text(),
             "100 %, 0 ms left, 12.0 MB of 12.0 MB, 3.0 MB/s, 10 rows"
+        );
+    }
+
+    #[test]
+    fn what_comes_after_the_rows_counts_for_the_time_left() {
+        let mut loaded = pace(10_000_000, 10_000_000, 5);
+        loaded.progress.work = 10_000_000;
+        loaded.progress.total_work = 20_000_000;
+        assert_eq!(
+            loaded.text(),
+            "50 %, 5.0 s left, 10.0 MB of 10.0 MB, 2.0 MB/s, 10 rows"
         );
     }
 

@@ -1,0 +1,158 @@
+//! How far a parallel restore is.
+//!
+//! Bytes of rows are known beforehand. What comes after them is not, so each entry counts as a part
+//! of its table: without that, nothing would seem to be left while the indexes are built.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::archive::Manifest;
+use crate::catalog::Kind;
+use crate::context::{Context, Progress};
+use crate::restore::RestoreReport;
+
+/// An index or a key takes about a third of the time that loading its table took.
+const INDEX_PART: u64 = 3;
+
+/// A foreign key reads its table once.
+const FOREIGN_KEY_PART: u64 = 8;
+
+/// Any other entry, in bytes of rows loaded in the same time.
+const ENTRY_BYTES: u64 = 16 << 10;
+
+/// Shared between the workers.
+pub(super) struct Tally {
+    ctx: Context,
+    /// What making each entry costs, in bytes of rows.
+    weights: Vec<u64>,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    progress: Progress,
+    report: RestoreReport,
+    /// What each server process does, and whether it builds an index.
+    doing: BTreeMap<i32, (String, bool)>,
+}
+
+impl Tally {
+    /// Goes on from what one session has done.
+    pub fn new(
+        manifest: &Manifest,
+        planned: &[usize],
+        report: RestoreReport,
+        progress: Progress,
+        ctx: &Context,
+    ) -> Self {
+        let weights = weights(manifest, planned);
+        let progress = Progress {
+            work: progress.bytes,
+            total_work: progress.total_bytes + weights.iter().sum::<u64>(),
+            ..progress
+        };
+        Self {
+            ctx: ctx.clone(),
+            weights,
+            inner: Mutex::new(Inner {
+                progress,
+                report,
+                doing: BTreeMap::new(),
+            }),
+        }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A server process starts something.
+    pub fn begins(&self, pid: i32, what: &str, builds_index: bool) {
+        let mut inner = self.inner();
+        inner.doing.insert(pid, (what.to_owned(), builds_index));
+        what.clone_into(&mut inner.progress.what);
+        self.ctx.progress(inner.progress.clone());
+    }
+
+    /// A member's rows are in.
+    pub fn loaded(&self, bytes: u64, rows: u64) {
+        let mut inner = self.inner();
+        inner.progress.rows += rows;
+        inner.report.rows += rows;
+        inner.report.bytes += bytes;
+        drop(inner);
+        self.passed(bytes);
+    }
+
+    /// Bytes that are no rows.
+    pub fn passed(&self, bytes: u64) {
+        let mut inner = self.inner();
+        inner.progress.bytes += bytes;
+        inner.progress.work += bytes;
+        self.ctx.progress(inner.progress.clone());
+    }
+
+    /// An entry exists.
+    pub fn made(&self, index: usize) {
+        let mut inner = self.inner();
+        inner.progress.items += 1;
+        inner.progress.work += self.weights.get(index).copied().unwrap_or(0);
+        inner.report.entries += 1;
+        self.ctx.progress(inner.progress.clone());
+    }
+
+    /// Server processes that build an index now.
+    pub fn builders(&self) -> Vec<i32> {
+        let inner = self.inner();
+        let builders = inner.doing.iter().filter(|(_, (_, builds))| *builds);
+        builders.map(|(pid, _)| *pid).collect()
+    }
+
+    /// Shows the index builds as the server describes them.
+    pub fn building(&self, phases: &BTreeMap<i32, String>) {
+        let mut inner = self.inner();
+        let told: Vec<String> = phases
+            .iter()
+            .filter_map(|(pid, phase)| Some(format!("{} ({phase})", inner.doing.get(pid)?.0)))
+            .collect();
+        if !told.is_empty() {
+            inner.progress.what = told.join("; ");
+            self.ctx.progress(inner.progress.clone());
+        }
+    }
+
+    /// What was done so far.
+    pub fn so_far(&self) -> (RestoreReport, Progress) {
+        let inner = self.inner();
+        (inner.report.clone(), inner.progress.clone())
+    }
+}
+
+fn weights(manifest: &Manifest, planned: &[usize]) -> Vec<u64> {
+    let tables = manifest.tables.iter();
+    let bytes: BTreeMap<(&str, &str), u64> = tables
+        .map(|table| ((&*table.schema, &*table.name), table.bytes))
+        .collect();
+    let mut weights = vec![0; manifest.entries.len()];
+    for &index in planned {
+        let entry = &manifest.entries[index];
+        let needed = entry.depends.iter();
+        let needed = needed.filter_map(|at| manifest.entries.get(usize::try_from(*at).ok()?));
+        let table = needed
+            .filter_map(|one| bytes.get(&(one.schema.as_deref()?, &*one.name)))
+            .max();
+        let table = table.copied().unwrap_or(0);
+        weights[index] = ENTRY_BYTES
+            + match &entry.kind {
+                kind if kind == Kind::FkConstraint.name() => table / FOREIGN_KEY_PART,
+                kind if [Kind::Index, Kind::Constraint]
+                    .map(Kind::name)
+                    .contains(&&**kind) =>
+                {
+                    table / INDEX_PART
+                }
+                _ => 0,
+            };
+    }
+    weights
+}

@@ -1,0 +1,181 @@
+//! The steps of a restore on one session, in restore order.
+//!
+//! Both ways of restoring take these steps: all of them inside one transaction of the caller's, or
+//! (parallel) those that one session does best, each batch committed by itself.
+
+use std::collections::BTreeSet;
+
+use super::batch::{self, Statement};
+use super::lend::Loans;
+use super::{RestoreReport, rows};
+use crate::archive::{MemberKind, Reader, Section};
+use crate::catalog::{self, Rights, set_sequence};
+use crate::context::{Context, Progress};
+use crate::error::{Attempt, Result};
+use crate::pg::{Session, Sql};
+
+/// Who commits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// The caller, whose transaction is open.
+    Callers,
+    /// Nobody waits: each batch is a transaction, and the server's table of locks stays small.
+    EachBatch,
+}
+
+/// A restore under way.
+pub(super) struct Work<'a> {
+    session: &'a Session,
+    pub ending: Ending,
+    pub reader: &'a Reader,
+    present: &'a BTreeSet<usize>,
+    loans: &'a Loans,
+    pub ctx: &'a Context,
+    pub progress: Progress,
+    pub report: RestoreReport,
+}
+
+impl<'a> Work<'a> {
+    pub fn new(
+        session: &'a Session,
+        ending: Ending,
+        reader: &'a Reader,
+        present: &'a BTreeSet<usize>,
+        loans: &'a Loans,
+        ctx: &'a Context,
+    ) -> Self {
+        let manifest = reader.manifest();
+        let progress = Progress {
+            total_bytes: manifest.tables.iter().map(|table| table.bytes).sum(),
+            total_items: manifest.entries.len() as u64,
+            ..Progress::default()
+        };
+        Self {
+            session,
+            ending,
+            reader,
+            present,
+            loans,
+            ctx,
+            progress,
+            report: RestoreReport::default(),
+        }
+    }
+
+    /// Grants in schemas that are there already; the others get theirs when they are made.
+    pub async fn lend_in_standing_schemas(&self, rights: &Rights) -> Result<()> {
+        let standing = self.loans.schemas();
+        let standing = standing.filter(|schema| rights.schema_owner(schema).is_some());
+        let loans: Vec<Statement> = standing.filter_map(|one| self.loans.lend(one)).collect();
+        self.run(&loans).await
+    }
+
+    /// Creates the entries of one section, in restore order.
+    pub async fn entries(&mut self, section: Section) -> Result<()> {
+        let mut batch = Vec::new();
+        for (index, entry) in self.reader.manifest().entries.iter().enumerate() {
+            if entry.section != section || entry.place.is_none() || self.present.contains(&index) {
+                continue;
+            }
+            batch.push(Statement {
+                what: format!("create {}", entry.identity),
+                sql: Sql::deparsed(self.reader.entry_text(index)?),
+            });
+            if entry.kind == catalog::Kind::Schema.name() {
+                batch.extend(self.loans.lend(&entry.name));
+            }
+            if batch::is_full(&batch) {
+                self.flush(&mut batch).await?;
+            }
+        }
+        self.flush(&mut batch).await
+    }
+
+    /// Runs statements, and commits them where that is ours to do.
+    pub async fn run(&self, statements: &[Statement]) -> Result<()> {
+        match self.ending {
+            Ending::Callers => batch::run(self.session, statements).await,
+            Ending::EachBatch => batch::run_committed(self.session, statements).await,
+        }
+    }
+
+    async fn flush(&mut self, batch: &mut Vec<Statement>) -> Result<()> {
+        let Some(last) = batch.last() else {
+            return Ok(());
+        };
+        self.progress.what.clone_from(&last.what);
+        self.progress.items += batch.len() as u64;
+        self.ctx.progress(self.progress.clone());
+        self.run(batch).await?;
+        self.report.entries += batch.len();
+        batch.clear();
+        Ok(())
+    }
+
+    /// Loads every data member.
+    pub async fn rows(&mut self) -> Result<()> {
+        let manifest = self.reader.manifest();
+        let members = manifest.members.iter().enumerate();
+        for (index, _) in members.filter(|(_, member)| member.kind == MemberKind::Data) {
+            self.member(index).await?;
+        }
+        self.report.tables = manifest
+            .tables
+            .iter()
+            .filter(|table| table.rows > 0)
+            .count();
+        Ok(())
+    }
+
+    /// Loads one data member.
+    pub async fn member(&mut self, index: usize) -> Result<()> {
+        let manifest = self.reader.manifest();
+        let Some(member) = manifest.members.get(index) else {
+            return Ok(());
+        };
+        let table = rows::table_of(manifest, member)?;
+        self.progress.what.clone_from(&table.identity);
+        let bytes = rows::load_member(self.session, self.reader, index, table, member).await?;
+        self.progress.bytes += bytes;
+        self.progress.rows += member.rows;
+        self.ctx.progress(self.progress.clone());
+        self.report.rows += member.rows;
+        self.report.bytes += bytes;
+        Ok(())
+    }
+
+    /// Runs every member of `lo_put` statements.
+    pub async fn large_objects(&mut self) -> Result<()> {
+        let members = self.reader.manifest().members.iter().enumerate();
+        for (index, _) in members.filter(|(_, member)| member.kind == MemberKind::LargeObjects) {
+            let attempted = || "load large objects".to_owned();
+            let number = u32::try_from(index).attempt(attempted)?;
+            let text = String::from_utf8(self.reader.member_text(number)?).attempt(attempted)?;
+            self.progress.what = attempted();
+            self.progress.bytes += text.len() as u64;
+            self.session.execute(&Sql::deparsed(text)).await?;
+            self.ctx.progress(self.progress.clone());
+        }
+        Ok(())
+    }
+
+    pub async fn sequences(&mut self) -> Result<()> {
+        let mut batch = Vec::new();
+        for sequence in &self.reader.manifest().sequences {
+            batch.push(Statement {
+                what: format!("set the value of {}", sequence.identity),
+                sql: set_sequence(
+                    &sequence.schema,
+                    &sequence.name,
+                    sequence.last_value,
+                    sequence.is_called,
+                ),
+            });
+            if batch::is_full(&batch) {
+                self.run(&batch).await?;
+                batch.clear();
+            }
+        }
+        self.run(&batch).await
+    }
+}
