@@ -4,6 +4,8 @@
 //! stands alone as an archive member. Reading never runs ahead of the pipeline: the channel is
 //! bounded, and what it bounds is memory.
 
+use std::ops::ControlFlow;
+
 use tokio::sync::mpsc;
 
 use super::units::Unit;
@@ -26,6 +28,19 @@ pub(super) struct Piece {
     pub rows: u64,
     /// The whole COPY statement.
     pub text: Vec<u8>,
+}
+
+impl Piece {
+    /// Takes a row; breaks off when the piece is full.
+    fn add(&mut self, row: &[u8]) -> ControlFlow<()> {
+        self.text.extend_from_slice(row);
+        self.rows += 1;
+        if self.text.len() < PIECE_BYTES {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
+    }
 }
 
 /// What reading sends.
@@ -51,18 +66,16 @@ pub(super) async fn read_unit(
     let head = format!("{}\n", copy_line(table));
     let mut digest = TableDigest::default();
     let mut piece = start(unit, &head);
-    while let Some(row) = rows
-        .next()
+    while rows
+        .rows(|row| {
+            digest.add_row(row);
+            piece.add(row)
+        })
         .await
         .map_err(|error| catalog::rows_unread(&table.identity, error))?
     {
-        digest.add_row(&row);
-        piece.text.extend_from_slice(&row);
-        piece.rows += 1;
-        if piece.text.len() >= PIECE_BYTES {
-            let full = std::mem::replace(&mut piece, start(unit, &head));
-            send(sender, end(full)).await?;
-        }
+        let full = std::mem::replace(&mut piece, start(unit, &head));
+        send(sender, end(full)).await?;
     }
     if piece.rows > 0 {
         send(sender, end(piece)).await?;
@@ -112,11 +125,15 @@ fn on_one_line(name: &str) -> String {
 }
 
 fn start(unit: &Unit, head: &str) -> Piece {
+    // Room for all that will come, so that a growing piece is not copied again and again.
+    let room = usize::try_from(unit.bytes).unwrap_or(PIECE_BYTES);
+    let mut text = Vec::with_capacity(head.len() + room.min(PIECE_BYTES + PIECE_BYTES / 8));
+    text.extend_from_slice(head.as_bytes());
     Piece {
         unit: unit.number,
         table: unit.index,
         rows: 0,
-        text: head.as_bytes().to_vec(),
+        text,
     }
 }
 

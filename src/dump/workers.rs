@@ -7,7 +7,8 @@
 //! so the server's table of locks holds the leader's and no more than one per worker.
 //!
 //! A [`Unit`] is what one connection reads in one go: a table or a part of one. Members of
-//! different units interleave.
+//! different units interleave. Beside workers the leader reads only what they give back: it runs on
+//! the thread that waits for everything, and waking that for each packet costs more than the rows.
 
 use std::cmp::Reverse;
 use std::collections::VecDeque;
@@ -20,7 +21,7 @@ use super::rows::{self, Sent};
 use super::units::{self, Unit};
 use crate::catalog::{Catalog, Table};
 use crate::context::Context;
-use crate::error::{Attempt, Result};
+use crate::error::{Attempt, Error, Result};
 use crate::pg::{self, Session, Sql};
 
 /// Too many connections: of the server, of the database or of the role.
@@ -47,8 +48,8 @@ impl<'a> Team<'a> {
         })
     }
 
-    /// The leader and up to `jobs - 1` workers on its snapshot; fewer where the server allows no
-    /// more connections. The leader's transaction must be REPEATABLE READ.
+    /// The leader and up to `jobs` workers on its snapshot; fewer where the server allows no more
+    /// connections, none where one is enough. The leader's transaction must be REPEATABLE READ.
     pub(super) async fn gather(
         leader: &'a Session,
         catalog: &Catalog,
@@ -58,8 +59,8 @@ impl<'a> Team<'a> {
     ) -> Result<Self> {
         let mut team = Self::alone(leader, catalog)?;
         let units = units::in_ranges(catalog, unit_bytes)?;
-        let wanted = jobs.min(units.len()).saturating_sub(1);
-        if wanted == 0 {
+        let wanted = jobs.min(units.len());
+        if wanted < 2 {
             return Ok(team);
         }
         let export = Sql::constant("SELECT pg_catalog.pg_export_snapshot() AS snapshot");
@@ -70,8 +71,8 @@ impl<'a> Team<'a> {
                 Err(error) if error.sqlstate() == Some(TOO_MANY_CONNECTIONS) => {
                     ctx.note(format!(
                         "the backup reads with {} instead of {} connections: {}",
-                        team.workers.len() + 1,
-                        wanted + 1,
+                        team.workers.len().max(1),
+                        wanted,
                         error.reason().unwrap_or_default()
                     ));
                     break;
@@ -97,20 +98,21 @@ impl<'a> Team<'a> {
             .units
             .into_iter()
             .partition(|unit| unit.table.condition.is_some());
-        for unit in configuration {
-            rows::read_unit(self.leader, &unit, &sender).await?;
+        read_all(self.leader, configuration, &sender).await?;
+        if self.workers.is_empty() {
+            return read_all(self.leader, units, &sender).await;
         }
-        let queue = Arc::new(Queue::of(units, !self.workers.is_empty()));
+        let queue = Arc::new(Queue::of(units));
+        let (give_back, given_back) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
         for session in self.workers {
-            tasks.spawn(work(session, Arc::clone(&queue), sender.clone()));
+            let queue = Arc::clone(&queue);
+            tasks.spawn(work(session, queue, give_back.clone(), sender.clone()));
         }
-        let led = lead(self.leader, &queue, &sender);
+        drop(give_back);
+        let led = lead(self.leader, given_back, &sender);
         // Whoever fails first ends it: dropping the set ends the workers.
         let ((), finished) = tokio::try_join!(led, finish(&mut tasks))?;
-        for unit in queue.returned() {
-            rows::read_unit(self.leader, &unit, &sender).await?;
-        }
         for session in finished {
             session.close().await;
         }
@@ -135,19 +137,39 @@ async fn finish(tasks: &mut JoinSet<Result<Session>>) -> Result<Vec<Session>> {
     Ok(sessions)
 }
 
-async fn lead(leader: &Session, queue: &Queue, sender: &mpsc::Sender<Sent>) -> Result<()> {
-    while let Some(unit) = queue.next() {
+/// Reads one unit after the other.
+async fn read_all(session: &Session, units: Vec<Unit>, sender: &mpsc::Sender<Sent>) -> Result<()> {
+    for unit in units {
+        rows::read_unit(session, &unit, sender).await?;
+    }
+    Ok(())
+}
+
+/// Reads what workers give back, until none is left who could.
+async fn lead(
+    leader: &Session,
+    mut given_back: mpsc::UnboundedReceiver<Unit>,
+    sender: &mpsc::Sender<Sent>,
+) -> Result<()> {
+    while let Some(unit) = given_back.recv().await {
         rows::read_unit(leader, &unit, sender).await?;
     }
     Ok(())
 }
 
-async fn work(session: Session, queue: Arc<Queue>, sender: mpsc::Sender<Sent>) -> Result<Session> {
+async fn work(
+    session: Session,
+    queue: Arc<Queue>,
+    give_back: mpsc::UnboundedSender<Unit>,
+    sender: mpsc::Sender<Sent>,
+) -> Result<Session> {
     while let Some(unit) = queue.next() {
         if lock_now(&session, &unit.table).await? {
             rows::read_unit(&session, &unit, &sender).await?;
         } else {
-            queue.give_back(unit);
+            give_back.send(unit).map_err(|_| {
+                Error::operation("give a table back").because("nobody leads the backup any more")
+            })?;
         }
         let release = Sql::constant("ROLLBACK TO SAVEPOINT unit; RELEASE SAVEPOINT unit");
         session.execute(&release).await?;
@@ -167,37 +189,19 @@ async fn lock_now(session: &Session, table: &Table) -> Result<bool> {
     }
 }
 
-/// Units to read, and those that workers could not lock.
-struct Queue {
-    waiting: Mutex<VecDeque<Unit>>,
-    returned: Mutex<Vec<Unit>>,
-}
+/// Units that nobody reads yet.
+struct Queue(Mutex<VecDeque<Unit>>);
 
 impl Queue {
-    /// Largest first when several read: the last connection to finish is the one that counts.
-    fn of(mut units: Vec<Unit>, largest_first: bool) -> Self {
-        if largest_first {
-            units.sort_by_key(|unit| (Reverse(unit.bytes), unit.number));
-        }
-        Self {
-            waiting: Mutex::new(units.into()),
-            returned: Mutex::default(),
-        }
+    /// Largest first: the last connection to finish is the one that counts.
+    fn of(mut units: Vec<Unit>) -> Self {
+        units.sort_by_key(|unit| (Reverse(unit.bytes), unit.number));
+        Self(Mutex::new(units.into()))
     }
 
     fn next(&self) -> Option<Unit> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.pop_front()
-    }
-
-    fn give_back(&self, unit: Unit) {
-        let mut returned = self.returned.lock().unwrap_or_else(PoisonError::into_inner);
-        returned.push(unit);
-    }
-
-    fn returned(&self) -> Vec<Unit> {
-        let mut returned = self.returned.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut *returned)
     }
 }
 
@@ -207,7 +211,7 @@ mod tests {
     use crate::dump::rows::tests::table;
 
     #[test]
-    fn the_largest_units_come_first_where_several_read() {
+    fn the_largest_units_come_first() {
         let sized = |name: &str, size_bytes| Table {
             size_bytes,
             heap_blocks: size_bytes,
@@ -217,15 +221,11 @@ mod tests {
             tables: vec![sized("a", 1), sized("b", 9), sized("c", 1), sized("d", 5)],
             ..Catalog::default()
         };
-        let order = |units, largest_first| -> String {
-            let queue = Queue::of(units, largest_first);
+        let order = |units| -> String {
+            let queue = Queue::of(units);
             std::iter::from_fn(|| queue.next().map(|unit| unit.table.copy_target.clone())).collect()
         };
-        assert_eq!(order(units::whole(&catalog).unwrap(), false), "abcd");
-        assert_eq!(order(units::whole(&catalog).unwrap(), true), "bdac");
-        assert_eq!(
-            order(units::in_ranges(&catalog, 4).unwrap(), true),
-            "bbbddac"
-        );
+        assert_eq!(order(units::whole(&catalog).unwrap()), "bdac");
+        assert_eq!(order(units::in_ranges(&catalog, 4).unwrap()), "bbbddac");
     }
 }

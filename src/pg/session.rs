@@ -5,11 +5,14 @@
 //! lose); COPY uses tokio-postgres's streams. Each server error keeps SQLSTATE, message, detail,
 //! hint and, where the server gives it, the position; [`crate::pg::retry`] decides what may pass.
 
+use std::future::poll_fn;
+use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use bytes::Bytes;
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{SinkExt, Stream, StreamExt};
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, CopyInSink, CopyOutStream, SimpleQueryMessage};
 
@@ -220,11 +223,31 @@ impl CopyOut {
         match self.stream.next().await {
             None => Ok(None),
             Some(Ok(bytes)) => Ok(Some(bytes)),
-            Some(Err(error)) => Err(super::fault::server_error(
-                &format!("read COPY data from {}", self.what),
-                error,
-            )),
+            Some(Err(error)) => Err(self.failed(error)),
         }
+    }
+
+    /// Hands each row's COPY text, its newline included, to `take` until that breaks off; says whether
+    /// there may be more. Rows that have arrived cost no step of the runtime each.
+    pub async fn rows(&mut self, mut take: impl FnMut(&[u8]) -> ControlFlow<()>) -> Result<bool> {
+        let stream = &mut self.stream;
+        let ended = poll_fn(|cx| {
+            loop {
+                match std::task::ready!(stream.as_mut().poll_next(cx)) {
+                    None => return Poll::Ready(Ok(false)),
+                    Some(Err(error)) => return Poll::Ready(Err(error)),
+                    Some(Ok(row)) if take(&row).is_break() => {
+                        return Poll::Ready(Ok(true));
+                    }
+                    Some(Ok(_)) => {}
+                }
+            }
+        });
+        ended.await.map_err(|error| self.failed(error))
+    }
+
+    fn failed(&self, error: tokio_postgres::Error) -> Error {
+        super::fault::server_error(&format!("read COPY data from {}", self.what), error)
     }
 }
 

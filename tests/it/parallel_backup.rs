@@ -264,4 +264,21 @@ on_servers! {
         let record = &reader.manifest().tables[0];
         assert_eq!(record.rows, 50_000);
     }
+
+    /// Where the server allows fewer connections, fewer read, down to the leader alone; it is told,
+    /// and every range is there.
+    fn fewer_connections_read_the_same(server) {
+        let bench = Bench::empty(server);
+        bench.database.sql_as_owner("CREATE TABLE t (n integer); INSERT INTO t SELECT generate_series(1, 30000)");
+        // The leader and the session that watches it count too.
+        for (limit, reading) in [(3, 1), (2, 1), (4, 2)] {
+            let name = bench.database.name();
+            bench.database.sql(&format!("ALTER DATABASE {name} CONNECTION LIMIT {limit}"));
+            let reader = archive(&bench, &format!("{limit}.sql.gz"), &options(4, TINY)).expect("a backup");
+            assert_eq!(reader.manifest().tables[0].rows, 30_000);
+            let notes = bench.recorder.0.lock().expect("notes").clone();
+            let told = format!("reads with {reading} instead of 4 connections");
+            assert!(notes.last().is_some_and(|note| note.contains(&told)), "{notes:?}");
+        }
+    }
 }
