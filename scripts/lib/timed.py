@@ -1,4 +1,5 @@
-"""Runs a command and prints what it took as JSON: seconds, peak resident megabytes, exit code.
+"""Runs a command and prints what it took as JSON: seconds, its processor's seconds, peak resident
+megabytes, exit code.
 
 timed.py COMMAND...    (its own output goes to stderr)
 """
@@ -13,6 +14,7 @@ _, status, usage = os.wait4(process, 0)
 unit = 1 if sys.platform == "darwin" else 1024
 took = {
     "seconds": round(time.monotonic() - started, 4),
+    "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 2),
     "peak_mb": round(usage.ru_maxrss * unit / 1e6, 1),
     "exit_code": os.waitstatus_to_exitcode(status),
 }
