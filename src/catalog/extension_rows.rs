@@ -1,6 +1,7 @@
-//! Rows that are left to extensions (spec §1.9.4): those of members that are not declared as
-//! configuration. CREATE EXTENSION makes its own again; whether somebody added others nobody can
-//! tell, so every such table that has any is named.
+//! What an archive leaves to extensions and CREATE EXTENSION, told before anything relies on it (spec
+//! §1.9.4, §1.9.6): rows of members that are not declared as configuration (whether somebody added
+//! any to the extension's own nobody can tell, so every such table that has rows is named), and who
+//! an extension belongs to.
 
 use crate::error::Result;
 use crate::pg::{Row, Session, Sql};
@@ -50,6 +51,22 @@ async fn look(session: &Session, query: &Sql) -> Result<Vec<usize>> {
     let rows = session.query(query).await;
     session.execute(&Sql::constant("ROLLBACK")).await?;
     rows?.iter().map(|row| row.number("place")).collect()
+}
+
+/// A line for each role that owns extensions and is not this session's.
+///
+/// # Errors
+/// Server errors.
+pub async fn owners_of_extensions(session: &Session) -> Result<Vec<String>> {
+    let sql = Sql::constant(include_str!("sql/extension_owners.sql"));
+    let rows = session.query(&sql).await?;
+    let lines = rows.iter().map(|row| {
+        let (owner, extensions) = (row.text("owner")?, row.text("extensions")?);
+        Ok(format!(
+            "extensions of {owner}: {extensions}; made again by another role they belong to that role"
+        ))
+    });
+    lines.collect()
 }
 
 fn line(table: &Row, rows: &str) -> Result<String> {

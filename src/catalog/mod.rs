@@ -56,7 +56,7 @@ pub use entry::{
     Blocks, Catalog, DatabaseProperties, Entry, Extension, Kind, Sequence, Table, Through,
     Uncovered, VersionTable, canonical_text, copy_options, set_sequence,
 };
-pub use extension_rows::rows_left_to_extensions;
+pub use extension_rows::{owners_of_extensions, rows_left_to_extensions};
 pub use labels::unloaded_providers;
 pub use large_objects::{Piece, identity as large_object_identity, read_large_object};
 pub use lock::Locking;

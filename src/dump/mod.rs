@@ -132,14 +132,23 @@ async fn read_out(
     tell_unknown_shape(&session, ctx);
     let report = async {
         catalog::require_references(&session).await?;
-        for line in catalog::rows_left_to_extensions(&session).await? {
-            ctx.warn(line);
-        }
+        tell_what_extensions_keep(&session, ctx).await?;
         read_steadily(&session, destination, options, ctx).await
     }
     .await;
     session.close().await;
     report
+}
+
+/// What CREATE EXTENSION decides, and no archive.
+async fn tell_what_extensions_keep(session: &Session, ctx: &Context) -> Result<()> {
+    for line in catalog::rows_left_to_extensions(session).await? {
+        ctx.warn(line);
+    }
+    for line in catalog::owners_of_extensions(session).await? {
+        ctx.note(line);
+    }
+    Ok(())
 }
 
 /// Whole readings that renamed labels or schemas may spoil before we give up.

@@ -325,6 +325,18 @@ on_servers! {
         assert!(!String::from_utf8_lossy(&gunzip(&archive)).contains("COPY belt.log"));
     }
 
+    /// Whom an extension belongs to no statement can set: said when it is somebody else.
+    fn the_owner_of_an_extension_is_told(server) {
+        let case = Case::new(server, "CREATE EXTENSION pgbelay_belt;");
+        let words = "extensions of postgres: pgbelay_belt";
+        let own = case.call(&["backup", "--output", "a.sql.gz"]).assert_code(0);
+        assert!(!own.stderr.contains("extensions of "), "{own}");
+        case.database.sql("GRANT USAGE ON SCHEMA belt TO app; GRANT SELECT ON ALL TABLES IN SCHEMA belt TO app; ALTER TABLE belt.log DISABLE ROW LEVEL SECURITY");
+        case.workplace.call(&case.database).run(&["backup", "--output", "b.sql.gz"])
+            .assert_code(0)
+            .assert_says(words);
+    }
+
     /// Members that CREATE EXTENSION will not make, or will make again, are refused by name.
     fn a_changed_membership_is_refused(server) {
         for (change, name) in [
