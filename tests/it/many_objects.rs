@@ -28,6 +28,13 @@ fn statements(server: &'static Server, tables: usize) -> Vec<String> {
     bench.database.sql(&format!(
         "ALTER ROLE app IN DATABASE \"{name}\" SET log_statement = 'all'"
     ));
+    let log = server
+        .socket
+        .parent()
+        .expect("the server's directory")
+        .join("log");
+    // Only what comes now: process ids are used again in the course of a long test.
+    let before = std::fs::metadata(&log).expect("the server's log").len();
     let process = wait(async {
         let session = pg::connect(&bench.target(), "reading", &bench.ctx)
             .await
@@ -46,13 +53,9 @@ fn statements(server: &'static Server, tables: usize) -> Vec<String> {
         session.close().await;
         process
     });
-    let log = server
-        .socket
-        .parent()
-        .expect("the server's directory")
-        .join("log");
     let log = std::fs::read(log).expect("the server's log");
-    let log = String::from_utf8_lossy(&log);
+    let log = &log[usize::try_from(before).expect("a length")..];
+    let log = String::from_utf8_lossy(log);
     let mine = format!("[{process}]");
     log.lines()
         .filter(|line| line.contains(&mine) && line.contains("statement: "))
