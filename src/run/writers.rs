@@ -27,16 +27,19 @@ const LEAVE_WITHIN: Duration = Duration::from_secs(2);
 const COLLECTOR_DELAY: Duration = Duration::from_millis(1200);
 
 /// Purposes of our own connections that never write user data: other replicas waiting for the
-/// lock show up with these.
-const READ_ONLY_PURPOSES: [&str; 8] = [
+/// lock show up with these, and so does a session of a recovery that is just leaving the server.
+const READ_ONLY_PURPOSES: [&str; 11] = [
     "backup",
     "connect",
     "doctor",
     "facts",
     "lock",
     "pooler check",
+    "proof",
     "schema",
     "verify",
+    "witness",
+    "worker",
 ];
 
 /// One session as `pg_stat_activity` showed it.
@@ -459,6 +462,9 @@ mod tests {
             (seen("pgbelay abcd1234 child", 5_000), false),
             (seen("pgbelay abcd1234 lock", 5_000), false),
             (seen("pgbelay zzzz9999 lock", 5_000), false),
+            (seen("pgbelay zzzz9999 witness", 5_000), false),
+            (seen("pgbelay zzzz9999 worker", 5_000), false),
+            (seen("pgbelay zzzz9999 restore worker", 5_000), true),
             (seen("pgbelay zzzz9999 child", 5_000), true),
             (seen("pgbelay", 5_000), true),
             (seen("", 5_000), true),
