@@ -5,24 +5,12 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use pgbelay::archive::Reader;
 use pgbelay::dump::DumpOptions;
-use pgbelay::error::{Error, Kind, Result};
-use pgbelay::restore::{RestoreOptions, RestoreReport, restore};
+use pgbelay::error::{Error, Kind};
 
-use crate::data::{Bench, target, wait};
+use crate::data::Bench;
 use crate::support::{Database, Server, Workplace};
 
 const JOBS: usize = 4;
-
-fn restore_as(
-    bench: &Bench,
-    role: &str,
-    copy: &Database,
-    reader: &Reader,
-    jobs: usize,
-) -> Result<RestoreReport> {
-    let options = RestoreOptions { jobs };
-    wait(restore(&target(copy, role), reader, &options, &bench.ctx))
-}
 
 fn is_marked(database: &Database) -> bool {
     let sql = "SELECT count(*) FROM pg_namespace WHERE nspname = 'pgbelay_unfinished_restore'";
@@ -119,7 +107,9 @@ fn assert_unfinished(
         "the others were waited for: {took:?}"
     );
     for jobs in [1, JOBS] {
-        let again = restore_as(bench, "app", copy, reader, jobs).expect_err("refused");
+        let again = bench
+            .restore_with("app", copy, reader, jobs)
+            .expect_err("refused");
         assert_eq!(again.kind(), Kind::Refused);
         let reason = again.reason().unwrap_or_default();
         assert!(reason.contains("did not finish"), "{reason}");
@@ -129,7 +119,9 @@ fn assert_unfinished(
 /// Restores and expects a failure.
 fn fails(bench: &Bench, copy: &Database, reader: &Reader) -> (Error, Duration) {
     let started = Instant::now();
-    let error = restore_as(bench, "app", copy, reader, JOBS).expect_err("it fails");
+    let error = bench
+        .restore_with("app", copy, reader, JOBS)
+        .expect_err("it fails");
     (error, started.elapsed())
 }
 
@@ -141,14 +133,29 @@ on_servers! {
         let members = reader.manifest().members.iter().filter(|one| one.rows > 0).count();
         assert!(members > reader.manifest().tables.len(), "no table has several members");
         let copy = bench.database.sibling();
-        let report = restore_as(&bench, "app", &copy, &reader, JOBS).expect("a restore");
+        let report = bench.restore_with("app", &copy, &reader, JOBS).expect("a restore");
         assert_eq!(report.rows, reader.manifest().tables.iter().map(|table| table.rows).sum::<u64>());
         assert!(!is_marked(&copy));
         copy.assert_is(&bench.database.dump());
         assert_eq!(sessions(&copy), "0");
-        let again = restore_as(&bench, "app", &copy, &reader, JOBS).expect_err("it is full");
+        let again = bench.restore_with("app", &copy, &reader, JOBS).expect_err("it is full");
         assert_eq!(again.kind(), Kind::Refused);
         copy.assert_is(&bench.database.dump());
+    }
+
+    /// A check that rows pass through while they are loaded moves a sequence.
+    fn sequences_stand_where_they_stood_although_loading_moves_them(server) {
+        let bench = Bench::empty(server);
+        bench.database.sql_as_owner("CREATE SEQUENCE moved;
+            CREATE FUNCTION public.bump(a integer) RETURNS boolean LANGUAGE sql AS $$ SELECT nextval('public.moved') > 0 $$;
+            CREATE TABLE checked (a integer CHECK (public.bump(a))); INSERT INTO checked SELECT generate_series(1, 7);
+            SELECT setval('moved', 100)");
+        let reader = bench.archive();
+        for jobs in [1, JOBS] {
+            let copy = bench.database.sibling();
+            bench.restore_with("app", &copy, &reader, jobs).expect("a restore");
+            assert_eq!(copy.sql("SELECT last_value FROM moved"), "100", "with {jobs} jobs");
+        }
     }
 
     /// A statement fails while another one is far from its end.
@@ -176,7 +183,7 @@ on_servers! {
         assert_unfinished(&bench, &copy, &reader, &error, took);
         // In one transaction the same failure leaves an empty database.
         let other = bench.database.sibling();
-        let error = restore_as(&bench, "app", &other, &reader, 1).expect_err("it fails");
+        let error = bench.restore_with("app", &other, &reader, 1).expect_err("it fails");
         assert_eq!(error.kind(), Kind::Failed);
         assert!(error.database_now().expect("a fact").contains("empty as before"));
         assert!(!is_marked(&other));
@@ -198,7 +205,7 @@ on_servers! {
         assert!(members > 2, "the table has {members} members");
         let copy = bench.database.sibling();
         let report = std::thread::scope(|scope| {
-            let restoring = scope.spawn(|| restore_as(&bench, "app", &copy, &reader, JOBS));
+            let restoring = scope.spawn(|| bench.restore_with("app", &copy, &reader, JOBS));
             // One member sleeps; the others are in, and so is everything about the other table.
             wait_until(&copy, "SELECT count(*) = 2 FROM pg_indexes WHERE tablename = 'small'");
             std::thread::sleep(Duration::from_millis(500));
@@ -291,7 +298,7 @@ on_servers! {
             let copy = bench.database.sibling();
             server.psql("postgres", &format!("ALTER ROLE {role} CONNECTION LIMIT {limit};
                 GRANT CREATE ON DATABASE {} TO {role}", copy.name()));
-            restore_as(&bench, &role, &copy, &reader, JOBS).expect("a restore");
+            bench.restore_with(&role, &copy, &reader, JOBS).expect("a restore");
             copy.assert_is(&expected);
             let notes = bench.recorder.0.lock().unwrap().join("\n");
             assert!(notes.contains(note), "{notes}");
@@ -318,7 +325,7 @@ on_servers! {
             bench.database.sql("DROP INDEX planted_index");
             let whole = Reader::open(&bench.backup_by("postgres", &options).expect("a backup").archive).expect("an archive");
             let copy = bench.database.sibling();
-            restore_as(&bench, "app", &copy, &whole, JOBS).expect("a restore");
+            bench.restore_with("app", &copy, &whole, JOBS).expect("a restore");
             copy.assert_is(&bench.database.dump());
         }
         drop(bench);

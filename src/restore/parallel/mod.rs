@@ -119,8 +119,9 @@ async fn in_steps(
     work.lend_in_standing_schemas(&rights).await?;
     work.entries(Section::PreData).await?;
     work.entries(Section::Data).await?;
-    work.sequences().await?;
     at_once(leader, crew, &mut work, &present).await?;
+    // What rows pass through while they are loaded may call nextval.
+    work.sequences().await?;
     work.run(&begun.loans.take_back()).await?;
     work.entries(Section::Acl).await?;
     finish(leader, &mut work).await?;
