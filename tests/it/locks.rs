@@ -13,10 +13,11 @@ use crate::data::{Bench, wait};
 use crate::support::{Database, Server, gunzip};
 
 /// psql in the background, fed with a script; killed when dropped.
-struct Background(Child);
+pub struct Background(Child);
 
 impl Background {
-    fn start(database: &Database, script: &str) -> Self {
+    /// As the superuser, under the application name `somebody`.
+    pub fn start(database: &Database, script: &str) -> Self {
         Self::start_as("postgres", database, script)
     }
 
@@ -51,7 +52,7 @@ impl Drop for Background {
 
 /// Polls until the query says `t`.
 #[track_caller]
-fn until(database: &Database, condition: &str) {
+pub fn until(database: &Database, condition: &str) {
     let deadline = Instant::now() + Duration::from_secs(30);
     while database.sql(&format!("SELECT {condition}")) != "t" {
         assert!(Instant::now() < deadline, "never true: {condition}");
@@ -240,7 +241,7 @@ on_servers! {
         }
         assert!(error.hints().iter().any(|hint| hint.contains("--table-lock-wait")));
         drop(holder);
-        bench.database.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'somebody'");
+        bench.database.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'somebody' AND datname = current_database()");
         back_up(&bench, 2, Duration::from_secs(20)).expect("a backup once the lock is gone");
     }
 

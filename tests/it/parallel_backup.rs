@@ -3,14 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pgbelay::archive::{MemberKind, Reader, TableRecord};
 use pgbelay::dump::{Destination, DumpOptions, backup};
 use pgbelay::error::{Kind, Result};
 
 use crate::data::{Bench, wait};
+use crate::locks::{Background, until};
 use crate::support::{Database, gunzip};
 
 /// Tables of a few blocks are then read in ranges of one or two.
@@ -55,39 +55,6 @@ fn members(reader: &Reader, name: &str) -> usize {
         member.kind == MemberKind::Data && member.table.is_some_and(|of| of as usize == table)
     });
     of_table.count()
-}
-
-/// psql in the background; killed when dropped.
-struct Background(Child);
-
-impl Background {
-    fn start(database: &Database, script: &str) -> Self {
-        let mut command = database.server().client("psql", database.name());
-        let child = command
-            .args(["-Xq", "-c", script])
-            .env("PGUSER", "postgres")
-            .env("PGAPPNAME", "somebody")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        Self(child.expect("psql starts"))
-    }
-}
-
-impl Drop for Background {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
-}
-
-#[track_caller]
-fn until(database: &Database, condition: &str) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while database.sql(&format!("SELECT {condition}")) != "t" {
-        assert!(Instant::now() < deadline, "never true: {condition}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 /// Heaps of every shape: holes, dead and moved rows, few blocks with much TOAST, dropped and
