@@ -108,8 +108,10 @@ pub enum Phase {
     Save,
     Rollback,
     Proof,
+    Create,
     Restore,
     Compare,
+    Drop,
 }
 
 impl Phase {
@@ -128,8 +130,10 @@ impl Phase {
             Self::Save => "Save the current state",
             Self::Rollback => "Roll back",
             Self::Proof => "Proof",
+            Self::Create => "Create the scratch database",
             Self::Restore => "Restore",
             Self::Compare => "Compare",
+            Self::Drop => "Drop the scratch database",
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod catalog;
 pub mod cli;
 pub mod compare;
 pub mod context;
+pub mod drill;
 pub mod dump;
 pub mod durable;
 pub mod error;

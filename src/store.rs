@@ -139,17 +139,7 @@ impl Store {
 
     /// Bytes that this user may still write to the store's file system.
     pub fn free_bytes(&self) -> Result<u64> {
-        let facts = statvfs(&self.directory)
-            .attempt(|| format!("ask for the free space of {}", self.directory.display()))?;
-        #[allow(
-            clippy::useless_conversion,
-            reason = "the types differ between platforms"
-        )]
-        let (blocks, size) = (
-            u64::from(facts.blocks_available()),
-            u64::from(facts.fragment_size()),
-        );
-        Ok(blocks.saturating_mul(size))
+        free_bytes_at(&self.directory)
     }
 
     /// A free name for an archive: `YYYYMMDD_HHMMSS_<database>_<revision>[_<suffix>].sql.gz`.
@@ -302,6 +292,21 @@ impl Store {
         }
         Ok(names)
     }
+}
+
+/// Bytes that this user may still write to the file system of a directory.
+pub fn free_bytes_at(directory: &Path) -> Result<u64> {
+    let facts = statvfs(directory)
+        .attempt(|| format!("ask for the free space of {}", directory.display()))?;
+    #[allow(
+        clippy::useless_conversion,
+        reason = "the types differ between platforms"
+    )]
+    let (blocks, size) = (
+        u64::from(facts.blocks_available()),
+        u64::from(facts.fragment_size()),
+    );
+    Ok(blocks.saturating_mul(size))
 }
 
 /// Several heads as one label: `a+b`, sorted; none for no revision.

@@ -23,7 +23,7 @@ const ROWS: &[&[&str]] = &[
     &["cli"],
     &["run"],
     &[
-        "migrate", "verify", "rollback", "compare", "dump", "restore",
+        "migrate", "verify", "rollback", "compare", "drill", "dump", "restore",
     ],
     &["catalog", "archive", "journal", "store", "pg"],
     &["durable", "context", "error"],
@@ -34,6 +34,8 @@ const PEERS: &[(&str, &str)] = &[
     ("rollback", "compare"), // the proof
     ("rollback", "dump"),    // P4: what a rollback removes is saved first
     ("rollback", "restore"), // the rebuild rung
+    ("drill", "compare"),    // what was restored against what the archive says
+    ("drill", "restore"),    // into the scratch database
     ("verify", "migrate"),   // heads; `--verify-command` is a child process
     ("catalog", "archive"),  // entries carry the section that the manifest stores
     ("catalog", "pg"),       // queries

@@ -146,6 +146,7 @@ fn help_pages_are_as_reviewed() {
         "check",
         "restore",
         "rollback",
+        "drill",
         "diff",
         "verify",
         "recover",

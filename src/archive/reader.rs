@@ -26,6 +26,7 @@ pub struct Reader {
     source: Arc<dyn Source>,
     path: PathBuf,
     length: u64,
+    fingerprint: String,
     manifest: Arc<Manifest>,
     /// The member that [`Self::entry_text`] used last: entries of one member are read in a row.
     last: Arc<Mutex<Option<LastText>>>,
@@ -99,6 +100,7 @@ impl Reader {
             source: source.into(),
             path: path.to_owned(),
             length,
+            fingerprint: format!("{:032x}", footer.manifest_hash),
             manifest: Arc::new(manifest),
             last: Arc::default(),
         })
@@ -117,6 +119,12 @@ impl Reader {
     /// Bytes of the whole file.
     pub fn length(&self) -> u64 {
         self.length
+    }
+
+    /// What tells this archive from every other one, whatever its name: XXH3-128 of its manifest,
+    /// which holds the hash of every member. 32 hex digits.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
     }
 
     /// The decompressed text of a member; hash, gzip checksum and length are verified.

@@ -11,6 +11,9 @@ use crate::pg::settings::{Inputs, Resolved, resolve};
 use crate::pg::{Secret, Session, Target};
 use crate::store::Store;
 
+/// Names another server for scratch databases; a password is out of sight there.
+pub(crate) const SCRATCH_URL: &str = "PGBELAY_SCRATCH_URL";
+
 /// One execution of the program.
 pub(crate) struct App {
     /// For the library.
@@ -39,17 +42,42 @@ impl App {
             environment: &self.ctx.environment,
         })?;
         self.learn(&resolved.target);
-        let secrets = resolved.target.secrets();
+        self.warn_of_shown_secrets(url, &resolved.target);
+        for warning in &resolved.warnings {
+            self.ctx.warn(warning);
+        }
+        Ok(resolved)
+    }
+
+    /// The server for scratch databases, if one was named: by the option, or by the variable.
+    pub(crate) fn resolve_scratch(&self, given: Option<&str>) -> Result<Option<Target>> {
+        let environment = &self.ctx.environment;
+        let Some(url) = given.or_else(|| environment.get(SCRATCH_URL)) else {
+            return Ok(None);
+        };
+        let resolved = resolve(&Inputs {
+            url: Some(url.to_owned()),
+            env_file: self.settings.env_file.clone(),
+            expand_env: self.settings.expand_env,
+            wait: self.settings.wait,
+            environment,
+        })?;
+        self.learn(&resolved.target);
+        self.warn_of_shown_secrets(given.map(str::to_owned), &resolved.target);
+        for warning in &resolved.warnings {
+            self.ctx.warn(warning);
+        }
+        Ok(Some(resolved.target))
+    }
+
+    fn warn_of_shown_secrets(&self, url: Option<String>, target: &Target) {
+        let secrets = target.secrets();
         if url.is_some_and(|url| secrets.iter().any(|secret| contains(&url, secret))) {
             self.ctx.warn(
                 "the URL on the command line holds a password, which every user of this machine can see in \
                  the process list\nput it into DATABASE_URL, a .env file or ~/.pgpass instead",
             );
         }
-        for warning in &resolved.warnings {
-            self.ctx.warn(warning);
-        }
-        Ok(resolved)
     }
 
     fn learn(&self, target: &Target) {

@@ -164,6 +164,8 @@ pub(crate) enum Command {
     Restore(RestoreArguments),
     /// Put the database back to an archive, with proof
     Rollback(RollbackArguments),
+    /// Restore an archive into a scratch database, prove it equal, time it, drop it
+    Drill(DrillArguments),
     /// Compare two states; each is an archive or a database
     Diff(DiffArguments),
     /// Run the checks on the live database; repairs nothing
@@ -198,6 +200,7 @@ impl Command {
             Self::Check(_) => "check",
             Self::Restore(_) => "restore",
             Self::Rollback(_) => "rollback",
+            Self::Drill(_) => "drill",
             Self::Diff(_) => "diff",
             Self::Verify(_) => "verify",
             Self::Recover(_) => "recover",
@@ -408,6 +411,31 @@ pub(crate) struct RollbackArguments {
 
     #[command(flatten)]
     pub losses: Losses,
+}
+
+/// What to drill, and where.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DrillArguments {
+    /// Archive file, or its name in the store (default: the latest of this database)
+    #[arg(value_name = "ARCHIVE", value_hint = ValueHint::FilePath)]
+    pub archive: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub scratch: ScratchArguments,
+
+    /// Do not drop the restored database at the end: somebody wants to look at it
+    #[arg(long)]
+    pub keep: bool,
+}
+
+/// Where scratch databases are made.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ScratchArguments {
+    /// Server for the scratch database, as a URL, of the same or a newer major (default: the
+    /// database's own server). With a password, better in PGBELAY_SCRATCH_URL: other users can
+    /// see a process's arguments
+    #[arg(long, value_name = "URL")]
+    pub scratch_url: Option<String>,
 }
 
 /// What to compare.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use clap::error::ErrorKind;
 
-use super::app::App;
+use super::app::{App, SCRATCH_URL};
 use super::args::{Arguments, Command, Global, LogFormat};
 use super::render::{Item, Mask, Painter, Reporter, ReporterOptions, is_dumb, write_stdout};
 use super::report::{self, Done};
@@ -46,7 +46,7 @@ fn start(arguments: &Arguments) -> ExitCode {
     let run_id = environment::new_run_id();
     let environment = environment::read();
     let read = environment.as_ref().cloned().unwrap_or_default();
-    learn_early(&mask, &arguments.global, &read);
+    learn_early(&mask, arguments, &read);
     let (log, log_error) = open_log(&arguments.global);
     let reporter = Arc::new(reporter(arguments, &read, &run_id, &mask, log));
     trace::install(arguments.global.verbose, &reporter);
@@ -140,6 +140,7 @@ fn changes_something(command: &Command) -> bool {
             | Command::Backup(_)
             | Command::Restore(_)
             | Command::Rollback(_)
+            | Command::Drill(_)
             | Command::Recover(_)
             | Command::Stamp(_)
     )
@@ -216,7 +217,7 @@ fn open_log(global: &Global) -> (Option<LogFile>, Result<()>) {
 
 /// Secrets that stand in plain sight before settings are resolved: an error about a malformed
 /// setting must not show them either.
-fn learn_early(mask: &Mask, global: &Global, environment: &Environment) {
+fn learn_early(mask: &Mask, arguments: &Arguments, environment: &Environment) {
     const NAMES: [&str; 4] = [
         "PGPASSWORD",
         "POSTGRES_PASSWORD",
@@ -224,8 +225,10 @@ fn learn_early(mask: &Mask, global: &Global, environment: &Environment) {
         "PGSSLPASSWORD",
     ];
     let urls = [
-        global.database_url.as_deref(),
+        arguments.global.database_url.as_deref(),
         environment.get("DATABASE_URL"),
+        scratch_url(&arguments.command),
+        environment.get(SCRATCH_URL),
     ];
     let from_urls = urls.into_iter().flatten().filter_map(password_in_url);
     let from_names = NAMES.iter().filter_map(|name| environment.get(name));
@@ -235,6 +238,14 @@ fn learn_early(mask: &Mask, global: &Global, environment: &Environment) {
         .filter_map(|name| environment.get(name));
     let public: Vec<&str> = ["postgresql", "pgbelay"].into_iter().chain(user).collect();
     mask.learn(&secrets, &public);
+}
+
+/// Another server that was named on the command line.
+fn scratch_url(command: &Command) -> Option<&str> {
+    match command {
+        Command::Drill(drill) => drill.scratch.scratch_url.as_deref(),
+        _ => None,
+    }
 }
 
 /// What stands between the user's colon and the last `@` of a URL, however malformed the rest.

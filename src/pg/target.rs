@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::secret::Secret;
+use super::session::Session;
 
 /// PostgreSQL's port when nothing names one.
 pub const DEFAULT_PORT: u16 = 5432;
@@ -289,5 +290,12 @@ impl fmt::Debug for Target {
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Endpoint").field(&self.shown()).finish()
+    }
+}
+
+impl Session {
+    /// Another database of the very server that answered, as a target of its own.
+    pub fn other_database(&self, name: &str) -> Target {
+        self.origin().with_database(name)
     }
 }

@@ -31,23 +31,36 @@ pub async fn create_database(maintenance: &Session, name: &str, manifest: &Manif
 /// The recorded owner gets it where the connected role may give it away, else the connected role
 /// keeps it, and grants are left out, because they are the owner's.
 pub async fn dress_database(maintenance: &Session, name: &str, manifest: &Manifest) -> Result<()> {
+    maintenance.execute(&Sql::constant("BEGIN")).await?;
+    let set = dress_within(maintenance, name, manifest).await;
+    let end = if set.is_ok() { "COMMIT" } else { "ROLLBACK" };
+    maintenance.execute(&Sql::constant(end)).await?;
+    set.map(|_| ())
+}
+
+/// As [`dress_database`], inside the caller's transaction. Names the properties that were left out
+/// because the connected role may not give them.
+pub async fn dress_within(
+    maintenance: &Session,
+    name: &str,
+    manifest: &Manifest,
+) -> Result<Vec<&'static str>> {
     let mut wanted = manifest.database.properties.clone();
     let row = maintenance.query_one(&owners(&wanted)).await?;
     let own = row.string("own")?;
+    let mut left_out = Vec::new();
     if !row.bool("may_give")? {
         wanted.insert("owner".to_owned(), own.clone());
         wanted.remove("acl");
+        left_out = vec!["owner", "acl"];
     }
     let live = BTreeMap::from([
         ("owner".to_owned(), own),
         ("connection_limit".to_owned(), "-1".to_owned()),
         ("is_template".to_owned(), "f".to_owned()),
     ]);
-    maintenance.execute(&Sql::constant("BEGIN")).await?;
-    let set = set_properties(maintenance, name, &live, &wanted).await;
-    let end = if set.is_ok() { "COMMIT" } else { "ROLLBACK" };
-    maintenance.execute(&Sql::constant(end)).await?;
-    set
+    set_properties(maintenance, name, &live, &wanted).await?;
+    Ok(left_out)
 }
 
 /// Asks who we are and whether we may give a database to the recorded owner.

@@ -27,7 +27,7 @@ use crate::error::{Error, Kind, Result};
 use crate::pg::{self, Session, Target};
 
 pub use batch::{Statement, run as run_statements};
-pub use create::{create_database, dress_database, drop_database};
+pub use create::{create_database, dress_database, dress_within, drop_database};
 pub use empty::user_objects;
 pub use properties::set_properties;
 pub use whole::load_except;

@@ -33,6 +33,7 @@ mod data_settings;
 mod data_standby;
 mod data_trees;
 mod determinism;
+mod drill;
 mod extension_members;
 mod field;
 mod harness;

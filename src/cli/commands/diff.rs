@@ -146,13 +146,14 @@ fn told(
 }
 
 /// Things that differ; a definition's lines count once.
-fn number(difference: &Difference) -> u64 {
+pub(super) fn number(difference: &Difference) -> u64 {
     let parts = [
         difference.added.len(),
         difference.removed.len(),
         difference.changed.len(),
         difference.tables.len(),
         difference.sequences.len(),
+        difference.large_objects.len(),
         difference.version_tables.len(),
         difference.extensions.len(),
         difference.properties.len(),

@@ -6,6 +6,7 @@ use crate::archive::Reader;
 use crate::cli::app::App;
 use crate::cli::render::units;
 use crate::cli::report::Done;
+use crate::drill::{self, Record};
 use crate::error::Result;
 use crate::store::{ArchiveFile, Store};
 
@@ -17,6 +18,8 @@ struct Line {
     database: String,
     revision: String,
     complete: String,
+    /// Of the last drill of this very file.
+    drill: Option<Record>,
 }
 
 /// Lists them by time.
@@ -50,10 +53,12 @@ fn line(archive: &ArchiveFile) -> Line {
         database: String::new(),
         revision: String::new(),
         complete: "yes".to_owned(),
+        drill: None,
     };
     match Reader::open(&archive.path) {
         Err(error) => line.complete = format!("no: {}", error.reason().unwrap_or_default()),
         Ok(reader) => {
+            line.drill = drill::read_record(&reader);
             let manifest = reader.manifest();
             line.time = manifest.created.format("%Y-%m-%d %H:%M:%S").to_string();
             line.database.clone_from(&manifest.database.name);
@@ -75,6 +80,7 @@ fn table(lines: &[Line]) -> String {
         "database",
         "revision",
         "complete",
+        "last proven (UTC)",
     ];
     let rows: Vec<Vec<String>> = lines
         .iter()
@@ -86,10 +92,18 @@ fn table(lines: &[Line]) -> String {
                 line.database.clone(),
                 line.revision.clone(),
                 line.complete.clone(),
+                proven(line),
             ]
         })
         .collect();
     units::table(&header, &rows, &[2]).join("\n") + "\n"
+}
+
+fn proven(line: &Line) -> String {
+    match &line.drill {
+        Some(record) => record.shown(),
+        None => "never drilled".to_owned(),
+    }
 }
 
 fn object(line: &Line) -> Value {
@@ -100,6 +114,8 @@ fn object(line: &Line) -> Value {
         "database": line.database,
         "revision": line.revision,
         "complete": line.complete == "yes",
+        "last_proven": line.drill.as_ref().and_then(|record| record.last_proven),
+        "drill": line.drill,
         "trouble": (line.complete != "yes").then_some(&line.complete),
     })
 }

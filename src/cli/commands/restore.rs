@@ -70,7 +70,7 @@ async fn dress(
 }
 
 /// Sessions to restore with. What is small is quicker in one transaction, and safer.
-fn jobs(app: &App, reader: &Reader) -> usize {
+pub(super) fn jobs(app: &App, reader: &Reader) -> usize {
     let manifest = reader.manifest();
     let bytes: u64 = manifest.tables.iter().map(|table| table.bytes).sum();
     let small = bytes <= SMALL_BYTES && manifest.entries.len() <= SMALL_ENTRIES;

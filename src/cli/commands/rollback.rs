@@ -10,12 +10,9 @@ use crate::cli::args::RollbackArguments;
 use crate::cli::render::Row;
 use crate::cli::report::Done;
 use crate::cli::settings;
-use crate::error::{Error, Kind, Result};
-use crate::pg::Session;
+use crate::error::{Kind, Result};
 use crate::rollback::{RollbackOptions, RollbackOutcome, RollbackReport};
 use crate::run;
-use crate::run::preflight::Facts;
-use crate::store::Store;
 
 /// A person is waiting in front of the terminal: say soon that somebody else is at work.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
@@ -27,7 +24,7 @@ pub(super) async fn execute(app: &App, arguments: &RollbackArguments) -> Result<
     let session = app.connect(&resolved.target).await?;
     let reader = match &arguments.archive {
         Some(archive) => app.open_archive(archive)?,
-        None => latest(&store, &session).await?,
+        None => super::latest_of(&store, &session).await?,
     };
     session.close().await;
     app.fact("archive", &reader.path().display().to_string());
@@ -57,30 +54,6 @@ pub(super) async fn execute(app: &App, arguments: &RollbackArguments) -> Result<
     .await
     .map_err(|error| error.narrowed(Kind::Refused))?;
     Ok(told(&reader, &report))
-}
-
-/// The newest backup of this very database; what a rollback saved does not count.
-async fn latest(store: &Store, session: &Session) -> Result<Reader> {
-    let facts = Facts::read(session).await?;
-    let found = store.latest_where(|manifest| {
-        let database = &manifest.database;
-        database.oid == facts.database_oid
-            && database.name == facts.database
-            && (database.system_identifier == facts.system_identifier
-                || database.system_identifier.is_empty()
-                || facts.system_identifier.is_empty())
-    })?;
-    match found {
-        Some((file, _)) => file.open(),
-        None => Err(
-            Error::refused(format!("find a backup of {}", session.target()))
-                .because(format!(
-                    "the store {} holds none of this database",
-                    store.directory().display()
-                ))
-                .hint("`pgbelay list` shows what there is; name an archive to use it"),
-        ),
-    }
 }
 
 fn told(reader: &Reader, report: &RollbackReport) -> Done {

@@ -9,6 +9,7 @@ use crate::cli::app::App;
 use crate::cli::args::ArchiveArgument;
 use crate::cli::render::units;
 use crate::cli::report::Done;
+use crate::drill;
 use crate::error::Result;
 
 /// Prints the contents.
@@ -26,6 +27,7 @@ pub(super) fn execute(app: &App, arguments: &ArchiveArgument) -> Result<Done> {
     ))
     .printing(lines.join("\n") + "\n")
     .member("archive", path)
+    .member("drill", json!(drill::read_record(&reader)))
     .member("manifest", summary(manifest)))
 }
 
@@ -50,10 +52,18 @@ fn head(reader: &Reader, manifest: &Manifest) -> Vec<String> {
     );
     let losses = manifest.accepted_losses.iter().cloned();
     rows.extend(losses.map(|loss| ("NOT HELD", loss)));
+    rows.push(("drill", drilled(reader)));
     rows.into_iter()
         .filter(|(_, value)| !value.is_empty())
         .map(|(name, value)| format!("{name:<11}{value}"))
         .collect()
+}
+
+fn drilled(reader: &Reader) -> String {
+    match drill::read_record(reader) {
+        Some(record) => record.told(),
+        None => "never drilled: `pgbelay drill` restores it and proves it equal".to_owned(),
+    }
 }
 
 fn made(manifest: &Manifest) -> String {

@@ -4,10 +4,11 @@ use super::Findings;
 use crate::catalog::{self, Catalog, VersionTable};
 use crate::cli::app::App;
 use crate::cli::render::units;
+use crate::drill;
 use crate::error::{Kind, Result};
 use crate::pg::settings::Resolved;
 use crate::pg::{self, Session, Target};
-use crate::run::preflight::{self, Facts};
+use crate::run::preflight::{self, Facts, Finding};
 use crate::run::{self, RunOptions};
 use crate::store::Store;
 
@@ -93,10 +94,21 @@ async fn ask(
     } else {
         None
     };
+    findings.findings.extend(left_by_drills(session).await?);
     let examined = preflight::examine(session, facts, free, &options.accept_losses).await?;
     findings.findings.extend(examined.findings);
     content(&examined.catalog, findings);
     Ok(())
+}
+
+/// Scratch databases that drills left on this server.
+async fn left_by_drills(session: &Session) -> Result<Vec<Finding>> {
+    let left = drill::leftovers(session).await?;
+    let found = left.into_iter().map(|one| {
+        Finding::warn(format!("database {}", one.name), one.why)
+            .cured_by(format!("to drop it: {}", one.command))
+    });
+    Ok(found.collect())
 }
 
 /// How much there is.
