@@ -205,17 +205,17 @@ fn threads_for(length: u64) -> usize {
 
 /// The digest of a member's rows, each ended by a newline.
 fn digest_of(rows: &[u8]) -> Result<TableDigest, String> {
+    let early = memchr::memmem::find_iter(rows, COPY_END)
+        .find(|at| *at == 0 || rows.get(at - 1) == Some(&b'\n'));
     let mut digest = TableDigest::default();
-    for row in rows.split_inclusive(|byte| *byte == b'\n') {
-        if row == COPY_END {
-            return Err(format!(
-                "its COPY statement ends early, after {} rows",
-                digest.rows
-            ));
-        }
-        digest.add_row(row);
+    digest.add_rows(&rows[..early.unwrap_or(rows.len())]);
+    match early {
+        None => Ok(digest),
+        Some(_) => Err(format!(
+            "its COPY statement ends early, after {} rows",
+            digest.rows
+        )),
     }
-    Ok(digest)
 }
 
 #[cfg(test)]
@@ -303,6 +303,16 @@ mod tests {
             found.damaged(index, Failure::Damage("x".into()));
         }
         assert_eq!(found.damage.map(|(index, _)| index), Some(3));
+    }
+
+    #[test]
+    fn a_copy_ends_where_a_line_says_so_and_nowhere_else() {
+        assert_eq!(digest_of(b"a\nb\\\\.\n").unwrap().rows, 2);
+        assert_eq!(digest_of(b"").unwrap().rows, 0);
+        for (rows, before) in [(&b"\\.\n"[..], 0), (b"a\n\\.\nb\n", 1)] {
+            let why = digest_of(rows).unwrap_err();
+            assert!(why.ends_with(&format!("after {before} rows")), "{why}");
+        }
     }
 
     #[test]

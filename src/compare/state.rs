@@ -1,6 +1,7 @@
 //! What a database is, as a value that can be compared.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use super::properties;
 use crate::archive::{BytesDigest, LargeObjectRecord, Manifest, Reader, TableDigest, TableRecord};
@@ -395,8 +396,8 @@ fn recorded_copy(record: &TableRecord) -> Sql {
     sql.then(") TO STDOUT")
 }
 
-/// Rows between two progress reports.
-const REPORT_ROWS: u64 = 50_000;
+/// Bytes of rows between two progress reports.
+const REPORT_BYTES: usize = 4 << 20;
 
 async fn digest_table(
     session: &Session,
@@ -408,13 +409,22 @@ async fn digest_table(
     let unread = |error| catalog::rows_unread(&table.identity, error);
     let mut rows = session.copy_out(copy_out).await.map_err(unread)?;
     let mut digest = TableDigest::default();
-    while let Some(row) = rows.next().await.map_err(unread)? {
-        digest.add_row(&row);
-        progress.bytes += row.len() as u64;
-        progress.rows += 1;
-        if progress.rows.is_multiple_of(REPORT_ROWS) {
-            ctx.progress(progress.clone());
-        }
+    let (bytes_before, rows_before) = (progress.bytes, progress.rows);
+    let mut more = true;
+    while more {
+        let mut since = 0;
+        let taken = rows.rows(|rows| {
+            digest.add_rows(rows);
+            since += rows.len();
+            match since < REPORT_BYTES {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
+            }
+        });
+        more = taken.await.map_err(unread)?;
+        progress.bytes = bytes_before + digest.bytes;
+        progress.rows = rows_before + digest.rows;
+        ctx.progress(progress.clone());
     }
     Ok(digest)
 }

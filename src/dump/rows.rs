@@ -31,10 +31,9 @@ pub(super) struct Piece {
 }
 
 impl Piece {
-    /// Takes a row; breaks off when the piece is full.
-    fn add(&mut self, row: &[u8]) -> ControlFlow<()> {
-        self.text.extend_from_slice(row);
-        self.rows += 1;
+    /// Takes some rows; breaks off when the piece is full.
+    fn add(&mut self, rows: &[u8]) -> ControlFlow<()> {
+        self.text.extend_from_slice(rows);
         if self.text.len() < PIECE_BYTES {
             ControlFlow::Continue(())
         } else {
@@ -67,9 +66,11 @@ pub(super) async fn read_unit(
     let mut digest = TableDigest::default();
     let mut piece = start(unit, &head);
     while rows
-        .rows(|row| {
-            digest.add_row(row);
-            piece.add(row)
+        .rows(|rows| {
+            let before = digest.rows;
+            digest.add_rows(rows);
+            piece.rows += digest.rows - before;
+            piece.add(rows)
         })
         .await
         .map_err(|error| catalog::rows_unread(&table.identity, error))?

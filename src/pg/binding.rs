@@ -13,15 +13,19 @@ use std::task::{Context, Poll};
 use rustls::crypto::ring::cipher_suite::{TLS13_AES_128_GCM_SHA256, TLS13_AES_256_GCM_SHA384};
 use rustls_pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_postgres::Socket;
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
 use x509_cert::der::oid::db::rfc5912;
 
-type Inner = <MakeRustlsConnect as MakeTlsConnect<Socket>>::TlsConnect;
-type InnerStream = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
+use super::socket::Socket;
+use super::wire::Wire;
+
+/// What TLS runs over.
+type Plain = Wire<Socket>;
+type Inner = <MakeRustlsConnect as MakeTlsConnect<Plain>>::TlsConnect;
+type InnerStream = <MakeRustlsConnect as MakeTlsConnect<Plain>>::Stream;
 
 /// The certificate of the latest handshake, as the hash that binds to it.
 #[derive(Debug, Clone, Default)]
@@ -72,13 +76,13 @@ pub(super) struct Connector {
     pub seen: Seen,
 }
 
-impl MakeTlsConnect<Socket> for Connector {
+impl MakeTlsConnect<Plain> for Connector {
     type Stream = Bound;
     type TlsConnect = Handshake;
-    type Error = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Error;
+    type Error = <MakeRustlsConnect as MakeTlsConnect<Plain>>::Error;
 
     fn make_tls_connect(&mut self, host: &str) -> Result<Handshake, Self::Error> {
-        let inner = MakeTlsConnect::<Socket>::make_tls_connect(&mut self.inner, host)?;
+        let inner = MakeTlsConnect::<Plain>::make_tls_connect(&mut self.inner, host)?;
         Ok(Handshake {
             inner,
             seen: self.seen.clone(),
@@ -92,16 +96,17 @@ pub(super) struct Handshake {
     seen: Seen,
 }
 
-impl TlsConnect<Socket> for Handshake {
+impl TlsConnect<Plain> for Handshake {
     type Stream = Bound;
     type Error = io::Error;
     type Future = Pin<Box<dyn Future<Output = io::Result<Bound>> + Send>>;
 
-    fn connect(self, stream: Socket) -> Self::Future {
+    fn connect(self, stream: Plain) -> Self::Future {
         let handshake = self.inner.connect(stream);
         let seen = self.seen;
         Box::pin(async move {
             let inner = handshake.await?;
+            let inner = Wire::of_messages(inner);
             Ok(Bound { inner, seen })
         })
     }
@@ -109,7 +114,7 @@ impl TlsConnect<Socket> for Handshake {
 
 /// An encrypted stream and what binds to it.
 pub(super) struct Bound {
-    inner: InnerStream,
+    inner: Wire<InnerStream>,
     seen: Seen,
 }
 

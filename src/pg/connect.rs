@@ -8,14 +8,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio_postgres::config::{ChannelBinding as DriverBinding, SslMode, SslNegotiation};
-use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::{Client, Config, NoTls, Socket};
+use tokio_postgres::tls::{MakeTlsConnect, TlsConnect, TlsStream};
+use tokio_postgres::{Client, Config, NoTls};
 
 use super::diagnosis::{self, Failure, Pending, Place};
 use super::quote::Sql;
 use super::session::Session;
+use super::socket::{self, Socket};
 use super::target::{ChannelBinding, SessionAttributes, Target, TlsMode};
 use super::tls;
+use super::wire::Wire;
 use crate::context::Context;
 use crate::error::{Error, Result};
 
@@ -165,11 +167,28 @@ async fn open(place: Place<'_>, name: &str, limit: Duration) -> Result<Session, 
 
 async fn attempt(place: Place<'_>, name: &str, protection: Protection) -> Result<Session, Failure> {
     let config = config(place, name, protection);
-    let link = match protection {
-        Protection::Plain => link(&config, NoTls).await,
+    let mut connector = match protection {
+        Protection::Plain => None,
         Protection::Offered | Protection::Required => {
-            let connector = tls::connector(&place.target.tls).map_err(Failure::last)?;
-            link(&config, connector).await
+            Some(tls::connector(&place.target.tls).map_err(Failure::last)?)
+        }
+    };
+    let socket = match socket::open(place.endpoint).await {
+        Ok(socket) => socket,
+        Err(error) => return Err(diagnosis::not_connected(place, &error).await),
+    };
+    let link = match &mut connector {
+        None => link(&config, Wire::of_messages(socket), NoTls).await,
+        Some(connector) => {
+            let handshake = connector
+                .make_tls_connect(&place.endpoint.host)
+                .map_err(|error| Failure::last(Error::operation("set up TLS").caused_by(error)))?;
+            let direct = place.target.tls.direct && protection == Protection::Required;
+            let wire = match direct {
+                true => Wire::of_tls(socket),
+                false => Wire::of_answer(socket),
+            };
+            link(&config, wire, handshake).await
         }
     };
     let (client, driver) = match link {
@@ -188,16 +207,17 @@ async fn attempt(place: Place<'_>, name: &str, protection: Protection) -> Result
     Ok(session)
 }
 
-/// Connects and starts the task that moves the bytes.
-async fn link<T>(
+/// Introduces us to the server and starts the task that moves the bytes.
+async fn link<T, S>(
     config: &Config,
+    wire: Wire<Socket>,
     tls: T,
 ) -> Result<(Client, tokio::task::JoinHandle<()>), tokio_postgres::Error>
 where
-    T: MakeTlsConnect<Socket>,
-    T::Stream: Send + 'static,
+    T: TlsConnect<Wire<Socket>, Stream = S>,
+    S: TlsStream + Send + Unpin + 'static,
 {
-    let (client, connection) = config.connect(tls).await?;
+    let (client, connection) = config.connect_raw(wire, tls).await?;
     let driver = tokio::spawn(async move {
         // The client's calls report the failure; here there is nobody to tell.
         let _ = connection.await;

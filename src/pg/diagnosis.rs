@@ -138,21 +138,31 @@ pub(super) async fn diagnose(place: Place<'_>, error: tokio_postgres::Error) -> 
         return Failure::last(authentication(place, &text));
     }
     let cause = source.and_then(|source| source.downcast_ref::<io::Error>());
+    by_cause(place, &kind, &text, cause).await
+}
+
+/// The socket could not be opened.
+pub(super) async fn not_connected(place: Place<'_>, error: &io::Error) -> Failure {
+    by_cause(place, "", &error.to_string(), Some(error)).await
+}
+
+/// `kind` and `text` are the driver's words, `cause` the system's.
+async fn by_cause(place: Place<'_>, kind: &str, text: &str, cause: Option<&io::Error>) -> Failure {
     if let Some(certificate) = cause.and_then(certificate_error) {
         return by_certificate(place, &certificate);
     }
     if text.contains("lookup address") || text.contains("resolve any addresses") {
-        return Failure::passing(unknown_host(place, &text), Pending::Name);
+        return Failure::passing(unknown_host(place, text), Pending::Name);
     }
     if cause.is_some_and(|cause| not_reached(cause.kind())) {
-        return unreachable(place, &text, cause.map(io::Error::kind));
+        return unreachable(place, text, cause.map(io::Error::kind));
     }
     if let Some(stranger) = stranger(place.endpoint).await {
         return Failure::last(not_postgres(place, &stranger));
     }
     match kind.contains("TLS") {
-        true => by_tls(place, &text),
-        false => unreachable(place, &text, cause.map(io::Error::kind)),
+        true => by_tls(place, text),
+        false => unreachable(place, text, cause.map(io::Error::kind)),
     }
 }
 

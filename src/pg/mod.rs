@@ -19,9 +19,11 @@ mod row;
 mod secret;
 mod session;
 pub mod settings;
+mod socket;
 pub mod target;
 mod tls;
 mod wait;
+mod wire;
 
 pub use connect::{connect, connect_beside, pinned_settings};
 pub use fault::is_transient_code;

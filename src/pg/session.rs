@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::Bytes;
-use futures_util::{SinkExt, Stream, StreamExt};
+use futures_util::{SinkExt, Stream};
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, CopyInSink, CopyOutStream, SimpleQueryMessage};
 
@@ -160,7 +160,7 @@ impl Session {
         }
     }
 
-    /// Starts `COPY … TO STDOUT`; each chunk is one row of COPY text with its newline.
+    /// Starts `COPY … TO STDOUT`.
     pub async fn copy_out(&self, sql: &Sql) -> Result<CopyOut> {
         let stream = self
             .client
@@ -169,6 +169,7 @@ impl Session {
             .map_err(|error| self.failed(sql.text(), error))?;
         Ok(CopyOut {
             stream: Box::pin(stream),
+            begun: Vec::new(),
             what: self.target.clone(),
         })
     }
@@ -214,41 +215,63 @@ fn summary(sql: &str) -> String {
 /// Rows of a `COPY … TO STDOUT`.
 pub struct CopyOut {
     stream: Pin<Box<CopyOutStream>>,
+    /// The beginning of a row whose end has not come.
+    begun: Vec<u8>,
     what: String,
 }
 
 impl CopyOut {
-    /// The next row's COPY text, its newline included; `None` at the end.
-    pub async fn next(&mut self) -> Result<Option<Bytes>> {
-        match self.stream.next().await {
-            None => Ok(None),
-            Some(Ok(bytes)) => Ok(Some(bytes)),
-            Some(Err(error)) => Err(self.failed(error)),
-        }
-    }
-
-    /// Hands each row's COPY text, its newline included, to `take` until that breaks off; says whether
-    /// there may be more. Rows that have arrived cost no step of the runtime each.
+    /// Hands COPY text to `take`, some whole rows with their newlines at a time, until that breaks off;
+    /// says whether there may be more. What has arrived costs no step of the runtime.
     pub async fn rows(&mut self, mut take: impl FnMut(&[u8]) -> ControlFlow<()>) -> Result<bool> {
-        let stream = &mut self.stream;
+        let (stream, begun) = (&mut self.stream, &mut self.begun);
         let ended = poll_fn(|cx| {
             loop {
                 match std::task::ready!(stream.as_mut().poll_next(cx)) {
                     None => return Poll::Ready(Ok(false)),
                     Some(Err(error)) => return Poll::Ready(Err(error)),
-                    Some(Ok(row)) if take(&row).is_break() => {
+                    Some(Ok(text)) if whole_rows(begun, &text, &mut take).is_break() => {
                         return Poll::Ready(Ok(true));
                     }
                     Some(Ok(_)) => {}
                 }
             }
         });
-        ended.await.map_err(|error| self.failed(error))
+        let more = ended.await.map_err(|error| self.failed(error))?;
+        match more || self.begun.is_empty() {
+            true => Ok(more),
+            false => Err(self
+                .attempted()
+                .because("the server ended the data within a row")),
+        }
     }
 
     fn failed(&self, error: tokio_postgres::Error) -> Error {
         super::fault::server_error(&format!("read COPY data from {}", self.what), error)
     }
+
+    fn attempted(&self) -> Error {
+        Error::operation(format!("read COPY data from {}", self.what))
+    }
+}
+
+/// Hands on the whole rows of what has begun and `text`. Messages of the protocol need not end where
+/// rows do, although those of today's servers do.
+fn whole_rows(
+    begun: &mut Vec<u8>,
+    text: &[u8],
+    take: &mut impl FnMut(&[u8]) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    if begun.is_empty() && text.ends_with(b"\n") {
+        return take(text);
+    }
+    begun.extend_from_slice(text);
+    let Some(newline) = memchr::memrchr(b'\n', begun) else {
+        return ControlFlow::Continue(());
+    };
+    let rest = begun.split_off(newline + 1);
+    let rows = std::mem::replace(begun, rest);
+    take(&rows)
 }
 
 /// A running `COPY … FROM STDIN`.
@@ -274,5 +297,24 @@ impl CopyIn {
             .finish()
             .await
             .map_err(|error| super::fault::server_error(&format!("finish COPY to {what}"), error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_whole_wherever_messages_end() {
+        let (mut begun, mut taken) = (Vec::new(), Vec::new());
+        for text in ["a\n", "b\nc\n", "d", "e", "\n", "f\ng", "h\n", "", "i"] {
+            let flow = whole_rows(&mut begun, text.as_bytes(), &mut |rows| {
+                taken.push(String::from_utf8(rows.to_vec()).unwrap());
+                ControlFlow::Continue(())
+            });
+            assert!(flow.is_continue());
+        }
+        assert_eq!(taken, ["a\n", "b\nc\n", "de\n", "f\n", "gh\n"]);
+        assert_eq!(begun, b"i");
     }
 }
