@@ -102,6 +102,11 @@ fn account(random: &mut Random, id: u64, out: &mut String) {
     let _ = writeln!(out, "{id}\t{}\t{balance}\t{:84}", 1 + id / 100_000, "");
 }
 
+/// A row of pgbench_accounts as pgbench makes it.
+fn fresh_account(_random: &mut Random, id: u64, out: &mut String) {
+    let _ = writeln!(out, "{id}\t{}\t0\t{:84}", 1 + id / 100_000, "");
+}
+
 /// A row of plain numbers: ids, foreign keys, amounts.
 fn numbers(random: &mut Random, id: u64, out: &mut String) {
     let _ = writeln!(
@@ -143,9 +148,10 @@ fn keys(random: &mut Random, _id: u64, out: &mut String) {
 }
 
 type Row = fn(&mut Random, u64, &mut String);
-const KINDS: [(&str, Row); 5] = [
+const KINDS: [(&str, Row); 6] = [
     ("jsonb events", event),
     ("pgbench accounts", account),
+    ("fresh accounts", fresh_account),
     ("numbers", numbers),
     ("prose", prose),
     ("uuids, hashes", keys),
@@ -178,6 +184,11 @@ fn zlib_rs(level: u32, text: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(level));
     encoder.write_all(text).unwrap();
     encoder.finish().unwrap()
+}
+
+/// What archives are written with.
+fn chosen(_level: u32, text: &[u8]) -> Vec<u8> {
+    pgbelay::archive::compress(text).unwrap().bytes
 }
 
 fn inflate(member: &[u8], text: &mut [u8]) {
@@ -226,7 +237,8 @@ fn measure(
         }
     });
     println!(
-        "| {kind} | {backend} | {level} | {:.0} | {:.2} | {:.0} |",
+        "| {kind} | {backend} | {} | {:.0} | {:.2} | {:.0} |",
+        if level == 0 { String::new() } else { level.to_string() },
         per_second(bytes, elapsed),
         bytes as f64 / compressed as f64,
         per_second(bytes, back),
@@ -244,5 +256,6 @@ fn main() {
         for level in LEVELS {
             measure(kind, "flate2/zlib-rs", level, &texts, zlib_rs);
         }
+        measure(kind, "**pgbelay**", 0, &texts, chosen);
     }
 }
