@@ -238,7 +238,11 @@ fn measure(
     });
     println!(
         "| {kind} | {backend} | {} | {:.0} | {:.2} | {:.0} |",
-        if level == 0 { String::new() } else { level.to_string() },
+        if level == 0 {
+            String::new()
+        } else {
+            level.to_string()
+        },
         per_second(bytes, elapsed),
         bytes as f64 / compressed as f64,
         per_second(bytes, back),

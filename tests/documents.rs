@@ -57,7 +57,7 @@ fn dependencies(manifest: &str) -> BTreeSet<String> {
 
 #[test]
 fn every_dependency_is_used() {
-    let code = all_code(&["src", "tests"]);
+    let code = all_code(&["src", "tests", "benches"]);
     for name in dependencies(&read("Cargo.toml")) {
         let path = format!("{}::", name.replace('-', "_"));
         assert!(code.contains(&path), "{name} is not used: remove it");
