@@ -1,7 +1,6 @@
 //! A backup from a hot standby: everything but unlogged content, which is named and refused.
 
 use std::path::PathBuf;
-use std::process::Command;
 
 use pgbelay::archive::Reader;
 use pgbelay::dump::{Destination, DumpOptions, backup};
@@ -9,7 +8,7 @@ use pgbelay::error::Kind;
 use pgbelay::pg::Target;
 
 use crate::data::{Bench, wait};
-use crate::support::{Server, closed_port};
+use crate::support::{Server, closed_port, run_as};
 
 /// A hot standby of a server; stopped when dropped.
 struct Standby {
@@ -78,23 +77,7 @@ impl Standby {
 
     /// Runs a program as the server's user.
     fn run(&self, program: &str, arguments: &[&str]) {
-        let program = self.programs.join(program);
-        let mut command = match nix::unistd::geteuid().is_root() {
-            true => {
-                let mut command = Command::new("runuser");
-                command.args(["-u", &self.user, "--"]).arg(program);
-                command
-            }
-            false => Command::new(program),
-        };
-        let output = command
-            .args(arguments)
-            .current_dir("/")
-            .stdin(std::process::Stdio::null())
-            .stdout(std::process::Stdio::null())
-            .status()
-            .expect("the program starts");
-        assert!(output.success(), "{command:?}");
+        run_as(&self.user, &self.programs.join(program), arguments);
     }
 
     fn target(&self, database: &str) -> Target {

@@ -10,15 +10,15 @@ use pgbelay::error::{Error, Kind};
 use crate::data::Bench;
 use crate::support::{Database, Server, Workplace};
 
-const JOBS: usize = 4;
+pub const JOBS: usize = 4;
 
-fn is_marked(database: &Database) -> bool {
+pub fn is_marked(database: &Database) -> bool {
     let sql = "SELECT count(*) FROM pg_namespace WHERE nspname = 'pgbelay_unfinished_restore'";
     database.sql(sql).trim() == "1"
 }
 
 /// Sessions of ours in the database, whatever they do.
-fn sessions(database: &Database) -> String {
+pub fn sessions(database: &Database) -> String {
     let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                AND application_name LIKE 'pgbelay %'";
     database.sql(sql).trim().to_owned()
@@ -67,8 +67,35 @@ const ELSEWHERE: &str = "
         IF public.elsewhere() THEN PERFORM pg_catalog.pg_sleep(1); RAISE 'planted'; END IF; RETURN a; END $$;
     SET my.moment = 'now';";
 
+/// A table whose index takes a minute in a restore.
+const SLOW: &str = "
+    CREATE TABLE public.a (a integer); INSERT INTO public.a VALUES (1);
+    CREATE INDEX slow_index ON public.a (public.slow(a))";
+
+/// Whether that index is being built.
+const ASLEEP: &str = "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() \
+    AND query LIKE 'CREATE INDEX slow_index%' AND wait_event = 'PgSleep'";
+
+/// Everything that would take an incomplete database for a complete one refuses it.
+#[track_caller]
+fn assert_refused(workplace: &Workplace, copy: &Database, restore: &[&str]) {
+    assert!(is_marked(copy));
+    for arguments in [
+        restore,
+        &["backup"],
+        &["run", "--", "true"],
+        &["doctor", "--", "true"],
+        &["backup", "--accept-loss", "all"],
+    ] {
+        let said = workplace.call(copy).run(arguments).assert_code(3);
+        let says = |words: &str| said.stderr.contains(words) || said.stdout.contains(words);
+        assert!(says("pgbelay_unfinished_restore"), "{said}");
+        assert!(says("finish"), "{said}");
+    }
+}
+
 /// A database in which a restore is slow at one place and perhaps fails at another.
-fn planted(server: &'static Server, sql: &str) -> Bench {
+pub fn planted(server: &'static Server, sql: &str) -> Bench {
     let bench = Bench::empty(server);
     bench.database.sql_as_owner(&format!("{ELSEWHERE} {sql}"));
     bench
@@ -76,7 +103,7 @@ fn planted(server: &'static Server, sql: &str) -> Bench {
 
 /// Waits until a query of the database says `t`.
 #[track_caller]
-fn wait_until(database: &Database, sql: &str) {
+pub fn wait_until(database: &Database, sql: &str) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while database.sql(sql).trim() != "t" {
         assert!(Instant::now() < deadline, "never: {sql}");
@@ -86,7 +113,7 @@ fn wait_until(database: &Database, sql: &str) {
 
 /// What a restore that ended early must leave.
 #[track_caller]
-fn assert_unfinished(
+pub fn assert_unfinished(
     bench: &Bench,
     copy: &Database,
     reader: &Reader,
@@ -117,7 +144,7 @@ fn assert_unfinished(
 }
 
 /// Restores and expects a failure.
-fn fails(bench: &Bench, copy: &Database, reader: &Reader) -> (Error, Duration) {
+pub fn fails(bench: &Bench, copy: &Database, reader: &Reader) -> (Error, Duration) {
     let started = Instant::now();
     let error = bench
         .restore_with("app", copy, reader, JOBS)
@@ -224,46 +251,47 @@ on_servers! {
 
     /// Killed in the middle: the database says so to whoever comes next.
     fn a_killed_restore_leaves_a_database_that_says_so(server) {
-        let bench = planted(server, "
-            CREATE TABLE public.a (a integer); INSERT INTO public.a VALUES (1);
-            CREATE INDEX slow_index ON public.a (public.slow(a))");
+        let bench = planted(server, SLOW);
         let workplace = Workplace::new();
         let call = |database: &Database| workplace.call(database);
         call(&bench.database).run(&["backup", "--output", "a.sql.gz"]).assert_code(0);
         let copy = bench.database.sibling();
         let restore = ["restore", "a.sql.gz", "--into", copy.name(), "--jobs", "4"];
         let running = call(&copy).start(&restore);
-        wait_until(&copy, "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() \
-                           AND query LIKE 'CREATE INDEX slow_index%' AND wait_event = 'PgSleep'");
+        wait_until(&copy, ASLEEP);
         running.signal(Signal::SIGKILL);
         running.finish().assert_code(-1);
-        assert!(is_marked(&copy));
-        for arguments in [
-            &restore[..],
-            &["backup"],
-            &["run", "--", "true"],
-            &["doctor", "--", "true"],
-            &["backup", "--accept-loss", "all"],
-        ] {
-            let said = call(&copy).run(arguments).assert_code(3);
-            assert!(said.stderr.contains("pgbelay_unfinished_restore") || said.stdout.contains("pgbelay_unfinished_restore"), "{said}");
-            assert!(said.stderr.contains("finish") || said.stdout.contains("finish"), "{said}");
-        }
+        assert_refused(&workplace, &copy, &restore);
+    }
+
+    /// The server dies in the middle. After it has recovered, the database says so to whoever comes
+    /// next: the mark was committed before everything else.
+    fn a_crashed_server_leaves_a_database_that_says_so(server) {
+        let bench = planted(server.of_our_own(), SLOW);
+        let workplace = Workplace::new();
+        workplace.call(&bench.database).run(&["backup", "--output", "a.sql.gz"]).assert_code(0);
+        let copy = bench.database.sibling();
+        let restore = ["restore", "a.sql.gz", "--into", copy.name(), "--jobs", "4"];
+        let running = workplace.call(&copy).start(&restore);
+        wait_until(&copy, ASLEEP);
+        // Nobody waits for the disk here, and what is lost would be the whole restore.
+        copy.sql("CHECKPOINT");
+        copy.server().crash_and_recover();
+        running.finish().assert_code(7).assert_says("complete");
+        assert_eq!(sessions(&copy), "0");
+        assert_eq!(copy.sql("SELECT count(*) FROM public.a").trim(), "1");
+        assert_refused(&workplace, &copy, &restore);
     }
 
     /// Interrupted: no session stays behind, and the code does not promise an untouched database.
     fn an_interrupted_restore_ends_its_sessions(server) {
-        let bench = planted(server, "
-            CREATE TABLE public.a (a integer); INSERT INTO public.a VALUES (1);
-            CREATE INDEX slow_index ON public.a (public.slow(a))");
+        let bench = planted(server, SLOW);
         let workplace = Workplace::new();
         workplace.call(&bench.database).run(&["backup", "--output", "a.sql.gz"]).assert_code(0);
-        let asleep = "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() \
-                      AND query LIKE 'CREATE INDEX slow_index%' AND wait_event = 'PgSleep'";
         let copy = bench.database.sibling();
         let restore = ["restore", "a.sql.gz", "--into", copy.name(), "--jobs", "4"];
         let running = workplace.call(&copy).start(&restore);
-        wait_until(&copy, asleep);
+        wait_until(&copy, ASLEEP);
         running.signal(Signal::SIGTERM);
         running.finish().assert_code(7).assert_says("is not complete");
         assert!(is_marked(&copy));

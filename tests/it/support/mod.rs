@@ -22,7 +22,7 @@ pub use call::{Call, Output};
 pub use corpus::{CorpusFile, has_turn, note_figure, wants_everything};
 pub use database::Database;
 pub use lexer::psql_commands;
-pub use server::Server;
+pub use server::{Server, run_as};
 pub use shop::Shop;
 pub use workplace::{Workplace, gunzip, repository};
 

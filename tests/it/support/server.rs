@@ -58,6 +58,20 @@ impl Server {
         Box::leak(Box::new(server))
     }
 
+    /// Ends a server of our own as a power cut would end its processes, and starts it again.
+    pub fn crash_and_recover(&self) {
+        use std::os::unix::fs::MetadataExt;
+        let owner = std::fs::metadata(&self.socket).expect("a socket").uid();
+        let user = nix::unistd::User::from_uid(owner.into())
+            .expect("users")
+            .expect("the server's user");
+        let directory = self.socket.parent().expect("the cluster's directory");
+        let path = |name: &str| directory.join(name).display().to_string();
+        let (data, log) = (path("data"), path("log"));
+        let arguments = ["-D", &data, "-l", &log, "-m", "immediate", "-w", "restart"];
+        run_as(&user.name, &self.programs.join("pg_ctl"), &arguments);
+    }
+
     fn obtain(major: u32) -> Option<Self> {
         if is_named_as_absent(major) {
             return None;
@@ -139,6 +153,26 @@ impl Server {
             .env_remove("PGOPTIONS");
         command
     }
+}
+
+/// Runs one of the server's programs as the user that the server runs as; it must succeed.
+pub fn run_as(user: &str, program: &Path, arguments: &[&str]) {
+    let mut command = match nix::unistd::geteuid().is_root() {
+        true => {
+            let mut command = Command::new("runuser");
+            command.args(["-u", user, "--"]).arg(program);
+            command
+        }
+        false => Command::new(program),
+    };
+    let status = command
+        .args(arguments)
+        .current_dir("/")
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .status()
+        .expect("the program starts");
+    assert!(status.success(), "{command:?}");
 }
 
 fn is_named_as_absent(major: u32) -> bool {
