@@ -38,14 +38,9 @@ pub async fn run(session: &Session, batch: &[Statement]) -> Result<()> {
     }
 }
 
-/// Runs the statements as one transaction of their own, in one round trip.
-///
-/// When it fails, nothing of it is there: the statements run again one by one, so that the error
-/// names the culprit, and are committed if the failure has passed.
-pub(super) async fn run_committed(session: &Session, batch: &[Statement]) -> Result<()> {
-    if batch.is_empty() {
-        return Ok(());
-    }
+/// Runs the statements as one transaction of their own, in one round trip. When it fails, nothing
+/// of it is there, and the error need not name the culprit.
+pub(super) async fn at_once(session: &Session, batch: &[Statement]) -> Result<()> {
     let mut all = Sql::constant("BEGIN;\n");
     for statement in batch {
         all = all.sql(&statement.sql).then("\n;");
@@ -53,10 +48,25 @@ pub(super) async fn run_committed(session: &Session, batch: &[Statement]) -> Res
     let Err(error) = session.execute(&all.then("COMMIT;")).await else {
         return Ok(());
     };
-    if session.is_closed() {
-        return Err(explained(error));
+    if !session.is_closed() {
+        session.execute(&Sql::constant("ROLLBACK")).await?;
     }
-    session.execute(&Sql::constant("ROLLBACK; BEGIN;")).await?;
+    Err(explained(error))
+}
+
+/// As [`at_once`]; when it fails, the statements run again one by one, so that the error names the
+/// culprit, and are committed if the failure has passed.
+pub(super) async fn run_committed(session: &Session, batch: &[Statement]) -> Result<()> {
+    if batch.is_empty() {
+        return Ok(());
+    }
+    let Err(error) = at_once(session, batch).await else {
+        return Ok(());
+    };
+    if session.is_closed() {
+        return Err(error);
+    }
+    session.execute(&Sql::constant("BEGIN")).await?;
     for statement in batch {
         run_one(session, statement).await?;
     }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::archive::{Manifest, MemberRecord, Reader, TableRecord, copy_rows};
 use crate::error::{Error, Kind, Result};
-use crate::pg::{Session, Sql};
+use crate::pg::{CopyIn, Session, Sql};
 
 /// Bytes per message: large enough to be cheap, small enough to keep the sockets' buffers small.
 const CHUNK_BYTES: usize = 128 << 10;
@@ -32,7 +32,9 @@ pub(super) async fn load_member(
     member: &MemberRecord,
 ) -> Result<u64> {
     let rows = read_member(reader, index, table)?;
-    send_member(session, index, table, member, rows).await
+    let mut loading = Loading::begin(session, table).await?;
+    loading.send(index, member, &rows).await;
+    loading.finish().await.map(|(bytes, _)| bytes)
 }
 
 /// One member's rows, checked and decompressed: work for a thread that may block.
@@ -50,38 +52,68 @@ fn attempted(table: &TableRecord) -> String {
     format!("load the rows of {}", table.identity)
 }
 
-/// Sends one member's rows; returns their bytes. The server must take as many as were recorded.
-pub(super) async fn send_member(
-    session: &Session,
-    index: usize,
-    table: &TableRecord,
-    member: &MemberRecord,
-    rows: Bytes,
-) -> Result<u64> {
-    let mut copy = session
-        .copy_in(&Sql::deparsed(table.copy.clone()))
-        .await
-        .map_err(|error| error.attempting(attempted(table)))?;
-    let mut sent = 0;
-    while sent < rows.len() {
-        let end = rows.len().min(sent + CHUNK_BYTES);
-        // A failed COPY shows here or at the end; only the end has the server's words.
-        if copy.send(rows.slice(sent..end)).await.is_err() {
-            break;
+/// A COPY under way, of one member or of several of one table.
+pub(super) struct Loading<'a> {
+    copy: CopyIn,
+    table: &'a TableRecord,
+    /// The first member and the last one so far.
+    members: Option<(usize, usize)>,
+    rows: u64,
+    bytes: u64,
+    failed: bool,
+}
+
+impl<'a> Loading<'a> {
+    pub async fn begin(session: &Session, table: &'a TableRecord) -> Result<Self> {
+        let copy = session.copy_in(&Sql::deparsed(table.copy.clone())).await;
+        Ok(Self {
+            copy: copy.map_err(|error| error.attempting(attempted(table)))?,
+            table,
+            members: None,
+            rows: 0,
+            bytes: 0,
+            failed: false,
+        })
+    }
+
+    /// Whether this table is being loaded.
+    pub fn is_of(&self, table: &TableRecord) -> bool {
+        std::ptr::eq(self.table, table)
+    }
+
+    /// Sends one member's rows. A failed COPY shows here or at the end; only the end has the
+    /// server's words, so nothing more is sent.
+    pub async fn send(&mut self, index: usize, member: &MemberRecord, rows: &Bytes) {
+        let first = self.members.map_or(index, |(first, _)| first);
+        self.members = Some((first, index));
+        self.rows += member.rows;
+        self.bytes += rows.len() as u64;
+        let mut sent = 0;
+        while sent < rows.len() && !self.failed {
+            let end = rows.len().min(sent + CHUNK_BYTES);
+            self.failed = self.copy.send(rows.slice(sent..end)).await.is_err();
+            sent = end;
         }
-        sent = end;
     }
-    let taken = copy
-        .finish()
-        .await
-        .map_err(|error| error.attempting(attempted(table)))?;
-    if taken == member.rows {
-        return Ok(rows.len() as u64);
+
+    /// Ends the COPY; returns bytes and rows. The server must take as many rows as were recorded.
+    pub async fn finish(self) -> Result<(u64, u64)> {
+        let table = self.table;
+        let taken = self.copy.finish().await;
+        let taken = taken.map_err(|error| error.attempting(attempted(table)))?;
+        if taken == self.rows {
+            return Ok((self.bytes, self.rows));
+        }
+        let members = match self.members {
+            Some((first, last)) if first < last => format!("the members {first} to {last}"),
+            Some((only, _)) => format!("member {only}"),
+            None => "no member".to_owned(),
+        };
+        Err(Error::operation(attempted(table)).because(format!(
+            "the server took {taken} rows of {} in {members}",
+            self.rows
+        )))
     }
-    Err(Error::operation(attempted(table)).because(format!(
-        "the server took {taken} rows of {} in member {index}",
-        member.rows
-    )))
 }
 
 /// The rows as a slice that shares the member's memory.

@@ -23,6 +23,15 @@ pub(super) enum Ending {
     EachBatch,
 }
 
+/// The statement that creates an entry.
+pub(super) fn creation(reader: &Reader, index: usize) -> Result<Statement> {
+    let entry = reader.manifest().entries.get(index);
+    Ok(Statement {
+        what: format!("create {}", entry.map_or("", |entry| &*entry.identity)),
+        sql: Sql::deparsed(reader.entry_text(index)?),
+    })
+}
+
 /// A restore under way.
 pub(super) struct Work<'a> {
     session: &'a Session,
@@ -72,15 +81,25 @@ impl<'a> Work<'a> {
 
     /// Creates the entries of one section, in restore order.
     pub async fn entries(&mut self, section: Section) -> Result<()> {
+        let wanted = self.wanted(section);
+        self.make(&wanted).await
+    }
+
+    /// The entries of one section that are to be made, in restore order.
+    pub fn wanted(&self, section: Section) -> Vec<usize> {
+        let entries = self.reader.manifest().entries.iter().enumerate();
+        let wanted = entries.filter(|(index, entry)| {
+            entry.section == section && entry.place.is_some() && !self.present.contains(index)
+        });
+        wanted.map(|(index, _)| index).collect()
+    }
+
+    /// Creates these entries, in this order.
+    pub async fn make(&mut self, entries: &[usize]) -> Result<()> {
         let mut batch = Vec::new();
-        for (index, entry) in self.reader.manifest().entries.iter().enumerate() {
-            if entry.section != section || entry.place.is_none() || self.present.contains(&index) {
-                continue;
-            }
-            batch.push(Statement {
-                what: format!("create {}", entry.identity),
-                sql: Sql::deparsed(self.reader.entry_text(index)?),
-            });
+        for &index in entries {
+            batch.push(creation(self.reader, index)?);
+            let entry = &self.reader.manifest().entries[index];
             if entry.kind == catalog::Kind::Schema.name() {
                 batch.extend(self.loans.lend(&entry.name));
             }
@@ -104,12 +123,17 @@ impl<'a> Work<'a> {
             return Ok(());
         };
         self.progress.what.clone_from(&last.what);
-        self.progress.items += batch.len() as u64;
-        self.ctx.progress(self.progress.clone());
         self.run(batch).await?;
-        self.report.entries += batch.len();
+        self.made(batch.len());
         batch.clear();
         Ok(())
+    }
+
+    /// So many more entries are there.
+    pub fn made(&mut self, entries: usize) {
+        self.progress.items += entries as u64;
+        self.report.entries += entries;
+        self.ctx.progress(self.progress.clone());
     }
 
     /// Loads every data member.

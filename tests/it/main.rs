@@ -51,6 +51,7 @@ mod promises;
 mod random_migrations;
 mod restore;
 mod restore_parallel;
+mod restore_together;
 mod rollback;
 mod run_child;
 mod run_lock;

@@ -1,16 +1,17 @@
 //! The sessions that work at the same time, and what one of them does.
 //!
-//! A worker takes the next job that may run, does it in a transaction of its own and says so;
-//! where nothing may run it sleeps until somebody says so. Each data member is one COPY, so it is
-//! loaded whole or not at all.
+//! A worker takes the next job that may run, and small ones of the same sort with it, does them in
+//! one transaction and says so; where nothing may run it sleeps until somebody says so. Members are
+//! loaded whole or not at all, and the next one is read while one is sent.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::plan::Plan;
-use super::schedule::{Job, Next, Schedule};
+use super::ahead::Ahead;
+use super::schedule::{Job, Next, NodeId, Schedule};
 use super::tally::Tally;
 use super::tuning;
 use crate::archive::{MemberKind, Reader};
@@ -19,13 +20,17 @@ use crate::context::Context;
 use crate::error::{Attempt, Error, Result};
 use crate::pg::{self, Session, Sql};
 use crate::restore::batch::{self, Statement};
-use crate::restore::rows;
+use crate::restore::rows::{self, Loading};
 
 /// Too many connections: of the server, of the database or of the role.
 const TOO_MANY_CONNECTIONS: &str = "53300";
 
 /// Two transactions wait for each other, and the server has ended one.
 const DEADLOCK: &str = "40P01";
+
+/// From which weight on (see [`Tally::weight`]) others may help to build an index. The server itself
+/// scans smaller tables with one process.
+const HELPED_FROM: u64 = 1 << 20;
 
 /// How often an entry is tried again after a deadlock. Locks that its dependencies do not show (a
 /// function that an index calls reads another table) cannot be foreseen.
@@ -59,36 +64,52 @@ pub(super) struct Shared {
     statements: HashMap<usize, Statement>,
     pub tally: Tally,
     workers: usize,
+    /// Workers that have nothing to do.
+    idle: AtomicUsize,
 }
 
 impl Shared {
-    /// Reads the text of every entry of the plan: workers take them in another order than the
-    /// archive has them.
-    pub fn new(reader: &Reader, plan: Plan, tally: Tally, workers: usize) -> Result<Self> {
-        let mut statements = HashMap::new();
-        for index in plan.entries {
-            let statement = Statement {
-                what: format!("create {}", reader.manifest().entries[index].identity),
-                sql: Sql::deparsed(reader.entry_text(index)?),
-            };
-            statements.insert(index, statement);
-        }
-        Ok(Self {
+    pub fn new(
+        reader: &Reader,
+        schedule: Schedule,
+        statements: HashMap<usize, Statement>,
+        tally: Tally,
+        workers: usize,
+    ) -> Self {
+        Self {
             reader: reader.clone(),
-            schedule: Mutex::new(plan.schedule),
+            schedule: Mutex::new(schedule),
             changed: Notify::new(),
             statements,
             tally,
             workers,
-        })
+            idle: AtomicUsize::new(0),
+        }
     }
 
     fn schedule(&self) -> MutexGuard<'_, Schedule> {
         self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn idle(&self) -> usize {
-        self.workers.saturating_sub(self.schedule().running())
+    /// What one transaction does next.
+    fn take(&self) -> (Next, Vec<(NodeId, Job)>) {
+        let mut schedule = self.schedule();
+        let next = schedule.next();
+        let Next::Start(node, job) = next else {
+            return (next, Vec::new());
+        };
+        let mut taken = vec![(node, job)];
+        taken.extend(schedule.along(node, self.workers));
+        (next, taken)
+    }
+
+    fn done(&self, taken: &[(NodeId, Job)]) {
+        let mut schedule = self.schedule();
+        for (node, _) in taken {
+            schedule.done(*node);
+        }
+        drop(schedule);
+        self.changed.notify_waiters();
     }
 }
 
@@ -105,14 +126,17 @@ pub(super) async fn work(session: Session, shared: Arc<Shared>) -> Result<Sessio
         tokio::pin!(changed);
         // Before asking: what is done in between must wake us.
         changed.as_mut().enable();
-        let next = shared.schedule().next();
+        let (next, taken) = shared.take();
         match next {
-            Next::Start(node, job) => {
-                worker.run(job).await?;
-                shared.schedule().done(node);
-                shared.changed.notify_waiters();
+            Next::Start(_, job) => {
+                worker.run(job, &taken).await?;
+                shared.done(&taken);
             }
-            Next::Wait => changed.await,
+            Next::Wait => {
+                shared.idle.fetch_add(1, Ordering::Relaxed);
+                changed.await;
+                shared.idle.fetch_sub(1, Ordering::Relaxed);
+            }
             Next::Finished => return Ok(worker.session),
             Next::Stuck => {
                 return Err(Error::operation("order the indexes and constraints")
@@ -130,30 +154,64 @@ struct Worker {
 }
 
 impl Worker {
-    async fn run(&mut self, job: Job) -> Result<()> {
-        match job {
-            Job::Member(index) => self.load(index).await,
+    /// Does all jobs of one transaction, which are of one sort.
+    async fn run(&mut self, first: Job, taken: &[(NodeId, Job)]) -> Result<()> {
+        let indexes = taken.iter().filter_map(|(_, job)| match job {
+            Job::Member(index) | Job::Entry(index) => Some(*index),
+            Job::LargeObjects => None,
+        });
+        let mut indexes: Vec<usize> = indexes.collect();
+        match first {
+            Job::Member(_) => {
+                // Members of one table stand together, and one COPY takes them.
+                indexes.sort_unstable();
+                self.load(&indexes).await
+            }
             Job::LargeObjects => self.large_objects().await,
-            Job::Entry(index) => self.make(index).await,
+            Job::Entry(only) if indexes.len() == 1 => self.make(only).await,
+            Job::Entry(_) => self.make_together(&indexes).await,
         }
     }
 
-    async fn load(&self, index: usize) -> Result<()> {
-        let shared = &self.shared;
-        let reader = shared.reader.clone();
-        let member = reader.manifest().members[index].clone();
-        let table = rows::table_of(reader.manifest(), &member)?.clone();
-        shared
-            .tally
-            .begins(self.session.backend_pid(), &table.identity, false);
-        let reading = tokio::task::spawn_blocking(move || {
-            rows::read_member(&reader, index, &table).map(|rows| (rows, table))
-        });
-        let (rows, table) = reading
-            .await
-            .attempt(|| "read a member of the archive".to_owned())??;
-        let bytes = rows::send_member(&self.session, index, &table, &member, rows).await?;
-        shared.tally.loaded(bytes, member.rows);
+    /// Loads members in one transaction: with one COPY per table.
+    async fn load(&self, members: &[usize]) -> Result<()> {
+        let manifest = self.shared.reader.manifest();
+        let tables = members.iter().map(|&index| manifest.members[index].table);
+        let several = tables.collect::<BTreeSet<_>>().len() > 1;
+        if several {
+            self.session.execute(&Sql::constant("BEGIN")).await?;
+        }
+        self.copy(members).await?;
+        if several {
+            self.session.execute(&Sql::constant("COMMIT")).await?;
+        }
+        Ok(())
+    }
+
+    async fn copy(&self, members: &[usize]) -> Result<()> {
+        let tally = &self.shared.tally;
+        let manifest = self.shared.reader.manifest();
+        let mut pieces = Ahead::of(&self.shared.reader, members);
+        let mut under_way: Option<Loading<'_>> = None;
+        while let Some((index, rows)) = pieces.next().await? {
+            let member = &manifest.members[index];
+            let table = rows::table_of(manifest, member)?;
+            let mut loading = match under_way.take() {
+                Some(loading) if loading.is_of(table) => loading,
+                other => {
+                    if let Some(loading) = other {
+                        tally.loaded(loading.finish().await?);
+                    }
+                    tally.begins(self.session.backend_pid(), &table.identity, false);
+                    Loading::begin(&self.session, table).await?
+                }
+            };
+            loading.send(index, member, &rows).await;
+            under_way = Some(loading);
+        }
+        if let Some(loading) = under_way {
+            tally.loaded(loading.finish().await?);
+        }
         Ok(())
     }
 
@@ -174,6 +232,31 @@ impl Worker {
         Ok(())
     }
 
+    /// Creates entries about small tables, in one transaction if that is possible.
+    async fn make_together(&mut self, indexes: &[usize]) -> Result<()> {
+        let statements = indexes
+            .iter()
+            .filter_map(|index| self.shared.statements.get(index));
+        let statements: Vec<Statement> = statements.cloned().collect();
+        if let Some(last) = statements.last() {
+            let tally = &self.shared.tally;
+            tally.begins(self.session.backend_pid(), &last.what, false);
+        }
+        match batch::at_once(&self.session, &statements).await {
+            Ok(()) => indexes
+                .iter()
+                .for_each(|index| self.shared.tally.made(*index)),
+            Err(error) if self.session.is_closed() => return Err(error),
+            // One by one: the error names the culprit, and a deadlock may have passed.
+            Err(_) => {
+                for index in indexes {
+                    self.make(*index).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     async fn make(&mut self, index: usize) -> Result<()> {
         let shared = Arc::clone(&self.shared);
         let Some(statement) = shared.statements.get(&index) else {
@@ -182,8 +265,8 @@ impl Worker {
         let entry = &shared.reader.manifest().entries[index];
         let builds = [Kind::Index, Kind::Constraint].map(Kind::name);
         let builds = builds.contains(&entry.kind.as_str());
-        if builds {
-            self.let_help(shared.idle()).await?;
+        if builds && shared.tally.weight(index) >= HELPED_FROM {
+            self.let_help(shared.idle.load(Ordering::Relaxed)).await?;
         }
         shared
             .tally

@@ -5,24 +5,28 @@
 //! run now. Grants, event triggers and refreshes are the leader's again; its last transaction takes
 //! the mark away. So whatever happens in between, the database says that it is not complete.
 
+mod ahead;
 mod crew;
+mod definitions;
+mod effort;
 mod mark;
 mod plan;
 mod schedule;
 mod tally;
 mod tuning;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 
 use self::crew::Shared;
+use self::effort::Load;
 use self::plan::Plan;
 use self::tally::Tally;
 use super::lend::Loans;
-use super::work::{Ending, Work};
+use super::work::{Ending, Work, creation};
 use super::{RestoreReport, batch, empty, preflight};
 use crate::archive::{Reader, Section};
 use crate::catalog::{Rights, UNFINISHED_RESTORE};
@@ -117,7 +121,7 @@ async fn in_steps(
         ctx,
     );
     work.lend_in_standing_schemas(&rights).await?;
-    work.entries(Section::PreData).await?;
+    definitions::make(&mut work, &crew).await?;
     work.entries(Section::Data).await?;
     at_once(leader, crew, &mut work, &present).await?;
     // What rows pass through while they are loaded may call nextval.
@@ -146,7 +150,13 @@ async fn at_once(
     present: &BTreeSet<usize>,
 ) -> Result<()> {
     let manifest = work.reader.manifest();
-    let plan = Plan::of(manifest, present);
+    // Workers take them in another order than the archive has them.
+    let mut statements = HashMap::new();
+    for index in work.wanted(Section::PostData) {
+        statements.insert(index, creation(work.reader, index)?);
+    }
+    let load = Load::of(crew.len(), &statements);
+    let plan = Plan::of(manifest, present, &load);
     for &index in &plan.first {
         work.member(index).await?;
     }
@@ -154,11 +164,13 @@ async fn at_once(
     let tally = Tally::new(
         manifest,
         &plan.entries,
+        &load,
         std::mem::take(&mut work.report),
         std::mem::take(&mut work.progress),
         work.ctx,
     );
-    let shared = Arc::new(Shared::new(work.reader, plan, tally, crew.len())?);
+    let shared = Shared::new(work.reader, plan.schedule, statements, tally, crew.len());
+    let shared = Arc::new(shared);
     let mut tasks = JoinSet::new();
     for session in crew {
         tasks.spawn(crew::work(session, Arc::clone(&shared)));

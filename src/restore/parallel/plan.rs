@@ -12,8 +12,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::schedule::{Job, Key, Lock, NodeId, Schedule};
-use crate::archive::{EntryRecord, Manifest, MemberKind, Section};
+use super::effort::Load;
+use super::schedule::{Effort, Job, Key, Lock, NodeId, Schedule};
+use crate::archive::{EntryRecord, Manifest, MemberKind, MemberRecord, Section};
 use crate::catalog::Kind;
 
 /// What is done at once, and what one session has to do before.
@@ -30,9 +31,9 @@ pub(super) struct Plan {
 
 impl Plan {
     /// Of everything that is not there already.
-    pub fn of(manifest: &Manifest, present: &BTreeSet<usize>) -> Self {
+    pub fn of(manifest: &Manifest, present: &BTreeSet<usize>, load: &Load) -> Self {
         let tables = Tables::of(manifest);
-        let mut planner = Planner::new(manifest, tables);
+        let mut planner = Planner::new(manifest, tables, load);
         planner.add_data();
         planner.add_entries(present);
         planner.plan.schedule.open();
@@ -131,6 +132,7 @@ fn needs(entry: &EntryRecord) -> impl Iterator<Item = usize> + '_ {
 
 struct Planner<'a> {
     manifest: &'a Manifest,
+    load: &'a Load,
     tables: Tables,
     plan: Plan,
     all_loaded: NodeId,
@@ -144,11 +146,12 @@ struct Planner<'a> {
 }
 
 impl<'a> Planner<'a> {
-    fn new(manifest: &'a Manifest, tables: Tables) -> Self {
+    fn new(manifest: &'a Manifest, tables: Tables, load: &'a Load) -> Self {
         let mut plan = Plan::default();
         let all_loaded = plan.schedule.gate();
         Self {
             manifest,
+            load,
             tables,
             plan,
             all_loaded,
@@ -167,7 +170,7 @@ impl<'a> Planner<'a> {
         let mut large_objects = false;
         for (index, member) in self.manifest.members.iter().enumerate() {
             match member.kind {
-                MemberKind::Data => self.add_member(index, member.table),
+                MemberKind::Data => self.add_member(index, member),
                 MemberKind::LargeObjects => large_objects = true,
                 MemberKind::Preamble | MemberKind::Entries | MemberKind::Sequences => {}
             }
@@ -175,13 +178,17 @@ impl<'a> Planner<'a> {
         if large_objects {
             let objects = self.manifest.large_objects.iter();
             let bytes = objects.map(|object| object.bytes).sum();
-            let job = self.plan.schedule.job(Job::LargeObjects, bytes, Vec::new());
+            let effort = Effort { bytes, time: bytes };
+            let job = self
+                .plan
+                .schedule
+                .job(Job::LargeObjects, effort, Vec::new());
             self.plan.schedule.order(job, self.all_loaded);
         }
     }
 
-    fn add_member(&mut self, index: usize, table: Option<u32>) {
-        let table = table.and_then(|table| usize::try_from(table).ok());
+    fn add_member(&mut self, index: usize, member: &MemberRecord) {
+        let table = member.table.and_then(|table| usize::try_from(table).ok());
         let record = table.and_then(|table| self.manifest.tables.get(table));
         let at = record.and_then(|record| self.tables.named(&record.schema, &record.name));
         let (Some(record), Some(at)) = (record, at) else {
@@ -198,7 +205,11 @@ impl<'a> Planner<'a> {
             self.moving.insert(tree);
         }
         let schedule = &mut self.plan.schedule;
-        let job = schedule.job(Job::Member(index), record.bytes, Vec::new());
+        let effort = Effort {
+            bytes: member.text_length,
+            time: self.load.of_rows(record.bytes),
+        };
+        let job = schedule.job(Job::Member(index), effort, Vec::new());
         for gate in [
             Self::gate_of(&mut self.loaded, schedule, at),
             Self::gate_of(&mut self.trees_loaded, schedule, tree),
@@ -259,7 +270,11 @@ impl<'a> Planner<'a> {
         });
         let locks = locks.collect();
         self.plan.entries.push(index);
-        self.plan.schedule.job(Job::Entry(index), bytes, locks)
+        let effort = Effort {
+            bytes,
+            time: self.load.of_entry(index, &entry.kind, bytes),
+        };
+        self.plan.schedule.job(Job::Entry(index), effort, locks)
     }
 
     /// The gates that stand for the rows that an entry waits for.
@@ -326,7 +341,7 @@ fn relations(manifest: &Manifest) -> Vec<BTreeSet<usize>> {
 mod tests {
     use super::*;
     use crate::archive::tests::manifest_of;
-    use crate::archive::{MemberRecord, TableRecord, TextPlace};
+    use crate::archive::{TableRecord, TextPlace};
     use crate::restore::parallel::schedule::Next;
 
     /// A manifest of `(kind, name, needed entries)`; tables get as many members as their place says.
@@ -388,7 +403,7 @@ mod tests {
 
     /// What starts, step by step, if everything that can run does: members as `m0`, entries by name.
     fn steps(manifest: &Manifest) -> Vec<Vec<String>> {
-        let mut schedule = Plan::of(manifest, &BTreeSet::new()).schedule;
+        let mut schedule = Plan::of(manifest, &BTreeSet::new(), &Load::default()).schedule;
         let mut steps = Vec::new();
         loop {
             let (mut names, mut running) = (Vec::new(), Vec::new());
@@ -493,6 +508,9 @@ mod tests {
     #[test]
     fn tables_that_are_no_entries_of_their_own_are_loaded_first() {
         let manifest = manifest(&[], &[("settings_of_an_extension", 2)]);
-        assert_eq!(Plan::of(&manifest, &BTreeSet::new()).first, [0, 1]);
+        assert_eq!(
+            Plan::of(&manifest, &BTreeSet::new(), &Load::default()).first,
+            [0, 1]
+        );
     }
 }

@@ -4,6 +4,10 @@
 //! conflicts with its own. What has to wait for a lock is put aside at that lock, so that it neither
 //! holds up what is behind it nor is looked at again before the lock is free. A gate is a node
 //! without a job: it is done as soon as everything before it is.
+//!
+//! Of what could start, that comes first which has the longest way to the end before it: a table
+//! with a slow index is loaded before a larger one without, so that nobody builds alone at the end.
+//! Small jobs that could start anyway are handed out together, for one transaction.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -11,7 +15,17 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 /// Index of a node in its schedule.
 pub(super) type NodeId = usize;
 
-/// What a worker does in one transaction.
+/// How many jobs one transaction does: each takes places in the server's table of locks.
+const MOST_TOGETHER: usize = 50;
+
+/// How many bytes of rows the jobs of one transaction concern, in all: a fraction of a second.
+const MOST_BYTES: u64 = 8 << 20;
+
+/// Into how many parts, per worker, what could start is divided: towards the end parts become small,
+/// so that all workers end together.
+const SHARES: usize = 4;
+
+/// What a worker does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Job {
     /// Loads one data member.
@@ -20,6 +34,16 @@ pub(super) enum Job {
     LargeObjects,
     /// Creates one entry.
     Entry(usize),
+}
+
+impl Job {
+    /// Whether one transaction can do both.
+    fn goes_with(self, other: Self) -> bool {
+        matches!(
+            (self, other),
+            (Self::Member(_), Self::Member(_)) | (Self::Entry(_), Self::Entry(_))
+        )
+    }
 }
 
 /// What a lock is on: indexes of entries.
@@ -39,13 +63,24 @@ pub(super) struct Lock {
     pub exclusive: bool,
 }
 
-/// Larger tables first; then the order of adding.
+/// How much work a job is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Effort {
+    /// Bytes of rows that it reads.
+    pub bytes: u64,
+    /// How long it takes, in bytes of rows that could be loaded meanwhile.
+    pub time: u64,
+}
+
+/// The longest way to the end first; then the order of adding.
 type Rank = (Reverse<u64>, NodeId);
 
 #[derive(Debug)]
 struct Node {
     job: Option<Job>,
-    bytes: u64,
+    effort: Effort,
+    /// Time from its start to the end of everything that waits for it; known once opened.
+    way: u64,
     locks: Vec<Lock>,
     /// How many nodes must be done before.
     before: usize,
@@ -90,22 +125,23 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    /// Adds a job of a table with so many bytes.
-    pub fn job(&mut self, job: Job, bytes: u64, locks: Vec<Lock>) -> NodeId {
-        self.add(Some(job), bytes, locks)
+    /// Adds a job.
+    pub fn job(&mut self, job: Job, effort: Effort, locks: Vec<Lock>) -> NodeId {
+        self.add(Some(job), effort, locks)
     }
 
     /// Adds a gate.
     pub fn gate(&mut self) -> NodeId {
-        self.add(None, 0, Vec::new())
+        self.add(None, Effort::default(), Vec::new())
     }
 
-    fn add(&mut self, job: Option<Job>, bytes: u64, mut locks: Vec<Lock>) -> NodeId {
+    fn add(&mut self, job: Option<Job>, effort: Effort, mut locks: Vec<Lock>) -> NodeId {
         locks.sort_unstable();
         locks.dedup();
         self.nodes.push(Node {
             job,
-            bytes,
+            effort,
+            way: effort.time,
             locks,
             before: 0,
             after: Vec::new(),
@@ -126,6 +162,7 @@ impl Schedule {
 
     /// Makes ready what waits for nothing.
     pub fn open(&mut self) {
+        self.measure_ways();
         let free: Vec<NodeId> = (0..self.nodes.len())
             .filter(|&id| self.nodes[id].before == 0)
             .collect();
@@ -134,9 +171,25 @@ impl Schedule {
         }
     }
 
-    /// Jobs that run now.
-    pub fn running(&self) -> usize {
-        self.running
+    /// From the end to the start; nodes in a circle, and before one, keep what they have.
+    fn measure_ways(&mut self) {
+        let mut before: Vec<usize> = self.nodes.iter().map(|node| node.before).collect();
+        let mut order: Vec<NodeId> = (0..before.len()).filter(|&id| before[id] == 0).collect();
+        let mut at = 0;
+        while let Some(&id) = order.get(at) {
+            at += 1;
+            for &later in &self.nodes[id].after {
+                before[later] -= 1;
+                if before[later] == 0 {
+                    order.push(later);
+                }
+            }
+        }
+        for id in order.into_iter().rev() {
+            let after = self.nodes[id].after.iter();
+            let rest = after.map(|&later| self.nodes[later].way).max().unwrap_or(0);
+            self.nodes[id].way = self.nodes[id].effort.time.saturating_add(rest);
+        }
     }
 
     /// The next job, with its locks taken.
@@ -157,7 +210,37 @@ impl Schedule {
         }
     }
 
-    /// A job that [`Self::next`] started is over, and its transaction committed.
+    /// More jobs, with their locks taken, for the transaction of one that [`Self::next`] started:
+    /// small ones of the same sort, and never so many that other workers would go without.
+    pub fn along(&mut self, first: NodeId, workers: usize) -> Vec<(NodeId, Job)> {
+        let most = self.ready.len() / (workers.max(1) * SHARES);
+        let Some(sort) = self.nodes[first].job else {
+            return Vec::new();
+        };
+        let mut bytes = self.nodes[first].effort.bytes;
+        let mut together = Vec::new();
+        while together.len() < most.min(MOST_TOGETHER - 1) {
+            let Some(&(_, id)) = self.ready.first() else {
+                break;
+            };
+            let node = &self.nodes[id];
+            let Some(job) = node.job.filter(|job| job.goes_with(sort)) else {
+                break;
+            };
+            bytes = bytes.saturating_add(node.effort.bytes);
+            if bytes > MOST_BYTES {
+                break;
+            }
+            self.ready.pop_first();
+            if self.take_locks(id) {
+                self.running += 1;
+                together.push((id, job));
+            }
+        }
+        together
+    }
+
+    /// A job that [`Self::next`] or [`Self::along`] started is over, and its transaction committed.
     pub fn done(&mut self, id: NodeId) {
         self.running -= 1;
         let locks = self.nodes[id].locks.clone();
@@ -177,7 +260,7 @@ impl Schedule {
 
     fn make_ready(&mut self, id: NodeId) {
         match self.nodes[id].job {
-            Some(_) => _ = self.ready.insert((Reverse(self.nodes[id].bytes), id)),
+            Some(_) => _ = self.ready.insert((Reverse(self.nodes[id].way), id)),
             None => self.pass(id),
         }
     }
@@ -240,7 +323,7 @@ impl Schedule {
             woken.extend(held.loners.pop_front());
         }
         for id in woken {
-            self.ready.insert((Reverse(self.nodes[id].bytes), id));
+            self.ready.insert((Reverse(self.nodes[id].way), id));
         }
     }
 }
@@ -264,6 +347,10 @@ mod tests {
         }]
     }
 
+    fn takes(time: u64) -> Effort {
+        Effort { bytes: 1, time }
+    }
+
     fn started(schedule: &mut Schedule) -> Vec<NodeId> {
         let mut started = Vec::new();
         while let Next::Start(id, _) = schedule.next() {
@@ -275,9 +362,9 @@ mod tests {
     #[test]
     fn a_constraint_waits_for_every_member_of_its_table() {
         let mut schedule = Schedule::default();
-        let members = [0, 1].map(|member| schedule.job(Job::Member(member), 9, Vec::new()));
+        let members = [0, 1].map(|member| schedule.job(Job::Member(member), takes(9), Vec::new()));
         let loaded = schedule.gate();
-        let key = schedule.job(Job::Entry(0), 9, alone(7));
+        let key = schedule.job(Job::Entry(0), takes(9), alone(7));
         for member in members {
             schedule.order(member, loaded);
         }
@@ -296,9 +383,9 @@ mod tests {
     #[test]
     fn whoever_waits_for_a_lock_holds_up_nobody() {
         let mut schedule = Schedule::default();
-        let first = schedule.job(Job::Entry(0), 9, alone(1));
-        let blocked = schedule.job(Job::Entry(1), 8, alone(1));
-        let free = schedule.job(Job::Entry(2), 7, alone(2));
+        let first = schedule.job(Job::Entry(0), takes(9), alone(1));
+        let blocked = schedule.job(Job::Entry(1), takes(8), alone(1));
+        let free = schedule.job(Job::Entry(2), takes(7), alone(2));
         schedule.open();
         assert_eq!(started(&mut schedule), [first, free]);
         schedule.done(first);
@@ -308,8 +395,8 @@ mod tests {
     #[test]
     fn index_builds_share_a_table_and_nothing_else_does() {
         let mut schedule = Schedule::default();
-        let indexes = [0, 1].map(|entry| schedule.job(Job::Entry(entry), 9, beside(1)));
-        let constraint = schedule.job(Job::Entry(2), 9, alone(1));
+        let indexes = [0, 1].map(|entry| schedule.job(Job::Entry(entry), takes(9), beside(1)));
+        let constraint = schedule.job(Job::Entry(2), takes(9), alone(1));
         schedule.open();
         assert_eq!(started(&mut schedule), indexes);
         schedule.done(indexes[0]);
@@ -319,10 +406,59 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_way_to_the_end_comes_first() {
+        let mut schedule = Schedule::default();
+        let large = schedule.job(Job::Member(0), takes(9), Vec::new());
+        let small = schedule.job(Job::Member(1), takes(5), Vec::new());
+        let gate = schedule.gate();
+        let slow = schedule.job(Job::Entry(0), takes(6), Vec::new());
+        schedule.order(small, gate);
+        schedule.order(gate, slow);
+        schedule.open();
+        assert_eq!(started(&mut schedule), [small, large]);
+        schedule.done(small);
+        assert_eq!(started(&mut schedule), [slow]);
+    }
+
+    #[test]
+    fn one_transaction_takes_a_share_of_what_is_small_and_of_one_sort() {
+        let mut schedule = Schedule::default();
+        for entry in 0..1_000 {
+            schedule.job(Job::Entry(entry), takes(5), alone(entry / 2));
+        }
+        let large = Effort {
+            bytes: MOST_BYTES,
+            time: 5,
+        };
+        schedule.job(Job::Entry(1_000), large, Vec::new());
+        schedule.job(Job::LargeObjects, takes(4), Vec::new());
+        schedule.open();
+        let Next::Start(first, _) = schedule.next() else {
+            panic!("nothing starts")
+        };
+        let along = schedule.along(first, 2);
+        assert_eq!(along.len(), MOST_TOGETHER - 1);
+        // Every other one waits for the lock of the one before it.
+        assert!(along.iter().all(|(node, _)| node % 2 == 0), "{along:?}");
+        // 40 workers leave each other some.
+        let Next::Start(second, _) = schedule.next() else {
+            panic!("nothing starts")
+        };
+        assert_eq!(schedule.along(second, 40).len(), 900 / 160);
+        schedule.done(second);
+        let mut batches = Vec::new();
+        while let Next::Start(first, job) = schedule.next() {
+            batches.push((job, schedule.along(first, 1).len() + 1));
+        }
+        assert!(batches.contains(&(Job::Entry(1_000), 1)), "{batches:?}");
+        assert!(batches.contains(&(Job::LargeObjects, 1)), "{batches:?}");
+    }
+
+    #[test]
     fn the_largest_table_comes_first() {
         let mut schedule = Schedule::default();
-        let small = schedule.job(Job::Member(0), 1, Vec::new());
-        let large = schedule.job(Job::Member(1), 9, Vec::new());
+        let small = schedule.job(Job::Member(0), takes(1), Vec::new());
+        let large = schedule.job(Job::Member(1), takes(9), Vec::new());
         schedule.open();
         assert_eq!(started(&mut schedule), [large, small]);
     }
@@ -330,8 +466,8 @@ mod tests {
     #[test]
     fn a_circle_is_noticed() {
         let mut schedule = Schedule::default();
-        let a = schedule.job(Job::Entry(0), 1, Vec::new());
-        let b = schedule.job(Job::Entry(1), 1, Vec::new());
+        let a = schedule.job(Job::Entry(0), takes(1), Vec::new());
+        let b = schedule.job(Job::Entry(1), takes(1), Vec::new());
         schedule.order(a, b);
         schedule.order(b, a);
         schedule.open();
@@ -359,7 +495,7 @@ mod tests {
                 locks
             }).collect();
             for (index, job) in jobs.iter().enumerate() {
-                schedule.job(Job::Entry(index), job.4, locks[index].clone());
+                schedule.job(Job::Entry(index), takes(job.4), locks[index].clone());
             }
             let edges: Vec<(usize, usize)> = edges.into_iter()
                 .filter(|&(a, b)| a < b && b < jobs.len()).collect();
@@ -374,10 +510,13 @@ mod tests {
             for step in 0..1_000_usize {
                 while running.len() < workers {
                     let Next::Start(id, _) = schedule.next() else { break };
-                    prop_assert!(!running.contains(&id) && !over.contains(&id));
-                    prop_assert!(edges.iter().all(|&(a, b)| b != id || over.contains(&a)));
-                    prop_assert!(running.iter().all(|&other| !conflict(id, other)));
-                    running.push(id);
+                    let along = schedule.along(id, 1);
+                    for id in std::iter::once(id).chain(along.into_iter().map(|(id, _)| id)) {
+                        prop_assert!(!running.contains(&id) && !over.contains(&id));
+                        prop_assert!(edges.iter().all(|&(a, b)| b != id || over.contains(&a)));
+                        prop_assert!(running.iter().all(|&other| !conflict(id, other)));
+                        running.push(id);
+                    }
                 }
                 if running.len() < workers {
                     let could = (0..jobs.len()).find(|id| {

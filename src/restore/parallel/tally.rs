@@ -6,19 +6,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::effort::Load;
 use crate::archive::Manifest;
-use crate::catalog::Kind;
 use crate::context::{Context, Progress};
 use crate::restore::RestoreReport;
-
-/// An index or a key takes about a third of the time that loading its table took.
-const INDEX_PART: u64 = 3;
-
-/// A foreign key reads its table once.
-const FOREIGN_KEY_PART: u64 = 8;
-
-/// Any other entry, in bytes of rows loaded in the same time.
-const ENTRY_BYTES: u64 = 16 << 10;
 
 /// Shared between the workers.
 pub(super) struct Tally {
@@ -41,11 +32,12 @@ impl Tally {
     pub fn new(
         manifest: &Manifest,
         planned: &[usize],
+        load: &Load,
         report: RestoreReport,
         progress: Progress,
         ctx: &Context,
     ) -> Self {
-        let weights = weights(manifest, planned);
+        let weights = weights(manifest, planned, load);
         let progress = Progress {
             work: progress.bytes,
             total_work: progress.total_bytes + weights.iter().sum::<u64>(),
@@ -74,8 +66,8 @@ impl Tally {
         self.ctx.progress(inner.progress.clone());
     }
 
-    /// A member's rows are in.
-    pub fn loaded(&self, bytes: u64, rows: u64) {
+    /// Bytes and rows of members are in.
+    pub fn loaded(&self, (bytes, rows): (u64, u64)) {
         let mut inner = self.inner();
         inner.progress.rows += rows;
         inner.report.rows += rows;
@@ -96,9 +88,14 @@ impl Tally {
     pub fn made(&self, index: usize) {
         let mut inner = self.inner();
         inner.progress.items += 1;
-        inner.progress.work += self.weights.get(index).copied().unwrap_or(0);
+        inner.progress.work += self.weight(index);
         inner.report.entries += 1;
         self.ctx.progress(inner.progress.clone());
+    }
+
+    /// What making an entry costs, in bytes of rows.
+    pub fn weight(&self, index: usize) -> u64 {
+        self.weights.get(index).copied().unwrap_or(0)
     }
 
     /// Server processes that build an index now.
@@ -128,7 +125,7 @@ impl Tally {
     }
 }
 
-fn weights(manifest: &Manifest, planned: &[usize]) -> Vec<u64> {
+fn weights(manifest: &Manifest, planned: &[usize], load: &Load) -> Vec<u64> {
     let tables = manifest.tables.iter();
     let bytes: BTreeMap<(&str, &str), u64> = tables
         .map(|table| ((&*table.schema, &*table.name), table.bytes))
@@ -142,17 +139,7 @@ fn weights(manifest: &Manifest, planned: &[usize]) -> Vec<u64> {
             .filter_map(|one| bytes.get(&(one.schema.as_deref()?, &*one.name)))
             .max();
         let table = table.copied().unwrap_or(0);
-        weights[index] = ENTRY_BYTES
-            + match &entry.kind {
-                kind if kind == Kind::FkConstraint.name() => table / FOREIGN_KEY_PART,
-                kind if [Kind::Index, Kind::Constraint]
-                    .map(Kind::name)
-                    .contains(&&**kind) =>
-                {
-                    table / INDEX_PART
-                }
-                _ => 0,
-            };
+        weights[index] = load.of_entry(index, &entry.kind, table);
     }
     weights
 }
