@@ -5,47 +5,154 @@
 //! Arrays come as JSON (`to_json(array)`), so no array parser is needed.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::{Error, Result};
+
+/// Bytes of text after which a batch is closed, so that rows that were read let their memory go.
+const BATCH_BYTES: usize = 1 << 18;
+
+/// Marks a null among the ends of values; a value's text stays far below 2 GiB.
+const NULL: u32 = 1 << 31;
 
 /// One row of a result.
 #[derive(Debug, Clone)]
 pub struct Row {
-    pub(super) columns: Arc<[String]>,
-    pub(super) values: Vec<Option<String>>,
+    batch: Arc<Batch>,
+    /// Its first value's place in the batch.
+    first: u32,
+}
+
+/// Rows of one result, their values in one text: catalogs have hundreds of thousands of small ones.
+#[derive(Debug, Default)]
+struct Batch {
+    columns: Arc<[String]>,
+    text: Box<str>,
+    /// Where each value ends; it starts where the one before it ends.
+    ends: Box<[u32]>,
+    /// The column after the one that was asked for last: readers ask in the query's order.
+    next_column: AtomicUsize,
+}
+
+/// Rows while they arrive.
+#[derive(Default)]
+pub(super) struct Rows {
+    columns: Arc<[String]>,
+    text: String,
+    ends: Vec<u32>,
+    done: Vec<Row>,
+}
+
+impl Rows {
+    /// A new result, with these columns.
+    pub fn start(&mut self, columns: impl Iterator<Item = String>) {
+        self.close();
+        self.columns = columns.collect();
+    }
+
+    /// One more row of the result.
+    pub fn add<'a>(&mut self, values: impl Iterator<Item = Option<&'a str>>) -> Result<()> {
+        for value in values {
+            self.text.push_str(value.unwrap_or_default());
+            let end = u32::try_from(self.text.len())
+                .ok()
+                .filter(|end| end & NULL == 0);
+            let end = end.ok_or_else(|| {
+                Error::operation("read a query's result").because("a row of it is too long")
+            })?;
+            self.ends
+                .push(if value.is_some() { end } else { end | NULL });
+        }
+        if self.text.len() >= BATCH_BYTES {
+            self.close();
+        }
+        Ok(())
+    }
+
+    /// All rows of all results.
+    pub fn finish(mut self) -> Vec<Row> {
+        self.close();
+        self.done
+    }
+
+    fn close(&mut self) {
+        let width = self.columns.len();
+        if self.ends.is_empty() || width == 0 {
+            return;
+        }
+        let batch = Arc::new(Batch {
+            columns: Arc::clone(&self.columns),
+            text: std::mem::take(&mut self.text).into_boxed_str(),
+            ends: std::mem::take(&mut self.ends).into_boxed_slice(),
+            next_column: AtomicUsize::new(0),
+        });
+        let firsts = (0..batch.ends.len()).step_by(width);
+        self.done.extend(firsts.map(|first| Row {
+            batch: Arc::clone(&batch),
+            first: u32::try_from(first).unwrap_or(u32::MAX),
+        }));
+    }
 }
 
 impl Row {
     /// A row made by hand, for tests of code that reads rows.
     pub fn from_pairs(pairs: &[(&str, Option<&str>)]) -> Self {
-        Self {
-            columns: pairs.iter().map(|(name, _)| (*name).to_owned()).collect(),
-            values: pairs
-                .iter()
-                .map(|(_, value)| value.map(str::to_owned))
-                .collect(),
-        }
+        let mut rows = Rows::default();
+        rows.start(pairs.iter().map(|(name, _)| (*name).to_owned()));
+        let values = pairs.iter().map(|(_, value)| *value);
+        let added = rows.add(values).map(|()| rows.finish().pop());
+        added.ok().flatten().unwrap_or_else(|| Self {
+            batch: Arc::default(),
+            first: 0,
+        })
     }
 
     /// All values with their columns' names, in order.
     pub fn pairs(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
-        let names = self.columns.iter().map(String::as_str);
-        names.zip(self.values.iter().map(Option::as_deref))
+        let names = self.batch.columns.iter().map(String::as_str);
+        names
+            .enumerate()
+            .map(|(place, name)| (name, self.value(place)))
     }
 
     /// Whether the query gives this column at all.
     pub fn has(&self, column: &str) -> bool {
-        self.columns.iter().any(|name| name == column)
+        self.batch.columns.iter().any(|name| name == column)
     }
 
     /// The value, null as `None`.
     pub fn opt(&self, column: &str) -> Result<Option<&str>> {
-        let index = self
-            .columns
-            .iter()
-            .position(|name| name == column)
+        let place = self
+            .place(column)
             .ok_or_else(|| broken(column, "there is no such column"))?;
-        Ok(self.values.get(index).and_then(Option::as_deref))
+        Ok(self.value(place))
+    }
+
+    fn place(&self, column: &str) -> Option<usize> {
+        let columns = &self.batch.columns;
+        let next = self.batch.next_column.load(Ordering::Relaxed);
+        let place = match columns.get(next) {
+            Some(name) if name == column => next,
+            _ => columns.iter().position(|name| name == column)?,
+        };
+        let next = (place + 1) % columns.len();
+        self.batch.next_column.store(next, Ordering::Relaxed);
+        Some(place)
+    }
+
+    fn value(&self, place: usize) -> Option<&str> {
+        let at = usize::try_from(self.first).ok()? + place;
+        let ends = &self.batch.ends;
+        let end = *ends.get(at)?;
+        let start = match at.checked_sub(1) {
+            None => 0,
+            Some(before) => ends.get(before)? & !NULL,
+        };
+        let range = usize::try_from(start).ok()?..usize::try_from(end & !NULL).ok()?;
+        match end & NULL {
+            0 => self.batch.text.get(range),
+            _ => None,
+        }
     }
 
     /// The value as text.
@@ -118,6 +225,33 @@ fn broken(column: &str, why: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn batches_keep_rows_and_results_apart() {
+        let long = "x".repeat(BATCH_BYTES);
+        let mut rows = Rows::default();
+        rows.start(["a", "b"].map(str::to_owned).into_iter());
+        rows.add([Some("1"), None].into_iter()).unwrap();
+        rows.add([None, Some(long.as_str())].into_iter()).unwrap();
+        rows.add([Some(""), Some("ä")].into_iter()).unwrap();
+        rows.start(std::iter::once("c".to_owned()));
+        rows.add([Some("2")].into_iter()).unwrap();
+        let rows = rows.finish();
+        let shown = |row: &Row| -> Vec<(String, Option<String>)> {
+            let pairs = row.pairs();
+            pairs
+                .map(|(name, value)| (name.to_owned(), value.map(str::to_owned)))
+                .collect()
+        };
+        let pair = |name: &str, value: Option<&str>| (name.to_owned(), value.map(str::to_owned));
+        assert_eq!(shown(&rows[0]), [pair("a", Some("1")), pair("b", None)]);
+        assert_eq!(shown(&rows[1]), [pair("a", None), pair("b", Some(&long))]);
+        assert_eq!(shown(&rows[2]), [pair("a", Some("")), pair("b", Some("ä"))]);
+        assert_eq!(shown(&rows[3]), [pair("c", Some("2"))]);
+        assert_eq!(rows[2].text("b").unwrap(), "ä");
+        assert_eq!(rows[2].text("a").unwrap(), "");
+        assert_eq!(rows[2].text("b").unwrap(), "ä");
+    }
 
     #[test]
     fn reads_by_name() {

@@ -8,16 +8,15 @@
 use std::future::poll_fn;
 use std::ops::ControlFlow;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::Bytes;
-use futures_util::{SinkExt, Stream};
+use futures_util::{SinkExt, Stream, StreamExt};
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, CopyInSink, CopyOutStream, SimpleQueryMessage};
 
 use super::quote::Sql;
-use super::row::Row;
+use super::row::{Row, Rows};
 use super::target::Target;
 use crate::error::{Error, Result};
 
@@ -123,31 +122,20 @@ impl Session {
 
     /// Runs statements and returns the rows of all of them, in order.
     pub async fn query(&self, sql: &Sql) -> Result<Vec<Row>> {
-        let messages = self
-            .client
-            .simple_query(sql.text())
-            .await
-            .map_err(|error| self.failed(sql.text(), error))?;
-        let mut columns: Arc<[String]> = Arc::from([]);
-        let mut rows = Vec::new();
-        for message in messages {
-            match message {
+        let failed = |error| self.failed(sql.text(), error);
+        let stream = self.client.simple_query_raw(sql.text()).await;
+        let mut messages = std::pin::pin!(stream.map_err(failed)?);
+        let mut rows = Rows::default();
+        while let Some(message) = messages.next().await {
+            match message.map_err(failed)? {
                 SimpleQueryMessage::RowDescription(description) => {
-                    columns = description
-                        .iter()
-                        .map(|column| column.name().to_owned())
-                        .collect();
+                    rows.start(description.iter().map(|column| column.name().to_owned()));
                 }
-                SimpleQueryMessage::Row(row) => rows.push(Row {
-                    columns: Arc::clone(&columns),
-                    values: (0..row.len())
-                        .map(|i| row.get(i).map(str::to_owned))
-                        .collect(),
-                }),
+                SimpleQueryMessage::Row(row) => rows.add((0..row.len()).map(|at| row.get(at)))?,
                 _ => {}
             }
         }
-        Ok(rows)
+        Ok(rows.finish())
     }
 
     /// Runs a query that returns exactly one row.
