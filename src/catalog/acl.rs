@@ -15,8 +15,9 @@ use super::graph::Node;
 use super::loss::Loss;
 use super::read::Reading;
 use super::rights::{Need, Right};
+use super::source::Source;
 use crate::error::Result;
-use crate::pg::{Row, Session, Sql};
+use crate::pg::{Row, Sql};
 
 /// One privilege of an exploded ACL; names are quoted, PUBLIC is `PUBLIC`, a lost role is null.
 #[derive(Debug, Clone, Deserialize)]
@@ -48,8 +49,8 @@ struct Object<'a> {
     all: Vec<String>,
 }
 
-pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> {
-    let rows = session
+pub(super) async fn add(reading: &mut Reading, source: &Source<'_>) -> Result<()> {
+    let rows = source
         .query(&Sql::constant(include_str!("sql/acls.sql")))
         .await?;
     let mut tables = std::collections::HashMap::new();
@@ -166,8 +167,8 @@ fn lower_keyword(target: &str) -> String {
     format!("{}{name}", words.to_lowercase())
 }
 
-pub(super) async fn add_defaults(reading: &mut Reading, session: &Session) -> Result<()> {
-    let rows = session
+pub(super) async fn add_defaults(reading: &mut Reading, source: &Source<'_>) -> Result<()> {
+    let rows = source
         .query(&Sql::constant(include_str!("sql/default_acls.sql")))
         .await?;
     for row in &rows {

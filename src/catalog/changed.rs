@@ -7,16 +7,17 @@ use super::entry::Kind;
 use super::graph::Node;
 use super::loss::Loss;
 use super::read::Reading;
+use super::source::Source;
 use crate::error::Result;
-use crate::pg::{Row, Session, Sql};
+use crate::pg::{Row, Sql};
 
-pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> {
+pub(super) async fn add(reading: &mut Reading, source: &Source<'_>) -> Result<()> {
     let owners = Sql::constant(include_str!("sql/owners.sql"));
-    for row in &session.query(&owners).await? {
+    for row in &source.query(&owners).await? {
         add_owner(reading, row)?;
     }
     let memberships = Sql::constant(include_str!("sql/membership.sql"));
-    for row in &session.query(&memberships).await? {
+    for row in &source.query(&memberships).await? {
         let extension = row.text("extension")?;
         let reason = if row.bool("was_added")? {
             format!(

@@ -12,8 +12,9 @@ use super::address::{Address, TRIGGER};
 use super::entry::Uncovered;
 use super::loss::Loss;
 use super::read::Reading;
+use super::source::Source;
 use crate::error::Result;
-use crate::pg::{Session, Sql};
+use crate::pg::Sql;
 
 /// How many uncovered objects are described; a database that has more is hopeless anyway.
 const DESCRIBED: usize = 1_000;
@@ -23,8 +24,8 @@ pub use references::require_references;
 pub use understood::knows_shape;
 pub(super) use understood::require as require_understood;
 
-pub(super) async fn check(reading: &mut Reading, session: &Session) -> Result<()> {
-    let rows = session
+pub(super) async fn check(reading: &mut Reading, source: &Source<'_>) -> Result<()> {
+    let rows = source
         .query(&Sql::constant(include_str!("sql/user_objects.sql")))
         .await?;
     let mut left: BTreeSet<Address> = BTreeSet::new();
@@ -42,8 +43,8 @@ pub(super) async fn check(reading: &mut Reading, session: &Session) -> Result<()
         .copied()
         .filter(|address| !belongs_to_another(*address, &left, &reading.owned_by))
         .collect();
-    describe(reading, session, &roots).await?;
-    loose_ends::check(reading, session).await
+    describe(reading, source, &roots).await?;
+    loose_ends::check(reading, source).await
 }
 
 /// An array type or a constructor function goes without saying when its type is named.
@@ -64,11 +65,11 @@ fn comes_with_another(reading: &Reading, address: Address) -> bool {
         && owners.any(|(owner, kind)| *kind == 'i' && reading.graph.find(*owner).is_some())
 }
 
-async fn describe(reading: &mut Reading, session: &Session, objects: &[Address]) -> Result<()> {
+async fn describe(reading: &mut Reading, source: &Source<'_>, objects: &[Address]) -> Result<()> {
     if objects.is_empty() {
         return Ok(());
     }
-    let rows = session.query(&describe_query(objects)).await?;
+    let rows = source.query(&describe_query(objects)).await?;
     for row in &rows {
         reading.uncovered.push(Uncovered {
             loss: row.text("loss")?.parse().unwrap_or(Loss::UnknownObject),

@@ -8,11 +8,12 @@ use super::extensions::is_default_comment;
 use super::graph::{Comment, NodeId};
 use super::read::Reading;
 use super::schemas::{PUBLIC_COMMENT, missing_public_comment};
+use super::source::Source;
 use crate::error::Result;
-use crate::pg::{Row, Session, Sql};
+use crate::pg::{Row, Sql};
 
-pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> {
-    let rows = session
+pub(super) async fn add(reading: &mut Reading, source: &Source<'_>) -> Result<()> {
+    let rows = source
         .query(&Sql::constant(include_str!("sql/comments.sql")))
         .await?;
     for row in &rows {

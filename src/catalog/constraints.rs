@@ -11,8 +11,9 @@ use super::guard::regclass;
 use super::loss::Loss;
 use super::read::Reading;
 use super::relations::Relation;
+use super::source::Source;
 use crate::error::Result;
-use crate::pg::{Row, Session, Sql, quote_literal};
+use crate::pg::{Row, Sql, quote_literal};
 
 /// One pg_constraint row.
 #[derive(Debug, Clone)]
@@ -32,11 +33,12 @@ pub(super) struct Constraint {
     pub definition: String,
 }
 
-pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> {
-    let rows = session
+pub(super) async fn add(reading: &mut Reading, source: &Source<'_>) -> Result<()> {
+    let rows = source
         .query(&Sql::constant(include_str!("sql/constraints.sql")))
         .await?;
     let constraints = rows.iter().map(constraint).collect::<Result<Vec<_>>>()?;
+    drop(rows);
     for constraint in &constraints {
         if constraint.domain != 0 {
             add_to_domain(reading, constraint);
@@ -50,10 +52,21 @@ pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> 
     }
     refuse_validated_children(reading, &constraints);
     link_to_parents(reading, &constraints);
-    if session.version().major() < 18 {
+    keep_keys(reading, constraints);
+    if source.version().major() < 18 {
         add_plain_not_null(reading);
     }
     Ok(())
+}
+
+/// Keys and exclusions are made with their indexes.
+fn keep_keys(reading: &mut Reading, constraints: Vec<Constraint>) {
+    let keys = constraints
+        .into_iter()
+        .filter(|constraint| matches!(constraint.kind, 'p' | 'u' | 'x'));
+    reading
+        .keys
+        .extend(keys.map(|constraint| (constraint.oid, constraint)));
 }
 
 /// What a child inherits is made by its parent's NOT VALID, so it would come back not valid although

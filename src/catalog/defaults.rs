@@ -9,8 +9,9 @@ use super::graph::{Body, Draft, Give, Node, NodeId};
 use super::guard::regclass;
 use super::read::Reading;
 use super::relations::{Column, Relation};
+use super::source::Source;
 use crate::error::Result;
-use crate::pg::{Session, Sql, quote_literal};
+use crate::pg::{Sql, quote_literal};
 
 /// One pg_attrdef row.
 struct Default {
@@ -20,8 +21,8 @@ struct Default {
     expression: String,
 }
 
-pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> {
-    let rows = session
+pub(super) async fn add(reading: &mut Reading, source: &Source<'_>) -> Result<()> {
+    let rows = source
         .query(&Sql::constant(include_str!("sql/defaults.sql")))
         .await?;
     let mut defaults = Vec::with_capacity(rows.len());

@@ -4,8 +4,9 @@ use super::address::TYPE;
 use super::entry::Kind;
 use super::graph::{Body, Draft, Graph, Node, NodeId};
 use super::read::{Reading, owner};
+use super::source::Source;
 use crate::error::Result;
-use crate::pg::{Session, Sql};
+use crate::pg::Sql;
 
 /// What a domain's text is made of.
 #[derive(Debug, Clone)]
@@ -20,8 +21,8 @@ pub(super) struct DomainBody {
     pub constraints: Vec<(NodeId, String)>,
 }
 
-pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> {
-    let rows = session
+pub(super) async fn add(reading: &mut Reading, source: &Source<'_>) -> Result<()> {
+    let rows = source
         .query(&Sql::constant(include_str!("sql/domains.sql")))
         .await?;
     for row in &rows {

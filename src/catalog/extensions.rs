@@ -10,11 +10,12 @@ use super::entry::{Extension, Kind};
 use super::graph::{Comment, Node, NodeId};
 use super::guard::Installed;
 use super::read::Reading;
+use super::source::Source;
 use crate::error::Result;
-use crate::pg::{Row, Session, Sql};
+use crate::pg::{Row, Sql};
 
-pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<Vec<Extension>> {
-    let rows = session
+pub(super) async fn add(reading: &mut Reading, source: &Source<'_>) -> Result<Vec<Extension>> {
+    let rows = source
         .query(&Sql::constant(include_str!("sql/extensions.sql")))
         .await?;
     let mut extensions = Vec::new();
@@ -105,10 +106,10 @@ fn alias_members(reading: &mut Reading, extension: u32, node: usize) {
 
 /// Rows of configuration tables and values of configuration sequences: the only data of members
 /// that belongs to the user (spec §3.6). They are deleted, not dropped, before they come back.
-pub(super) async fn add_configuration(reading: &mut Reading, session: &Session) -> Result<()> {
+pub(super) async fn add_configuration(reading: &mut Reading, source: &Source<'_>) -> Result<()> {
     let sql = Sql::constant(include_str!("sql/configuration.sql"));
     let mut nodes = HashMap::new();
-    for row in session.query(&sql).await? {
+    for row in source.query(&sql).await? {
         let extension = reading.graph.find((EXTENSION, row.number("extension")?));
         let relation = reading.relations.get(row.number("relation")?).cloned();
         let (Some(extension), Some(relation)) = (extension, relation) else {
@@ -130,7 +131,7 @@ pub(super) async fn add_configuration(reading: &mut Reading, session: &Session) 
         reading.conditions.insert(relation.oid, condition);
         nodes.insert(relation.oid, id);
     }
-    order_by_foreign_keys(reading, session, &nodes).await
+    order_by_foreign_keys(reading, source, &nodes).await
 }
 
 /// Foreign keys of configuration tables come with CREATE EXTENSION, so they are there while rows are
@@ -138,7 +139,7 @@ pub(super) async fn add_configuration(reading: &mut Reading, session: &Session) 
 /// its rows go in only if the extension made the key deferrable or the values allow it.
 async fn order_by_foreign_keys(
     reading: &mut Reading,
-    session: &Session,
+    source: &Source<'_>,
     nodes: &HashMap<u32, NodeId>,
 ) -> Result<()> {
     if nodes.is_empty() {
@@ -146,7 +147,7 @@ async fn order_by_foreign_keys(
     }
     let sql = Sql::constant(include_str!("sql/configuration_keys.sql"));
     let mut needs: BTreeMap<NodeId, BTreeSet<NodeId>> = BTreeMap::new();
-    for row in session.query(&sql).await? {
+    for row in source.query(&sql).await? {
         let node = |oid: u32| nodes.get(&oid).copied();
         let ends = (
             node(row.number("referencing")?),

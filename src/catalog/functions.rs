@@ -4,11 +4,12 @@ use super::address::PROC;
 use super::entry::Kind;
 use super::graph::{Give, Node};
 use super::read::{Reading, owner};
+use super::source::Source;
 use crate::error::Result;
-use crate::pg::{Row, Session, Sql};
+use crate::pg::{Row, Sql};
 
-pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> {
-    let rows = session
+pub(super) async fn add(reading: &mut Reading, source: &Source<'_>) -> Result<()> {
+    let rows = source
         .query(&Sql::constant(include_str!("sql/functions.sql")))
         .await?;
     for row in &rows {

@@ -1,18 +1,17 @@
 //! Indexes, the constraints that they implement, and index attaches (spec §1.3 INDEX,
 //! INDEX ATTACH, CONSTRAINT).
 
-use std::collections::HashMap;
-
 use super::address::{CLASS, CONSTRAINT};
-use super::constraints::constraint_probe;
+use super::constraints::{Constraint, constraint_probe};
 use super::entry::{Kind, Uncovered};
 use super::graph::{Node, NodeId};
 use super::guard::regclass;
 use super::loss::Loss;
 use super::read::Reading;
 use super::relations::Relation;
-use crate::error::Result;
-use crate::pg::{Row, Session, Sql};
+use super::source::Source;
+use crate::error::{Error, Result};
+use crate::pg::{Row, Sql};
 
 /// One pg_index row with what belongs to it.
 struct Index {
@@ -34,14 +33,15 @@ struct Index {
     constraint: Option<u32>,
     /// `column number:target` pairs.
     statistics: Vec<String>,
-    definition: String,
+    /// None where a constraint makes it.
+    definition: Option<String>,
 }
 
-pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> {
-    let definitions = constraint_definitions(session).await?;
-    let rows = session
+pub(super) async fn add(reading: &mut Reading, source: &Source<'_>) -> Result<()> {
+    let rows = source
         .query(&Sql::constant(include_str!("sql/indexes.sql")))
         .await?;
+    let keys = std::mem::take(&mut reading.keys);
     let mut attaches = Vec::new();
     for row in &rows {
         let relation_oid: u32 = row.number("relation")?;
@@ -59,7 +59,7 @@ pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> 
             refuse_invalid(reading, &index, &relation);
             continue;
         }
-        let constraint = index.constraint.and_then(|oid| definitions.get(&oid));
+        let constraint = index.constraint.and_then(|oid| keys.get(&oid));
         let id = match constraint {
             Some(constraint) => {
                 let id = add_constraint(reading, &index, constraint, &relation);
@@ -68,9 +68,9 @@ pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> 
                 id
             }
             None => {
-                let id = add_index(reading, &index, &relation);
+                let id = add_index(reading, &index, &relation)?;
                 let probe = format!("pg_catalog.pg_get_indexdef({})", regclass(&index.quoted));
-                reading.guard(id, relation_oid, &probe, &index.definition);
+                reading.guard(id, relation_oid, &probe, index.definition()?);
                 id
             }
         };
@@ -78,7 +78,7 @@ pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> 
             .comment_targets
             .insert((CLASS, index.oid), format!("INDEX {}", index.quoted));
         if index.parent.is_some() {
-            let comes_along = constraint.is_some_and(KeyConstraint::is_exclusion);
+            let comes_along = constraint.is_some_and(is_exclusion);
             attaches.push((id, index, relation, comes_along));
         }
     }
@@ -96,40 +96,22 @@ pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> 
     Ok(())
 }
 
-struct KeyConstraint {
-    oid: u32,
-    name: String,
-    quoted: String,
-    definition: String,
-    is_child: bool,
-}
-
-impl KeyConstraint {
-    fn is_exclusion(&self) -> bool {
-        self.definition.starts_with("EXCLUDE")
+impl Index {
+    /// What the server deparses.
+    fn definition(&self) -> Result<&str> {
+        self.definition.as_deref().ok_or_else(|| {
+            Error::operation(format!("read the index {}", self.quoted))
+                .because("its constraint is not among those of its table")
+        })
     }
 }
 
-/// Primary key, unique and exclusion constraints by OID.
-async fn constraint_definitions(session: &Session) -> Result<HashMap<u32, KeyConstraint>> {
-    let rows = session
-        .query(&Sql::constant(include_str!("sql/constraints.sql")))
-        .await?;
-    let mut found = HashMap::new();
-    for row in rows.iter() {
-        if !matches!(row.letter("kind")?, 'p' | 'u' | 'x') {
-            continue;
-        }
-        let constraint = KeyConstraint {
-            oid: row.number("oid")?,
-            name: row.string("name")?,
-            quoted: row.string("quoted")?,
-            definition: row.string("definition")?,
-            is_child: row.number::<u32>("parent")? != 0,
-        };
-        found.insert(constraint.oid, constraint);
-    }
-    Ok(found)
+fn is_exclusion(constraint: &Constraint) -> bool {
+    constraint.definition.starts_with("EXCLUDE")
+}
+
+fn is_child(constraint: &Constraint) -> bool {
+    constraint.parent != 0
 }
 
 fn index(row: &Row) -> Result<Index> {
@@ -150,7 +132,7 @@ fn index(row: &Row) -> Result<Index> {
         quoted_parent: row.opt_string("quoted_parent")?,
         constraint: row.opt_number("constraint")?,
         statistics: row.list("statistics")?,
-        definition: row.string("definition")?,
+        definition: row.opt_string("definition")?,
     })
 }
 
@@ -182,10 +164,10 @@ fn refuse_invalid(reading: &mut Reading, index: &Index, relation: &Relation) {
     }
 }
 
-fn add_index(reading: &mut Reading, index: &Index, relation: &Relation) -> NodeId {
+fn add_index(reading: &mut Reading, index: &Index, relation: &Relation) -> Result<NodeId> {
     let create = format!(
         "{}{}",
-        in_tablespace(index, &format!("{};\n", index.definition)),
+        in_tablespace(index, &format!("{};\n", index.definition()?)),
         followers(reading, index, relation)
     );
     let drop = index
@@ -203,16 +185,16 @@ fn add_index(reading: &mut Reading, index: &Index, relation: &Relation) -> NodeI
     .commented_as(format!("INDEX {}", index.quoted));
     let id = reading.graph.add((CLASS, index.oid), node);
     need_relation(reading, id, relation);
-    id
+    Ok(id)
 }
 
 fn add_constraint(
     reading: &mut Reading,
     index: &Index,
-    constraint: &KeyConstraint,
+    constraint: &Constraint,
     relation: &Relation,
 ) -> NodeId {
-    let made = match (constraint.is_exclusion(), constraint.is_child) {
+    let made = match (is_exclusion(constraint), is_child(constraint)) {
         (true, true) => renamed(index, constraint, relation),
         (true, false) if relation.kind == 'p' => {
             in_tablespace(index, &addition(index, constraint, relation, ""))
@@ -220,7 +202,7 @@ fn add_constraint(
         _ => in_tablespace(index, &addition(index, constraint, relation, "ONLY ")),
     };
     let create = format!("{made}{}", followers(reading, index, relation));
-    let drop = (!constraint.is_child).then(|| {
+    let drop = (!is_child(constraint)).then(|| {
         format!(
             "ALTER TABLE ONLY {} DROP CONSTRAINT {};",
             relation.quoted, constraint.quoted
@@ -244,7 +226,7 @@ fn add_constraint(
     id
 }
 
-fn addition(index: &Index, constraint: &KeyConstraint, relation: &Relation, only: &str) -> String {
+fn addition(index: &Index, constraint: &Constraint, relation: &Relation, only: &str) -> String {
     format!(
         "ALTER TABLE {only}{} ADD CONSTRAINT {} {};\n",
         relation.quoted,
@@ -257,7 +239,7 @@ fn addition(index: &Index, constraint: &KeyConstraint, relation: &Relation, only
 /// excludes (it does not compare such indexes), so the parent's ADD CONSTRAINT has to make it, under
 /// a name of the server's choosing; what is left is to give it its own. (pg_dump writes an ATTACH
 /// that fails.)
-fn renamed(index: &Index, constraint: &KeyConstraint, relation: &Relation) -> String {
+fn renamed(index: &Index, constraint: &Constraint, relation: &Relation) -> String {
     let parent = index.quoted_parent.as_deref().unwrap_or_default();
     let body = Sql::constant(
         "DECLARE\n    given pg_catalog.text;\nBEGIN\n    SELECT k.conname INTO STRICT given\n      \

@@ -14,9 +14,10 @@ use super::graph::{Node, NodeId};
 use super::loss::Loss;
 use super::read::Reading;
 use super::rights::Rights;
+use super::source::Source;
 use super::subscriptions::SUBSCRIPTION;
 use crate::error::{Error, Result};
-use crate::pg::{Row, Session, Sql};
+use crate::pg::{Row, Sql};
 
 /// A kind, the catalog its rows live in, and its query.
 struct Family {
@@ -29,6 +30,12 @@ struct Family {
     until: u32,
     /// Only a superuser may read its rows; see `subscriptions`.
     read_by_superuser: bool,
+}
+
+impl Family {
+    fn is_of(&self, major: u32) -> bool {
+        (self.since..=self.until).contains(&major)
+    }
 }
 
 const fn family(kind: Kind, class: u32, sql: &'static str) -> Family {
@@ -191,18 +198,26 @@ const FAMILIES: [Family; 29] = [
     ),
 ];
 
+/// Queries that a server of this major answers whoever asks.
+pub(super) fn asked_of_everybody(major: u32) -> impl Iterator<Item = &'static str> {
+    FAMILIES
+        .iter()
+        .filter(move |family| family.is_of(major) && !family.read_by_superuser)
+        .map(|family| family.sql)
+}
+
 /// Adds every family that this server has and this role may read.
-pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> {
-    let superuser = Rights::of(session).await?.superuser;
-    let major = session.version().major();
+pub(super) async fn add(reading: &mut Reading, source: &Source<'_>) -> Result<()> {
+    let superuser = Rights::of(source.session()).await?.superuser;
+    let major = source.version().major();
     for family in &FAMILIES {
-        if !(family.since..=family.until).contains(&major) {
+        if !family.is_of(major) {
             continue;
         }
         if family.read_by_superuser && !superuser {
             continue;
         }
-        for row in session.query(&Sql::constant(family.sql)).await? {
+        for row in source.query(&Sql::constant(family.sql)).await? {
             let class = row.opt_number("class").ok().flatten();
             let address = (class.unwrap_or(family.class), row.number("oid")?);
             if !reading.is_member(address) && reading.graph.find(address).is_none() {

@@ -8,14 +8,15 @@ use super::entry::Kind;
 use super::graph::{Label, Node};
 use super::loss::Loss;
 use super::read::Reading;
+use super::source::Source;
 use crate::error::Result;
 use crate::pg::{Row, Session, Sql};
 
 /// What the server says when no loaded module is the provider (invalid_parameter_value).
 const NOT_LOADED: &str = "22023";
 
-pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> {
-    let rows = session
+pub(super) async fn add(reading: &mut Reading, source: &Source<'_>) -> Result<()> {
+    let rows = source
         .query(&Sql::constant(include_str!("sql/security_labels.sql")))
         .await?;
     for row in &rows {

@@ -7,6 +7,7 @@ use super::address::LARGE_OBJECT;
 use super::entry::Kind;
 use super::graph::{Body, Node};
 use super::read::{Reading, owner};
+use super::source::Source;
 use crate::archive::BytesDigest;
 use crate::error::{Error, Result};
 use crate::pg::{Session, Sql};
@@ -14,8 +15,8 @@ use crate::pg::{Session, Sql};
 /// Bytes per read: as hexadecimal text, a member of about 2 MiB.
 const PIECE_BYTES: u64 = 1 << 20;
 
-pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<Vec<u32>> {
-    let rows = session
+pub(super) async fn add(reading: &mut Reading, source: &Source<'_>) -> Result<Vec<u32>> {
+    let rows = source
         .query(&Sql::constant(include_str!("sql/large_objects.sql")))
         .await?;
     let mut objects = Vec::with_capacity(rows.len());

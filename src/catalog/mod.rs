@@ -9,6 +9,7 @@
 
 mod acl;
 mod address;
+mod ahead;
 mod assemble;
 mod changed;
 mod closed_world;
@@ -41,6 +42,7 @@ mod rights;
 mod rules;
 mod schemas;
 mod sequences;
+mod source;
 mod steady;
 mod subscriptions;
 mod table_data;

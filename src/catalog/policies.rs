@@ -7,8 +7,9 @@ use super::guard::regclass;
 use super::loss::Loss;
 use super::read::Reading;
 use super::relations::Relation;
+use super::source::Source;
 use crate::error::Result;
-use crate::pg::{Row, Session, Sql, quote_literal};
+use crate::pg::{Row, Sql, quote_literal};
 
 /// A policy in one text, as `policies.sql` has it in its column `whole`.
 const WHOLE: &str = "pg_catalog.concat_ws(' ', p.polcmd, p.polpermissive, \
@@ -16,9 +17,9 @@ const WHOLE: &str = "pg_catalog.concat_ws(' ', p.polcmd, p.polpermissive, \
      FROM pg_catalog.unnest(p.polroles) role(oid) LEFT JOIN pg_catalog.pg_roles r ON r.oid = role.oid), \
      'USING', pg_catalog.pg_get_expr(p.polqual, p.polrelid), 'CHECK', pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid))";
 
-pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> {
+pub(super) async fn add(reading: &mut Reading, source: &Source<'_>) -> Result<()> {
     add_switches(reading);
-    let rows = session
+    let rows = source
         .query(&Sql::constant(include_str!("sql/policies.sql")))
         .await?;
     for row in &rows {

@@ -7,12 +7,14 @@
 use std::collections::HashMap;
 
 use super::address::{Address, CLASS};
+use super::constraints::Constraint;
 use super::entry::{Catalog, Kind, Uncovered};
 use super::graph::{Graph, NodeId};
 use super::guard::Installed;
 use super::loss::Loss;
 use super::relations::{Relation, Relations};
 use super::rights::Need;
+use super::source::Source;
 use super::{
     acl, assemble, changed, closed_world, comments, constraints, database, defaults, domains,
     encoding, extension_tables, extensions, functions, indexes, kinds, labels, large_objects,
@@ -39,6 +41,8 @@ pub(super) struct Reading {
     pub comment_targets: HashMap<Address, String>,
     /// Foreign keys with the referenced index.
     pub foreign_keys: Vec<(u32, u32)>,
+    /// Keys and exclusions by OID, until their indexes are read.
+    pub keys: HashMap<u32, Constraint>,
     /// Index attaches: parent index, child index, node.
     pub index_attaches: Vec<(u32, u32, NodeId)>,
     /// Automatic (`a`) and internal (`i`) dependencies: what dies with what.
@@ -112,64 +116,70 @@ impl Reading {
 /// Objects that no entry covers are not an error here: see [`Catalog::uncovered`].
 pub async fn read(session: &Session) -> Result<Catalog> {
     encoding::require_utf8(session).await?;
-    closed_world::require_understood(session).await?;
-    read_all(session).await.map_err(encoding::explained)
+    read_from(&Source::alone(session)).await
 }
 
-async fn read_all(session: &Session) -> Result<Catalog> {
+/// As [`read`], of a database whose encoding was looked at.
+pub(super) async fn read_from(source: &Source<'_>) -> Result<Catalog> {
+    closed_world::require_understood(source).await?;
+    read_all(source).await.map_err(encoding::explained)
+}
+
+async fn read_all(source: &Source<'_>) -> Result<Catalog> {
     let mut reading = Reading {
         graph: Graph::default(),
-        relations: Relations::load(session).await?,
+        relations: Relations::load(source).await?,
         uncovered: Vec::new(),
-        members: members(session).await?,
+        members: members(source).await?,
         installed: HashMap::new(),
         generated: HashMap::new(),
-        depends_on_extension: depends_on_extension(session).await?,
+        depends_on_extension: depends_on_extension(source).await?,
         comment_targets: HashMap::new(),
         foreign_keys: Vec::new(),
+        keys: HashMap::new(),
         index_attaches: Vec::new(),
         owned_by: HashMap::new(),
         conditions: HashMap::new(),
-        data: table_data::Rules::load(session).await?,
+        data: table_data::Rules::load(source).await?,
         shells: Vec::new(),
         needs: Vec::new(),
     };
-    let extensions = extensions::add(&mut reading, session).await?;
+    let extensions = extensions::add(&mut reading, source).await?;
     extension_tables::add(&mut reading);
-    schemas::add(&mut reading, session).await?;
-    types::add(&mut reading, session).await?;
-    domains::add(&mut reading, session).await?;
-    functions::add(&mut reading, session).await?;
+    schemas::add(&mut reading, source).await?;
+    types::add(&mut reading, source).await?;
+    domains::add(&mut reading, source).await?;
+    functions::add(&mut reading, source).await?;
     table_ddl::add(&mut reading)?;
     views::add(&mut reading)?;
-    sequences::add(&mut reading, session).await?;
-    defaults::add(&mut reading, session).await?;
-    constraints::add(&mut reading, session).await?;
-    indexes::add(&mut reading, session).await?;
+    sequences::add(&mut reading, source).await?;
+    defaults::add(&mut reading, source).await?;
+    constraints::add(&mut reading, source).await?;
+    indexes::add(&mut reading, source).await?;
     partitions::add(&mut reading);
-    rules::add(&mut reading, session).await?;
-    triggers::add(&mut reading, session).await?;
-    policies::add(&mut reading, session).await?;
+    rules::add(&mut reading, source).await?;
+    triggers::add(&mut reading, source).await?;
+    policies::add(&mut reading, source).await?;
     extension_tables::write(&mut reading);
-    kinds::add(&mut reading, session).await?;
-    subscriptions::add(&mut reading, session).await?;
-    extensions::add_configuration(&mut reading, session).await?;
-    let large_objects = large_objects::add(&mut reading, session).await?;
-    add_edges(&mut reading, session).await?;
+    kinds::add(&mut reading, source).await?;
+    subscriptions::add(&mut reading, source).await?;
+    extensions::add_configuration(&mut reading, source).await?;
+    let large_objects = large_objects::add(&mut reading, source).await?;
+    add_edges(&mut reading, source).await?;
     kinds::lean_on_shells(&mut reading);
     views::add_refreshes(&mut reading);
-    comments::add(&mut reading, session).await?;
-    labels::add(&mut reading, session).await?;
-    acl::add(&mut reading, session).await?;
-    acl::add_defaults(&mut reading, session).await?;
-    changed::add(&mut reading, session).await?;
-    closed_world::check(&mut reading, session).await?;
+    comments::add(&mut reading, source).await?;
+    labels::add(&mut reading, source).await?;
+    acl::add(&mut reading, source).await?;
+    acl::add_defaults(&mut reading, source).await?;
+    changed::add(&mut reading, source).await?;
+    closed_world::check(&mut reading, source).await?;
     closed_world::hidden_data(&mut reading, &extensions);
     let order = super::order::order(&mut reading.graph)?;
     let assembled = assemble::entries(&reading.graph, &order);
-    let needs = rights::needed(&reading, session, &assembled.entries).await?;
+    let needs = rights::needed(&reading, source, &assembled.entries).await?;
     let tables = table_data::tables(&reading, &assembled);
-    let sequences = sequences::values(&mut reading, session, &assembled).await?;
+    let sequences = sequences::values(&mut reading, source, &assembled).await?;
     let mut uncovered = reading.uncovered;
     uncovered.sort_by_cached_key(Uncovered::label);
     Ok(Catalog {
@@ -177,10 +187,10 @@ async fn read_all(session: &Session) -> Result<Catalog> {
         tables,
         sequences,
         large_objects,
-        version_tables: version_tables::read(session).await?,
+        version_tables: version_tables::read(source.session()).await?,
         extensions,
-        roles: roles(session).await?,
-        database: database::read(session).await?,
+        roles: roles(source).await?,
+        database: database::read(source.session()).await?,
         uncovered,
         needs,
     })
@@ -207,8 +217,8 @@ pub(super) fn owner(
     }
 }
 
-async fn members(session: &Session) -> Result<HashMap<Address, u32>> {
-    let rows = session
+async fn members(source: &Source<'_>) -> Result<HashMap<Address, u32>> {
+    let rows = source
         .query(&Sql::constant(include_str!("sql/members.sql")))
         .await?;
     rows.iter()
@@ -216,10 +226,10 @@ async fn members(session: &Session) -> Result<HashMap<Address, u32>> {
         .collect()
 }
 
-async fn depends_on_extension(session: &Session) -> Result<HashMap<Address, Vec<String>>> {
+async fn depends_on_extension(source: &Source<'_>) -> Result<HashMap<Address, Vec<String>>> {
     let sql = Sql::constant(include_str!("sql/depends_on_extension.sql"));
     let mut found: HashMap<Address, Vec<String>> = HashMap::new();
-    for row in session.query(&sql).await? {
+    for row in source.query(&sql).await? {
         found
             .entry(address(&row)?)
             .or_default()
@@ -234,8 +244,8 @@ fn address(row: &Row) -> Result<Address> {
 
 /// Edges from pg_depend (spec §2.2, rule 1). An edge whose end nobody knows leads nowhere; what an
 /// extension's members own inside (row types, their indexes) stands for the extension too.
-async fn add_edges(reading: &mut Reading, session: &Session) -> Result<()> {
-    let rows = session
+async fn add_edges(reading: &mut Reading, source: &Source<'_>) -> Result<()> {
+    let rows = source
         .query(&Sql::constant(include_str!("sql/dependencies.sql")))
         .await?;
     let mut edges = Vec::with_capacity(rows.len());
@@ -288,8 +298,8 @@ fn alias_insides_of_members(graph: &mut Graph, edges: &[(Address, Address, char)
     }
 }
 
-async fn roles(session: &Session) -> Result<Vec<String>> {
-    let rows = session
+async fn roles(source: &Source<'_>) -> Result<Vec<String>> {
+    let rows = source
         .query(&Sql::constant(include_str!("sql/roles.sql")))
         .await?;
     rows.iter().map(|row| row.string("name")).collect()

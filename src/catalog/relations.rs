@@ -5,8 +5,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::source::Source;
 use crate::error::Result;
-use crate::pg::{Row, Session, Sql};
+use crate::pg::{Row, Sql};
 
 /// A relation of a user schema, extension members included.
 #[derive(Debug, Clone, Default)]
@@ -72,11 +73,11 @@ pub(super) struct Relations {
 
 impl Relations {
     /// Reads relations and columns: two queries.
-    pub async fn load(session: &Session) -> Result<Self> {
-        let rows = session
+    pub async fn load(source: &Source<'_>) -> Result<Self> {
+        let rows = source
             .query(&Sql::constant(include_str!("sql/relations.sql")))
             .await?;
-        let mut columns = load_columns(session).await?;
+        let mut columns = load_columns(source).await?;
         let mut by_oid = BTreeMap::new();
         for row in &rows {
             let oid = row.number("oid")?;
@@ -200,8 +201,8 @@ fn parents(row: &Row) -> Result<Vec<u32>> {
         .collect())
 }
 
-async fn load_columns(session: &Session) -> Result<HashMap<u32, Vec<Column>>> {
-    let rows = session
+async fn load_columns(source: &Source<'_>) -> Result<HashMap<u32, Vec<Column>>> {
+    let rows = source
         .query(&Sql::constant(include_str!("sql/columns.sql")))
         .await?;
     let mut columns: HashMap<u32, Vec<Column>> = HashMap::new();

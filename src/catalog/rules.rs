@@ -7,13 +7,14 @@ use super::graph::{Body, Give, Node, NodeId};
 use super::guard::regclass;
 use super::read::Reading;
 use super::relations::Relation;
+use super::source::Source;
 use super::triggers::enabled_word;
 use super::views::late_query;
 use crate::error::Result;
-use crate::pg::{Row, Session, Sql, quote_literal};
+use crate::pg::{Row, Sql, quote_literal};
 
-pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> {
-    let rows = session
+pub(super) async fn add(reading: &mut Reading, source: &Source<'_>) -> Result<()> {
+    let rows = source
         .query(&Sql::constant(include_str!("sql/rules.sql")))
         .await?;
     for row in &rows {

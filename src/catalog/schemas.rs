@@ -5,8 +5,9 @@ use super::entry::Kind;
 use super::graph::{Comment, Node};
 use super::loss::{Loss, UNFINISHED_RESTORE};
 use super::read::{Reading, owner};
+use super::source::Source;
 use crate::error::Result;
-use crate::pg::{Row, Session, Sql};
+use crate::pg::{Row, Sql};
 
 /// Owner of `public` in a fresh database: pg_database_owner, and before 15 the bootstrap superuser,
 /// whatever it is called.
@@ -16,8 +17,8 @@ fn public_owner(major: u32) -> u32 {
 /// initdb's comment on `public`.
 pub(super) const PUBLIC_COMMENT: &str = "standard public schema";
 
-pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> {
-    let rows = session
+pub(super) async fn add(reading: &mut Reading, source: &Source<'_>) -> Result<()> {
+    let rows = source
         .query(&Sql::constant(include_str!("sql/schemas.sql")))
         .await?;
     let mut has_public = false;
@@ -46,7 +47,7 @@ pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> 
             name,
             &identity,
             &quoted_owner,
-            session.version().major(),
+            source.version().major(),
         )?
         .owned_by(&raw);
         reading.graph.add((NAMESPACE, oid), node);

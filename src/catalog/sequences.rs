@@ -10,9 +10,10 @@ use super::graph::{Body, Node, NodeId};
 use super::loss::Loss;
 use super::read::Reading;
 use super::relations::Relation;
+use super::source::Source;
 use super::table_data;
 use crate::error::{Error, Result};
-use crate::pg::{Row, Session, Sql};
+use crate::pg::{Row, Sql};
 
 /// Sequences whose values are read with one statement.
 const VALUES_BATCH: usize = 500;
@@ -20,8 +21,8 @@ const VALUES_BATCH: usize = 500;
 /// The first major with `pg_get_sequence_data`.
 const VALUES_AT_ONCE_SINCE: u32 = 18;
 
-pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> {
-    let rows = session
+pub(super) async fn add(reading: &mut Reading, source: &Source<'_>) -> Result<()> {
+    let rows = source
         .query(&Sql::constant(include_str!("sql/sequences.sql")))
         .await?;
     for row in &rows {
@@ -161,10 +162,10 @@ fn add_ownership(
 /// `doctor` tells everything at once.
 pub(super) async fn values(
     reading: &mut Reading,
-    session: &Session,
+    source: &Source<'_>,
     assembled: &Assembled,
 ) -> Result<Vec<Sequence>> {
-    let hidden = unreadable(reading, session).await?;
+    let hidden = unreadable(reading, source).await?;
     let by_identity: HashMap<String, &Relation> = reading
         .relations
         .all()
@@ -177,25 +178,68 @@ pub(super) async fn values(
         .filter(|entry| entry.kind == Kind::SequenceSet)
         .filter_map(|entry| by_identity.get(&entry.identity).copied())
         .collect();
-    if session.version().major() >= VALUES_AT_ONCE_SINCE {
-        return values_at_once(session, &relations).await;
-    }
-    let mut values = Vec::with_capacity(relations.len());
-    for batch in relations.chunks(VALUES_BATCH) {
-        for row in session.query(&values_query(batch)).await? {
-            let place: usize = row.number("place")?;
-            if let Some(relation) = batch.get(place) {
-                values.push(value(relation, &row)?);
-            }
-        }
-    }
-    Ok(values)
+    let found = known_values(source, &relations).await?;
+    let values = relations.iter().map(|relation| {
+        let (last_value, is_called) = *found.get(&relation.oid).ok_or_else(|| {
+            Error::operation(format!("read the value of {}", relation.identity()))
+                .because("this role has no SELECT on it, or it was dropped just now")
+        })?;
+        Ok(Sequence {
+            schema: relation.schema.clone(),
+            name: relation.name.clone(),
+            identity: relation.identity(),
+            last_value,
+            is_called,
+        })
+    });
+    values.collect()
 }
 
-async fn unreadable(reading: &mut Reading, session: &Session) -> Result<HashSet<u32>> {
+/// What a server of this major is asked for the values of all sequences.
+pub(super) fn values_text(major: u32) -> &'static str {
+    match major >= VALUES_AT_ONCE_SINCE {
+        true => include_str!("sql/sequence_values.sql"),
+        false => include_str!("sql/sequence_values_called.sql"),
+    }
+}
+
+/// Last value and whether it was given, by OID.
+type Values = HashMap<u32, (i64, bool)>;
+
+/// All values with one query where the server has one that takes no lock. Elsewhere an aide, whose
+/// locks go soon, tells those that were called, and the others are read each by itself, in batches.
+async fn known_values(source: &Source<'_>, relations: &[&Relation]) -> Result<Values> {
+    let major = source.version().major();
+    let sql = Sql::constant(values_text(major));
+    let rows = match major >= VALUES_AT_ONCE_SINCE {
+        true => source.query(&sql).await?,
+        false => source.aided(&sql).await.unwrap_or_default(),
+    };
+    let mut found = Values::new();
+    for row in &rows {
+        let is_called = !row.has("is_called") || row.opt("is_called")? == Some("t");
+        if let Some(value) = row.opt_number("last_value")? {
+            found.insert(row.number("oid")?, (value, is_called));
+        }
+    }
+    if major >= VALUES_AT_ONCE_SINCE {
+        return Ok(found);
+    }
+    let left = relations.iter().copied();
+    let left: Vec<&Relation> = left.filter(|one| !found.contains_key(&one.oid)).collect();
+    for batch in left.chunks(VALUES_BATCH) {
+        for row in source.query(&values_query(batch)).await? {
+            let value = (row.number("last_value")?, row.bool("is_called")?);
+            found.insert(row.number("oid")?, value);
+        }
+    }
+    Ok(found)
+}
+
+async fn unreadable(reading: &mut Reading, source: &Source<'_>) -> Result<HashSet<u32>> {
     let sql = Sql::constant(include_str!("sql/sequences_unreadable.sql"));
     let mut hidden = HashSet::new();
-    for row in session.query(&sql).await? {
+    for row in source.query(&sql).await? {
         let oid = row.number("oid")?;
         hidden.insert(oid);
         let relation = reading.relations.get(oid);
@@ -207,26 +251,6 @@ async fn unreadable(reading: &mut Reading, session: &Session) -> Result<HashSet<
     Ok(hidden)
 }
 
-/// All values with one query that opens no sequence, so takes no lock.
-async fn values_at_once(session: &Session, relations: &[&Relation]) -> Result<Vec<Sequence>> {
-    let sql = Sql::constant(include_str!("sql/sequence_values.sql"));
-    let mut by_oid: HashMap<u32, Row> = HashMap::new();
-    for row in session.query(&sql).await? {
-        by_oid.insert(row.number("oid")?, row);
-    }
-    let found = relations.iter().map(|relation| {
-        let readable = by_oid
-            .get(&relation.oid)
-            .filter(|row| row.opt("last_value").is_ok_and(|value| value.is_some()));
-        let row = readable.ok_or_else(|| {
-            Error::operation(format!("read the value of {}", relation.identity()))
-                .because("this role has no SELECT on it, or it was dropped just now")
-        })?;
-        value(relation, row)
-    });
-    found.collect()
-}
-
 fn values_query(batch: &[&Relation]) -> Sql {
     let mut sql = Sql::default();
     for (place, relation) in batch.iter().enumerate() {
@@ -235,19 +259,9 @@ fn values_query(batch: &[&Relation]) -> Sql {
         }
         sql = sql
             .then("SELECT ")
-            .number(i64::try_from(place).unwrap_or(i64::MAX))
-            .then(" AS place, last_value, is_called FROM ")
+            .number(relation.oid)
+            .then(" AS oid, last_value, is_called FROM ")
             .sql(&Sql::deparsed(relation.quoted.clone()));
     }
-    sql.then(" ORDER BY place")
-}
-
-fn value(relation: &Relation, row: &Row) -> Result<Sequence> {
-    Ok(Sequence {
-        schema: relation.schema.clone(),
-        name: relation.name.clone(),
-        identity: relation.identity(),
-        last_value: row.number("last_value")?,
-        is_called: row.bool("is_called")?,
-    })
+    sql
 }

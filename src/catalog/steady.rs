@@ -9,16 +9,22 @@
 
 use std::time::{Duration, Instant};
 
-use super::encoding;
 use super::entry::Catalog;
 use super::identities::Identities;
 use super::lock::{self, Locking};
+use super::source::{Plan, Source};
+use super::{ahead, closed_world, encoding, read};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::pg::{self, Session, Sql};
 
 /// Readings in a row that DDL may spoil before we give up.
 const ATTEMPTS: u32 = 8;
+
+/// SQLSTATEs of a name that stands for nothing, or for something else, any more.
+const UNDEFINED_TABLE: &str = "42P01";
+const INVALID_SCHEMA: &str = "3F000";
+const WRONG_OBJECT: &str = "42809";
 
 /// Pause after the first spoiled reading; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -57,13 +63,14 @@ impl Steady {
 
 /// Opens a read-only transaction on `session`, which must have none, and reads the definitions so
 /// that all of them are of the transaction's snapshot. On success the transaction stays open,
-/// with the tables locked if asked for.
+/// with the tables locked if asked for; then every reference between catalogs was looked at, too.
 ///
 /// # Errors
-/// As [`super::read`]; refused when the server has no room for the locks; transient when others
+/// As [`super::read`]; as [`super::require_references`]; refused when the server has no room for the locks; transient when others
 /// hold locks longer than `locking.wait` or never stop changing definitions.
 pub async fn open_steady(session: &Session, locking: Locking, ctx: &Context) -> Result<Steady> {
     let witness = pg::connect_beside(session, "witness", ctx).await?;
+    witness.execute(&patience(locking)).await?;
     let mut effort = Effort::new(locking);
     loop {
         let stumble = match attempt(session, &witness, locking).await {
@@ -151,8 +158,25 @@ async fn attempt(
     session.execute(&begin(locking)).await?;
     restrict(session).await?;
     encoding::require_utf8(session).await?;
-    let before = Identities::read(session).await?;
-    let read = read_between(session, witness, locking).await;
+    if locking.tables {
+        lock(session, witness).await?;
+    }
+    let plan = ahead::plan(session.version().major());
+    let (assisted, read) = match assist(session, witness, locking).await {
+        true => {
+            let reading = read_ahead(session, &plan, locking);
+            let (read, ()) = tokio::join!(reading, plan.help(witness));
+            (true, read)
+        }
+        false => (
+            false,
+            read_with(session, Source::alone(session), locking).await,
+        ),
+    };
+    if assisted {
+        witness.execute(&Sql::constant("ROLLBACK")).await?;
+    }
+    let (before, read) = read?;
     // After a failure too: what changed may be what it failed of.
     let changed = match &read {
         Err(Stumble::Locked(_)) => Vec::new(),
@@ -166,26 +190,84 @@ async fn attempt(
     }
 }
 
-async fn read_between(
-    session: &Session,
-    witness: &Session,
-    locking: Locking,
-) -> Result<Catalog, Stumble> {
-    if locking.tables && lock::lock_tables(session, witness).await?.is_none() {
-        return Err(Stumble::Shifted(vec!["pg_class".to_owned()]));
+/// Locks every table. A name that is gone, or stands for something else, was changed since the
+/// snapshot that listed it.
+async fn lock(session: &Session, witness: &Session) -> Result<(), Stumble> {
+    let shifted = || Stumble::Shifted(vec!["pg_class".to_owned()]);
+    match lock::lock_tables(session, witness).await {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) => Err(shifted()),
+        Err(error) => match error.sqlstate() {
+            Some(UNDEFINED_TABLE | INVALID_SCHEMA | WRONG_OBJECT) => Err(shifted()),
+            _ => Err(error.into()),
+        },
     }
-    Ok(super::read(session).await?)
+}
+
+/// Puts the witness on the session's snapshot until it rolls back, so that it can read along. Where
+/// that cannot be (they reached different servers, say, which shows later), nobody reads along.
+async fn assist(session: &Session, witness: &Session, locking: Locking) -> bool {
+    let begun = async {
+        let export = Sql::constant("SELECT pg_catalog.pg_export_snapshot() AS snapshot");
+        let snapshot = session.query_one(&export).await?.string("snapshot")?;
+        let import = pg::BEGIN_SNAPSHOT
+            .then("; SET TRANSACTION SNAPSHOT ")
+            .literal(&snapshot)
+            .then("; ")
+            .sql(&settings(locking));
+        witness.execute(&import).await?;
+        restrict(witness).await
+    };
+    let begun: Result<()> = begun.await;
+    if begun.is_err() {
+        // A connection that is broken says so when it is needed.
+        let _ = witness.execute(&Sql::constant("ROLLBACK")).await;
+    }
+    begun.is_ok()
+}
+
+/// What was there before, and what was read; the first error is one that no change explains.
+type Read = Result<(Identities, Result<Catalog, Stumble>), Stumble>;
+
+async fn read_ahead(session: &Session, plan: &Plan, locking: Locking) -> Read {
+    let read = read_with(session, Source::with(session, plan), locking).await;
+    plan.close();
+    read
+}
+
+async fn read_with(session: &Session, source: Source<'_>, locking: Locking) -> Read {
+    let before = Identities::read(session).await?;
+    let read = async {
+        if locking.tables {
+            closed_world::require_references(session).await?;
+        }
+        read::read_from(&source).await
+    };
+    Ok((before, read.await.map_err(Stumble::from)))
+}
+
+/// The witness waits for catalogs that others lock, but not for ever: they may wait for our transaction.
+fn patience(locking: Locking) -> Sql {
+    let milliseconds = i128::try_from(locking.wait.as_millis()).unwrap_or(i128::MAX);
+    Sql::constant("SELECT pg_catalog.set_config('lock_timeout', least(")
+        .number(milliseconds.max(1000))
+        .then(", 2147483647)::pg_catalog.text, false)")
 }
 
 fn begin(locking: Locking) -> Sql {
+    pg::BEGIN_SNAPSHOT.then("; ").sql(&settings(locking))
+}
+
+/// Settings of a reading's transaction. Parallel workers would only take the processors from the other session.
+fn settings(locking: Locking) -> Sql {
     let slice = locking.wait.min(SLICE).max(Duration::from_millis(1));
     let milliseconds = i128::try_from(slice.as_millis()).unwrap_or(i128::MAX);
-    pg::BEGIN_SNAPSHOT
-        .then("; SELECT pg_catalog.set_config('lock_timeout', least(")
+    Sql::constant("SELECT pg_catalog.set_config('lock_timeout', least(")
         .number(milliseconds)
         .then(
             ", (SELECT s.setting::pg_catalog.int8 / 2 FROM pg_catalog.pg_settings AS s \
-             WHERE s.name = 'deadlock_timeout'))::pg_catalog.text, true)",
+             WHERE s.name = 'deadlock_timeout'))::pg_catalog.text, true), \
+             pg_catalog.set_config('max_parallel_workers_per_gather', '0', true)",
         )
 }
 

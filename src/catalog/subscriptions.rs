@@ -8,15 +8,16 @@ use super::entry::Kind;
 use super::graph::Node;
 use super::loss::Loss;
 use super::read::Reading;
+use super::source::Source;
 use crate::error::Result;
-use crate::pg::{Session, Sql};
+use crate::pg::Sql;
 
 /// pg_subscription's own OID.
 pub(super) const SUBSCRIPTION: u32 = 6100;
 
 /// Names what of a subscription no entry holds.
-pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> {
-    let rows = session
+pub(super) async fn add(reading: &mut Reading, source: &Source<'_>) -> Result<()> {
+    let rows = source
         .query(&Sql::constant(include_str!("sql/subscriptions.sql")))
         .await?;
     for row in &rows {

@@ -13,8 +13,9 @@ use super::graph::{Body, Node, NodeId};
 use super::loss::Loss;
 use super::read::Reading;
 use super::relations::{Column, Relation};
+use super::source::Source;
 use crate::error::{Error, Result};
-use crate::pg::{Session, Sql};
+use crate::pg::Sql;
 
 /// What applies to the data of the whole database.
 #[derive(Debug, Default)]
@@ -31,8 +32,8 @@ pub(super) struct Rules {
 
 impl Rules {
     /// Reads them: one query.
-    pub async fn load(session: &Session) -> Result<Self> {
-        let row = session
+    pub async fn load(source: &Source<'_>) -> Result<Self> {
+        let row = source
             .query_one(&Sql::constant(include_str!("sql/data_rules.sql")))
             .await?;
         let moving = row.list("moving")?;

@@ -7,11 +7,12 @@ use super::graph::{Node, NodeId};
 use super::guard::regclass;
 use super::read::Reading;
 use super::relations::Relation;
+use super::source::Source;
 use crate::error::Result;
-use crate::pg::{Row, Session, Sql, quote_literal};
+use crate::pg::{Row, Sql, quote_literal};
 
-pub(super) async fn add(reading: &mut Reading, session: &Session) -> Result<()> {
-    let rows = session
+pub(super) async fn add(reading: &mut Reading, source: &Source<'_>) -> Result<()> {
+    let rows = source
         .query(&Sql::constant(include_str!("sql/triggers.sql")))
         .await?;
     for row in &rows {

@@ -131,7 +131,6 @@ async fn read_out(
     let session = pg::connect(target, "backup", ctx).await?;
     tell_unknown_shape(&session, ctx);
     let report = async {
-        catalog::require_references(&session).await?;
         tell_what_extensions_keep(&session, ctx).await?;
         read_steadily(&session, destination, options, ctx).await
     }

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 /// One or more SQL statements that are safe to send.
-#[derive(Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub struct Sql(Cow<'static, str>);
 
 impl Sql {

@@ -5,8 +5,9 @@ use crate::catalog::address::{Address, CLASS, EXTENSION, PROC, TRIGGER};
 use crate::catalog::entry::{Extension, Kind};
 use crate::catalog::loss::Loss;
 use crate::catalog::read::Reading;
+use crate::catalog::source::Source;
 use crate::error::Result;
-use crate::pg::{Row, Session, Sql};
+use crate::pg::{Row, Sql};
 
 /// Extensions that keep users' rows, or what makes tables theirs, in tables that are members and not
 /// declared as configuration, in files, or on other servers; with the way to back them up.
@@ -50,12 +51,12 @@ const HIDDEN: [(&str, &str); 10] = [
     ),
 ];
 
-pub(super) async fn check(reading: &mut Reading, session: &Session) -> Result<()> {
-    comments(reading, session).await?;
-    system(reading, session).await?;
-    clones(reading, session).await?;
+pub(super) async fn check(reading: &mut Reading, source: &Source<'_>) -> Result<()> {
+    comments(reading, source).await?;
+    system(reading, source).await?;
+    clones(reading, source).await?;
     leaning(reading);
-    pages(reading, session).await
+    pages(reading, source).await
 }
 
 /// Extensions that are known to keep data elsewhere.
@@ -75,9 +76,9 @@ pub(in crate::catalog) fn hidden_data(reading: &mut Reading, extensions: &[Exten
 }
 
 /// Each comment on a user's object has an entry that carries it.
-async fn comments(reading: &mut Reading, session: &Session) -> Result<()> {
+async fn comments(reading: &mut Reading, source: &Source<'_>) -> Result<()> {
     let sql = Sql::constant(include_str!("../sql/commented.sql"));
-    for row in &session.query(&sql).await? {
+    for row in &source.query(&sql).await? {
         let address = (row.number("class")?, row.number("object")?);
         if !reading.is_member(address) && !is_carried(reading, address, row)? {
             reading.refuse(
@@ -92,9 +93,9 @@ async fn comments(reading: &mut Reading, session: &Session) -> Result<()> {
 }
 
 /// Changes of what every fresh database has.
-async fn system(reading: &mut Reading, session: &Session) -> Result<()> {
+async fn system(reading: &mut Reading, source: &Source<'_>) -> Result<()> {
     let sql = Sql::constant(include_str!("../sql/system_changes.sql"));
-    for row in &session.query(&sql).await? {
+    for row in &source.query(&sql).await? {
         reading.refuse(
             Loss::SystemObject,
             row.string("object")?,
@@ -121,15 +122,15 @@ fn is_carried(reading: &Reading, address: Address, row: &Row) -> Result<bool> {
 }
 
 /// Pages of large objects that have no metadata, where this role may look.
-async fn pages(reading: &mut Reading, session: &Session) -> Result<()> {
+async fn pages(reading: &mut Reading, source: &Source<'_>) -> Result<()> {
     let readable = Sql::constant(
         "SELECT pg_catalog.has_table_privilege('pg_catalog.pg_largeobject', 'SELECT') AS readable",
     );
-    if !session.query_one(&readable).await?.bool("readable")? {
+    if !source.query_one(&readable).await?.bool("readable")? {
         return Ok(());
     }
     let sql = Sql::constant(include_str!("../sql/orphan_pages.sql"));
-    for row in &session.query(&sql).await? {
+    for row in &source.query(&sql).await? {
         reading.refuse(
             Loss::UnknownCatalog,
             format!("pages of large object {}", row.text("loid")?),
@@ -141,9 +142,9 @@ async fn pages(reading: &mut Reading, session: &Session) -> Result<()> {
 }
 
 /// Triggers of partitions that a restore would make otherwise.
-async fn clones(reading: &mut Reading, session: &Session) -> Result<()> {
+async fn clones(reading: &mut Reading, source: &Source<'_>) -> Result<()> {
     let sql = Sql::constant(include_str!("../sql/clones.sql"));
-    for row in &session.query(&sql).await? {
+    for row in &source.query(&sql).await? {
         reading.refuse(
             Loss::TriggerState,
             row.string("object")?,

@@ -82,13 +82,14 @@ fn union_all(queries: &[Sql]) -> Sql {
 
 /// Rows of `referring` whose keys `to` does not have; the last key is the one to show.
 fn without_target(to: &str, columns: &[String], referring: &Sql) -> Sql {
-    let mut sql = Sql::constant("SELECT v.reference, v.name, v.key")
-        .number(columns.len().saturating_sub(1) as u64)
-        .then("::text AS value FROM (")
-        .sql(referring)
-        .then(") v WHERE NOT EXISTS (SELECT FROM ")
-        .qualified("pg_catalog", to)
-        .then(" p");
+    let mut sql =
+        Sql::constant("SELECT v.reference, coalesce(v.name::text, v.place::text) AS name, v.key")
+            .number(columns.len().saturating_sub(1) as u64)
+            .then("::text AS value FROM (")
+            .sql(referring)
+            .then(") v WHERE NOT EXISTS (SELECT FROM ")
+            .qualified("pg_catalog", to)
+            .then(" p");
     for (place, column) in columns.iter().enumerate() {
         sql = sql
             .then(if place == 0 { " WHERE p." } else { " AND p." })
@@ -99,16 +100,17 @@ fn without_target(to: &str, columns: &[String], referring: &Sql) -> Sql {
     sql.then(")")
 }
 
-/// Every reference that a column makes: its number, the row's name, the keys.
+/// Every reference that a column makes: its number, the row's name and place, the keys. Neither becomes
+/// text here: there are millions of references, and a handful at most that lead nowhere.
 fn referring(number: usize, reference: &Reference) -> Sql {
     let mut sql = Sql::constant("SELECT ")
         .number(number as u64)
         .then(" AS reference, ")
         .sql(&match &reference.named {
             Some(column) => Sql::constant("f.").ident(column),
-            None => Sql::constant("f.ctid"),
+            None => Sql::constant("NULL::pg_catalog.name"),
         })
-        .then("::text AS name");
+        .then(" AS name, f.ctid AS place");
     let last = reference.from_columns.len().saturating_sub(1);
     for (place, column) in reference.from_columns.iter().enumerate() {
         let key = match reference.is_array && place == last {

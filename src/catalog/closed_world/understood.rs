@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalog::entry::Uncovered;
 use crate::catalog::loss::{AcceptedLosses, Loss};
+use crate::catalog::source::Source;
 use crate::error::Result;
-use crate::pg::{Session, Sql};
+use crate::pg::Sql;
 
 /// The catalogs' columns per major, as initdb makes them; minor releases change nothing there.
 const SHAPES: [(u32, &str); 5] = [
@@ -29,11 +30,11 @@ pub fn knows_shape(major: u32) -> bool {
 }
 
 /// Refuses a server or database whose catalogs are not understood, by the names of what is odd.
-pub(in crate::catalog) async fn require(session: &Session) -> Result<()> {
-    let mut odd = odd_shape(session).await?;
+pub(in crate::catalog) async fn require(source: &Source<'_>) -> Result<()> {
+    let mut odd = odd_shape(source).await?;
     if odd.is_empty() {
-        odd = odd_letters(session).await?;
-        odd.extend(odd_accounts(session).await?);
+        odd = odd_letters(source).await?;
+        odd.extend(odd_accounts(source).await?);
     }
     refuse(&odd)
 }
@@ -64,13 +65,13 @@ fn shape_of(major: u32) -> Option<&'static str> {
     known.map(|(_, text)| *text)
 }
 
-async fn odd_shape(session: &Session) -> Result<Vec<Uncovered>> {
-    let Some(expected) = shape_of(session.version().major()) else {
+async fn odd_shape(source: &Source<'_>) -> Result<Vec<Uncovered>> {
+    let Some(expected) = shape_of(source.version().major()) else {
         return Ok(Vec::new());
     };
     let sql = Sql::constant(include_str!("../sql/shape.sql"));
     let mut found = Shape::new();
-    for row in session.query(&sql).await? {
+    for row in source.query(&sql).await? {
         found.insert(row.string("catalog")?, columns(row.text("columns")?));
     }
     Ok(differences(&parse(expected), &found))
@@ -121,9 +122,9 @@ fn differences(expected: &Shape, found: &Shape) -> Vec<Uncovered> {
     odd
 }
 
-async fn odd_letters(session: &Session) -> Result<Vec<Uncovered>> {
+async fn odd_letters(source: &Source<'_>) -> Result<Vec<Uncovered>> {
     let sql = Sql::constant(include_str!("../sql/letters.sql"));
-    let rows = session.query(&sql).await?;
+    let rows = source.query(&sql).await?;
     rows.iter()
         .map(|row| {
             let catalog = row.text("catalog")?;
@@ -141,9 +142,9 @@ async fn odd_letters(session: &Session) -> Result<Vec<Uncovered>> {
         .collect()
 }
 
-async fn odd_accounts(session: &Session) -> Result<Vec<Uncovered>> {
+async fn odd_accounts(source: &Source<'_>) -> Result<Vec<Uncovered>> {
     let sql = Sql::constant(include_str!("../sql/accounts.sql"));
-    let rows = session.query(&sql).await?;
+    let rows = source.query(&sql).await?;
     rows.iter()
         .map(|row| {
             let catalog = row.text("catalog")?;

@@ -12,8 +12,9 @@ use super::address::Address;
 use super::entry::{Entry, Kind};
 use super::graph::NodeId;
 use super::read::Reading;
+use super::source::Source;
 use crate::error::{Error, Result};
-use crate::pg::{Session, Sql};
+use crate::pg::Sql;
 
 pub use held::{Made, Objection, Rights};
 
@@ -166,7 +167,7 @@ pub(super) fn superuser_only(kind: Kind) -> Option<&'static str> {
 /// Everything that the entries need, beyond their owners: sorted, each once.
 pub(super) async fn needed(
     reading: &Reading,
-    session: &Session,
+    source: &Source<'_>,
     entries: &[Entry],
 ) -> Result<Vec<Need>> {
     let mut needs = reading.needs.clone();
@@ -178,7 +179,7 @@ pub(super) async fn needed(
         }));
     }
     let sql = Sql::constant(include_str!("../sql/rights_needed.sql"));
-    for row in session.query(&sql).await? {
+    for row in source.query(&sql).await? {
         let address: Address = (row.number("class")?, row.number("object")?);
         let name = row.opt("name")?.unwrap_or_default();
         needs.push(Need {

@@ -18,10 +18,12 @@ SELECT a.attrelid AS relation,
             THEN CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL'
                                    WHEN 'm' THEN 'MAIN' WHEN 'x' THEN 'EXTENDED' END END AS storage,
        CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END AS compression,
-       (SELECT string_agg(quote_ident(split_part(o, '=', 1)) || '=' || quote_literal(substr(o, strpos(o, '=') + 1)), ', ')
-          FROM unnest(a.attoptions) o WHERE left(o, 10) <> 'pg_attver=') AS options,
-       (SELECT string_agg(format('%I %L', o.option_name, o.option_value), ', ' ORDER BY o.option_name)
-          FROM pg_options_to_table(a.attfdwoptions) o) AS foreign_options
+       CASE WHEN a.attoptions IS NOT NULL THEN
+            (SELECT string_agg(quote_ident(split_part(o, '=', 1)) || '=' || quote_literal(substr(o, strpos(o, '=') + 1)), ', ')
+               FROM unnest(a.attoptions) o WHERE left(o, 10) <> 'pg_attver=') END AS options,
+       CASE WHEN a.attfdwoptions IS NOT NULL THEN
+            (SELECT string_agg(format('%I %L', o.option_name, o.option_value), ', ' ORDER BY o.option_name)
+               FROM pg_options_to_table(a.attfdwoptions) o) END AS foreign_options
 FROM pg_catalog.pg_attribute a
 JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

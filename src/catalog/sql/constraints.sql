@@ -10,7 +10,7 @@ SELECT k.oid,
        k.conindid AS index,
        k.conparentid AS parent,
        k.convalidated AS validated,
-       coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true) AS enforced,
+       CASE WHEN v.number >= 180000 THEN (to_jsonb(k) ->> 'conenforced')::boolean ELSE true END AS enforced,
        k.conislocal AS is_local,
        k.connoinherit AS no_inherit,
        (SELECT a.attname FROM pg_catalog.pg_attribute a
@@ -18,6 +18,7 @@ SELECT k.oid,
        pg_get_constraintdef(k.oid) AS definition
 FROM pg_catalog.pg_constraint k
 JOIN pg_catalog.pg_namespace n ON n.oid = k.connamespace
+CROSS JOIN (SELECT current_setting('server_version_num')::integer AS number) v
 LEFT JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
 WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
   AND coalesce(c.relpersistence, 'p') <> 't'

@@ -20,26 +20,24 @@ SELECT c.oid,
        CASE WHEN c.reloftype <> 0 THEN format_type(c.reloftype, NULL) END AS of_type,
        quote_ident(ts.spcname) AS tablespace,
        CASE WHEN am.amname <> 'heap' THEN quote_ident(am.amname) END AS access_method,
-       (SELECT string_agg(quote_ident(split_part(o, '=', 1)) || '=' || quote_literal(substr(o, strpos(o, '=') + 1)), ', ')
-          FROM unnest(c.reloptions) o WHERE o NOT LIKE 'check_option=%') AS options,
-       (SELECT upper(substr(o, strpos(o, '=') + 1))
-          FROM unnest(c.reloptions) o WHERE o LIKE 'check_option=%') AS check_option,
-       (SELECT string_agg('toast.' || quote_ident(split_part(o, '=', 1)) || '=' || quote_literal(substr(o, strpos(o, '=') + 1)), ', ')
-          FROM unnest(toast.reloptions) o) AS toast_options,
+       CASE WHEN c.reloptions IS NOT NULL THEN
+            (SELECT string_agg(quote_ident(split_part(o, '=', 1)) || '=' || quote_literal(substr(o, strpos(o, '=') + 1)), ', ')
+               FROM unnest(c.reloptions) o WHERE o NOT LIKE 'check_option=%') END AS options,
+       CASE WHEN c.reloptions IS NOT NULL THEN
+            (SELECT upper(substr(o, strpos(o, '=') + 1))
+               FROM unnest(c.reloptions) o WHERE o LIKE 'check_option=%') END AS check_option,
+       CASE WHEN toast.reloptions IS NOT NULL THEN
+            (SELECT string_agg('toast.' || quote_ident(split_part(o, '=', 1)) || '=' || quote_literal(substr(o, strpos(o, '=') + 1)), ', ')
+               FROM unnest(toast.reloptions) o) END AS toast_options,
        CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END AS view_definition,
-       (SELECT to_json(array_agg(i.inhparent ORDER BY i.inhseqno))
-          FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid) AS parents,
-       EXISTS (SELECT FROM pg_catalog.pg_inherits i
-               WHERE i.inhrelid = c.oid AND i.inhdetachpending) AS detach_pending,
+       to_json(h.parents) AS parents,
+       coalesce(h.detach_pending, false) AS detach_pending,
        quote_ident(fs.srvname) AS server,
-       (SELECT string_agg(format('%I %L', o.option_name, o.option_value), ', ' ORDER BY o.option_name)
-          FROM pg_options_to_table(ft.ftoptions) o) AS foreign_options,
-       CASE WHEN c.relkind = 'r'
-            THEN pg_relation_size(c.oid) + coalesce(pg_relation_size(nullif(c.reltoastrelid, 0)), 0)
-            ELSE 0 END AS size_bytes,
-       CASE WHEN c.relkind = 'r' AND am.amname = 'heap'
-            THEN pg_relation_size(c.oid) / current_setting('block_size')::integer
-            ELSE 0 END AS heap_blocks
+       CASE WHEN ft.ftoptions IS NOT NULL THEN
+            (SELECT string_agg(format('%I %L', o.option_name, o.option_value), ', ' ORDER BY o.option_name)
+               FROM pg_options_to_table(ft.ftoptions) o) END AS foreign_options,
+       coalesce(s.heap, 0) + coalesce(s.toast, 0) AS size_bytes,
+       CASE WHEN am.amname = 'heap' THEN coalesce(s.heap, 0) / current_setting('block_size')::integer ELSE 0 END AS heap_blocks
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_roles r ON r.oid = c.relowner
@@ -48,6 +46,11 @@ LEFT JOIN pg_catalog.pg_am am ON am.oid = c.relam
 LEFT JOIN pg_catalog.pg_foreign_table ft ON ft.ftrelid = c.oid
 LEFT JOIN pg_catalog.pg_foreign_server fs ON fs.oid = ft.ftserver
 LEFT JOIN pg_catalog.pg_class toast ON toast.oid = c.reltoastrelid
+LEFT JOIN (SELECT i.inhrelid, array_agg(i.inhparent ORDER BY i.inhseqno) AS parents, bool_or(i.inhdetachpending) AS detach_pending
+             FROM pg_catalog.pg_inherits i GROUP BY i.inhrelid) h ON h.inhrelid = c.oid
+-- A size is asked of the file system: once for each, and for tables alone.
+LEFT JOIN LATERAL (SELECT pg_relation_size(c.oid) AS heap, pg_relation_size(nullif(c.reltoastrelid, 0)) AS toast OFFSET 0) s
+       ON c.relkind = 'r'
 WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm', 'c', 'S')
   AND c.relpersistence <> 't'
   AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
