@@ -1,12 +1,13 @@
 //! Pieces of rows → compressed members: several at a time, appended in the order of reading.
 //!
 //! In flight at any moment: the channel, `jobs + 2` compressions and the piece that each connection
-//! fills, each of about 2 MiB of text; so memory does not grow with the database.
+//! fills, each of about 2 MiB of text, one piece or those of many small tables; so memory does not grow
+//! with the database.
 
 use futures_util::stream::{self, StreamExt};
 use tokio::sync::mpsc;
 
-use super::rows::{Piece, Sent};
+use super::rows::Sent;
 use super::tally::Tally;
 use super::workers::Team;
 use crate::archive::{self, Compressed, Manifest, MemberKind, TableDigest, Writer};
@@ -50,7 +51,7 @@ pub(super) async fn append_tables(
 }
 
 async fn pack_and_append(
-    receiver: mpsc::Receiver<Sent>,
+    receiver: mpsc::Receiver<Vec<Sent>>,
     mut tally: Tally,
     catalog: &Catalog,
     manifest: &mut Manifest,
@@ -63,19 +64,21 @@ async fn pack_and_append(
     });
     let mut packed = Box::pin(received.map(pack).buffered(jobs + 2));
     while let Some(packed) = packed.next().await {
-        match packed? {
-            Packed::Member {
-                unit,
-                table,
-                rows,
-                compressed,
-            } => {
-                tally.add(unit, rows, compressed.text_length, catalog);
-                writer.append(MemberKind::Data, Some(table), rows, compressed)?;
-            }
-            Packed::End(unit, digest) => {
-                if let Some((table, digest)) = tally.end(unit, &digest)? {
-                    note_digest(manifest, table, &digest)?;
+        for packed in packed? {
+            match packed {
+                Packed::Member {
+                    unit,
+                    table,
+                    rows,
+                    compressed,
+                } => {
+                    tally.add(unit, rows, compressed.text_length, catalog);
+                    writer.append(MemberKind::Data, Some(table), rows, compressed)?;
+                }
+                Packed::End(unit, digest) => {
+                    if let Some((table, digest)) = tally.end(unit, &digest)? {
+                        note_digest(manifest, table, &digest)?;
+                    }
                 }
             }
         }
@@ -84,26 +87,25 @@ async fn pack_and_append(
     Ok(tally)
 }
 
-/// Compresses on a blocking thread.
-async fn pack(sent: Sent) -> Result<Packed> {
+/// Compresses on a blocking thread, unless there is nothing to compress.
+async fn pack(sent: Vec<Sent>) -> Result<Vec<Packed>> {
+    if sent.iter().all(|one| one.bytes() == 0) {
+        return sent.into_iter().map(pack_one).collect();
+    }
+    tokio::task::spawn_blocking(move || sent.into_iter().map(pack_one).collect())
+        .await
+        .attempt(|| "compress rows".to_owned())?
+}
+
+fn pack_one(sent: Sent) -> Result<Packed> {
     match sent {
         Sent::End(unit, digest) => Ok(Packed::End(unit, digest)),
-        Sent::Piece(Piece {
-            unit,
-            table,
-            rows,
-            text,
-        }) => {
-            let compressed = tokio::task::spawn_blocking(move || archive::compress(&text))
-                .await
-                .attempt(|| "compress rows".to_owned())??;
-            Ok(Packed::Member {
-                unit,
-                table,
-                rows,
-                compressed,
-            })
-        }
+        Sent::Piece(piece) => Ok(Packed::Member {
+            unit: piece.unit,
+            table: piece.table,
+            rows: piece.rows,
+            compressed: archive::compress(&piece.text)?,
+        }),
     }
 }
 

@@ -51,11 +51,21 @@ pub(super) enum Sent {
     End(usize, TableDigest),
 }
 
+impl Sent {
+    /// Bytes of text in it.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Piece(piece) => piece.text.len(),
+            Self::End(..) => 0,
+        }
+    }
+}
+
 /// Reads one unit on `session`, whose transaction holds the table's lock, into the channel.
 pub(super) async fn read_unit(
     session: &Session,
     unit: &Unit,
-    sender: &mpsc::Sender<Sent>,
+    sender: &mpsc::Sender<Vec<Sent>>,
 ) -> Result<()> {
     let table = &unit.table;
     let mut rows = session
@@ -143,7 +153,12 @@ fn end(mut piece: Piece) -> Sent {
     Sent::Piece(piece)
 }
 
-async fn send(sender: &mpsc::Sender<Sent>, sent: Sent) -> Result<()> {
+async fn send(sender: &mpsc::Sender<Vec<Sent>>, sent: Sent) -> Result<()> {
+    hand_over(sender, vec![sent]).await
+}
+
+/// Hands something to the writer.
+pub(super) async fn hand_over(sender: &mpsc::Sender<Vec<Sent>>, sent: Vec<Sent>) -> Result<()> {
     sender.send(sent).await.map_err(|_| {
         Error::operation("hand rows to the archive's writer").because("the writer has stopped")
     })
