@@ -39,6 +39,8 @@ pub enum Step {
     Header,
     /// Taking the archive.
     Backup,
+    /// Restoring the archive into a scratch database and comparing it.
+    Drill,
     /// Running the migration tool.
     Migrate,
     /// The checks after it.

@@ -227,6 +227,14 @@ pub(crate) struct RunArguments {
     #[command(flatten)]
     pub losses: Losses,
 
+    /// Restore the fresh backup into a scratch database and compare it before the migration may
+    /// start; the migration is not started unless that backup is proven (exit 5)
+    #[arg(long, env = "PGBELAY_DRILL_FIRST", hide_env_values = true, value_parser = FalseyValueParser::new())]
+    pub drill_first: bool,
+
+    #[command(flatten)]
+    pub scratch: ScratchArguments,
+
     /// Time for one attempt of the migration tool
     #[arg(long, value_name = "TIME", default_value = "1h", env = "PGBELAY_TIMEOUT", hide_env_values = true, value_parser = duration::parse)]
     pub timeout: Duration,

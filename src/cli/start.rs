@@ -244,6 +244,7 @@ fn learn_early(mask: &Mask, arguments: &Arguments, environment: &Environment) {
 fn scratch_url(command: &Command) -> Option<&str> {
     match command {
         Command::Drill(drill) => drill.scratch.scratch_url.as_deref(),
+        Command::Run(run) => run.scratch.scratch_url.as_deref(),
         _ => None,
     }
 }

@@ -1,10 +1,17 @@
 //! Scratch databases that killed drills left behind: listed with the command that drops them, and dropped only when they
 //! are provably ours and nobody is connected.
 
+use std::time::{Duration, Instant};
+
 use super::scratch::{self, Mark};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::pg::{Session, Sql};
+
+/// How long a dead run's lock may stay.
+const NOTICED_WITHIN: Duration = Duration::from_secs(10);
+/// Time between two looks at it.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// A scratch database that is still there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,11 +136,22 @@ fn tell(one: &Leftover, error: Option<&Error>, ctx: &Context) {
     ));
 }
 
+async fn named(server: &Session, name: &str) -> Result<Option<Leftover>> {
+    let found = all(server).await?;
+    Ok(found.into_iter().find(|one| one.name == name))
+}
+
 /// Drops the scratch database `name` of a run that is known to be dead, with the sessions that the run left in it; one
 /// without a mark too, because the run's journal names it. Says whether there is none (any more).
 pub async fn remove_dead(server: &Session, name: &str, run: &str, ctx: &Context) -> Result<bool> {
-    let found = all(server).await?;
-    let Some(one) = found.into_iter().find(|one| one.name == name) else {
+    let mut found = named(server, name).await?;
+    let asked = Instant::now();
+    // The server needs a moment to notice that a killed process is gone.
+    while found.as_ref().is_some_and(|one| one.at_work) && asked.elapsed() < NOTICED_WITHIN {
+        tokio::time::sleep(PAUSE).await;
+        found = named(server, name).await?;
+    }
+    let Some(one) = found else {
         return Ok(true);
     };
     if !one.is_of_dead(run) {

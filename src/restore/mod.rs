@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::archive::Reader;
+use crate::archive::{Manifest, Reader};
 use crate::context::{Context, Phase};
 use crate::error::{Error, Kind, Result};
 use crate::pg::{self, Session, Target};
@@ -43,6 +43,16 @@ impl Default for RestoreOptions {
     fn default() -> Self {
         Self { jobs: 1 }
     }
+}
+
+/// Rows and entries up to which a restore is one transaction unless somebody says otherwise.
+const SMALL_BYTES: u64 = 16 << 20;
+const SMALL_ENTRIES: usize = 1_000;
+
+/// Whether an archive is so small that one transaction is quicker than several sessions, and safer.
+pub fn is_small(manifest: &Manifest) -> bool {
+    let bytes: u64 = manifest.tables.iter().map(|table| table.bytes).sum();
+    bytes <= SMALL_BYTES && manifest.entries.len() <= SMALL_ENTRIES
 }
 
 /// What was loaded.

@@ -44,6 +44,28 @@ pub struct BackedUp {
     pub reused: bool,
 }
 
+/// Drill intent: a scratch database is about to be made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrillBegun {
+    /// Its name.
+    pub scratch: String,
+    /// Masked target of the server.
+    pub server: String,
+    /// Whether that is another server than the database's own.
+    #[serde(default)]
+    pub elsewhere: bool,
+}
+
+/// Drill outcome: the scratch database is gone again, or the report said that it stayed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrillEnded {
+    /// Whether the archive is proven.
+    pub passed: bool,
+    /// Why not.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
 /// Migrate intent: the tool is about to be started.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Started {
@@ -133,6 +155,8 @@ pub struct Story {
     pub plan: Option<Plan>,
     /// Its archive.
     pub backed_up: Option<BackedUp>,
+    /// A drill that was begun and has not ended: its scratch database may be there.
+    pub drill: Option<DrillBegun>,
     /// The last attempt.
     pub started: Option<Started>,
     /// How the last attempt ended, if that is known.
@@ -163,6 +187,8 @@ impl Story {
         match (record.step, record.stage) {
             (Step::Backup, Stage::Intent) => self.plan = Some(detail(record)?),
             (Step::Backup, Stage::Outcome) => self.backed_up = Some(detail(record)?),
+            (Step::Drill, Stage::Intent) => self.drill = Some(detail(record)?),
+            (Step::Drill, Stage::Outcome) => self.drill = None,
             (Step::Migrate, Stage::Intent) => {
                 self.started = Some(detail(record)?);
                 self.tool_ended = None;

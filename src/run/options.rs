@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::catalog::{AcceptedLosses, Locking};
-use crate::pg::Secret;
+use crate::pg::{Secret, Target};
 
 /// What brings the database to its new schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +44,10 @@ pub struct RunOptions {
     pub store: PathBuf,
     /// Connections of the backup.
     pub jobs: usize,
+    /// Whether the fresh archive has to pass a drill before the tool is started.
+    pub drill_first: bool,
+    /// The server for scratch databases; none: the database's own.
+    pub scratch: Option<Target>,
     /// How long the server is waited for.
     pub wait: Duration,
     /// How long another run's lock is waited for.
@@ -103,6 +107,8 @@ impl RunOptions {
             migration,
             store: store.into(),
             jobs: Self::DEFAULT_JOBS,
+            drill_first: false,
+            scratch: None,
             wait: Duration::from_secs(60),
             lock_wait: Self::DEFAULT_LOCK_WAIT,
             table_lock_wait: Locking::DEFAULT_WAIT,

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use serde::{Serialize, Serializer};
 
+use crate::drill::DrillReport;
 use crate::error::{Error, Kind};
 
 /// How a run ended.
@@ -212,6 +213,8 @@ pub struct RunReport {
     pub pending: Vec<String>,
     /// The backup.
     pub archive: Option<PathBuf>,
+    /// What its drill said (`--drill-first`).
+    pub drill: Option<DrillReport>,
     /// What the rollback removed, saved first.
     pub saved: Option<PathBuf>,
     /// The journal.
@@ -272,6 +275,7 @@ impl RunReport {
             to: Vec::new(),
             pending: Vec::new(),
             archive: None,
+            drill: None,
             saved: None,
             journal: None,
             log: None,

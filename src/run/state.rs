@@ -23,6 +23,8 @@ pub enum State {
     Fenced,
     /// A complete archive was written, synced, read back and checked.
     BackedUp,
+    /// The archive was restored beside the database and proven equal (`--drill-first`).
+    Drilled,
     /// The migration tool may be writing.
     Migrating,
     /// The tool ended well; whether the database did is not known yet.
@@ -49,18 +51,21 @@ pub enum State {
     LockTimeout,
     /// No complete, checked archive could be made; terminal.
     BackupFailed,
+    /// The archive did not pass its drill; terminal.
+    DrillFailed,
     /// Asked to stop before the migration was started; terminal.
     Stopped,
 }
 
 impl State {
     /// Every state, for tables and documentation.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::Idle,
         Self::Checked,
         Self::Locked,
         Self::Fenced,
         Self::BackedUp,
+        Self::Drilled,
         Self::Migrating,
         Self::Migrated,
         Self::Verified,
@@ -74,6 +79,7 @@ impl State {
         Self::Refused,
         Self::LockTimeout,
         Self::BackupFailed,
+        Self::DrillFailed,
         Self::Stopped,
     ];
 
@@ -90,6 +96,7 @@ impl State {
                 | Self::Refused
                 | Self::LockTimeout
                 | Self::BackupFailed
+                | Self::DrillFailed
                 | Self::Stopped
         )
     }
@@ -98,7 +105,12 @@ impl State {
     pub fn is_before_migration(self) -> bool {
         matches!(
             self,
-            Self::Idle | Self::Checked | Self::Locked | Self::Fenced | Self::BackedUp
+            Self::Idle
+                | Self::Checked
+                | Self::Locked
+                | Self::Fenced
+                | Self::BackedUp
+                | Self::Drilled
         )
     }
 }
@@ -111,6 +123,7 @@ impl fmt::Display for State {
             Self::Locked => "locked",
             Self::Fenced => "fenced",
             Self::BackedUp => "backed-up",
+            Self::Drilled => "drilled",
             Self::Migrating => "migrating",
             Self::Migrated => "migrated",
             Self::Verified => "verified",
@@ -124,6 +137,7 @@ impl fmt::Display for State {
             Self::Refused => "refused",
             Self::LockTimeout => "lock-timeout",
             Self::BackupFailed => "backup-failed",
+            Self::DrillFailed => "drill-failed",
             Self::Stopped => "stopped",
         })
     }
@@ -148,6 +162,10 @@ pub enum Event {
     BackupChecked,
     /// There is no complete, checked archive.
     BackupFailed,
+    /// The archive was restored and is what it says.
+    DrillPassed,
+    /// The archive is not proven, for whatever reason.
+    DrillFailed,
     /// Somebody asked to stop.
     StopRequested,
     /// The intent to start the tool is in the journal and synced.
@@ -176,7 +194,7 @@ pub enum Event {
 
 impl Event {
     /// Every event, for tables and documentation.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::PreflightPassed,
         Self::Refuse,
         Self::NothingPending,
@@ -185,6 +203,8 @@ impl Event {
         Self::FenceRaised,
         Self::BackupChecked,
         Self::BackupFailed,
+        Self::DrillPassed,
+        Self::DrillFailed,
         Self::StopRequested,
         Self::MigrationIntended,
         Self::ToolSucceeded,
@@ -223,7 +243,9 @@ pub fn next(state: State, event: Event) -> Result<State, NotAllowed> {
         (S::Locked | S::Fenced, E::BackupFailed) => S::BackupFailed,
         // Pending is asked before the lock, and again once the lock is ours.
         (S::Idle | S::Checked | S::Locked, E::NothingPending) => S::NothingToDo,
-        (S::BackedUp, E::MigrationIntended) => S::Migrating,
+        (S::BackedUp, E::DrillPassed) => S::Drilled,
+        (S::BackedUp, E::DrillFailed) => S::DrillFailed,
+        (S::BackedUp | S::Drilled, E::MigrationIntended) => S::Migrating,
         // Everything that leaves before `Migrating` leaves an untouched database.
         (from, E::Refuse) if from.is_before_migration() => S::Refused,
         (from, E::StopRequested) if from.is_before_migration() => S::Stopped,
@@ -273,6 +295,11 @@ mod tests {
         (State::Fenced, Event::Refuse, State::Refused),
         (State::Fenced, Event::StopRequested, State::Stopped),
         (State::BackedUp, Event::MigrationIntended, State::Migrating),
+        (State::BackedUp, Event::DrillPassed, State::Drilled),
+        (State::BackedUp, Event::DrillFailed, State::DrillFailed),
+        (State::Drilled, Event::MigrationIntended, State::Migrating),
+        (State::Drilled, Event::Refuse, State::Refused),
+        (State::Drilled, Event::StopRequested, State::Stopped),
         (State::BackedUp, Event::Refuse, State::Refused),
         (State::BackedUp, Event::StopRequested, State::Stopped),
         (State::Migrating, Event::ToolSucceeded, State::Migrated),

@@ -477,3 +477,106 @@ fn another_server_of_a_newer_major_proves_it_too() {
         .assert_says("it comes from PostgreSQL 18")
         .assert_says("name a server of PostgreSQL 18 or newer");
 }
+
+/// `run --json --drill-first` of a tool that leaves a file behind when it is started.
+const DRILLED_RUN: [&str; 7] = [
+    "run",
+    "--json",
+    "--drill-first",
+    "--",
+    "sh",
+    "-c",
+    "touch started",
+];
+
+fn was_started(workplace: &Workplace) -> bool {
+    workplace.directory().join("started").exists()
+}
+
+fn only_journal(workplace: &Workplace) -> String {
+    let entries = std::fs::read_dir(workplace.store())
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let mut journals: Vec<PathBuf> = entries
+        .filter(|path| path.to_string_lossy().ends_with(".journal"))
+        .collect();
+    journals.sort();
+    std::fs::read_to_string(journals.last().unwrap()).unwrap()
+}
+
+on_servers! {
+    /// The drill comes after the backup and before the tool; its result is reported, recorded and journalled. A failed migration
+    /// after it is judged as ever.
+    fn p1_a_run_that_demands_a_drill_starts_with_a_proven_backup(server) {
+        let shop = Shop::two_behind(server);
+        let (workplace, database) = (&shop.workplace, &shop.database);
+        let before = database.dump();
+        let failing = ["run", "--json", "--drill-first", "--", "sh", "-c", "exit 3"];
+        let output = call(workplace, database).run(&failing).assert_code(1);
+        assert_eq!(output.json()["outcome"], "unchanged", "{output}");
+        assert_eq!(output.json()["drill"]["verdict"], "passed", "{output}");
+        database.assert_is(&before);
+        let run = ["run", "--json", "--drill-first", "--", "alembic", "upgrade", "head"];
+        let output = call(workplace, database).run(&run).assert_code(0);
+        let json = output.json();
+        assert_eq!(json["outcome"], "migrated", "{output}");
+        assert_eq!(json["drill"]["verdict"], "passed", "{output}");
+        assert!(json["seconds"]["drill"].as_f64().unwrap() > 0.0, "{output}");
+        assert_no_scratch(database);
+        let journal = only_journal(workplace);
+        let at = |text: &str| journal.find(text).unwrap_or_else(|| panic!("{text}: {journal}"));
+        assert!(at("\"step\":\"backup\",\"stage\":\"outcome\"") < at("\"step\":\"drill\",\"stage\":\"intent\""));
+        assert!(at("\"step\":\"drill\",\"stage\":\"outcome\"") < at("\"step\":\"migrate\",\"stage\":\"intent\""));
+        let archive = json["archive"].as_str().unwrap();
+        assert_eq!(record(&workplace.directory().join(archive)).unwrap()["verdict"], "passed");
+    }
+
+    /// What does not pass is not migrated: a difference, or a drill that cannot be carried out.
+    fn p1_a_backup_that_is_not_proven_is_no_backup(server) {
+        let database = Database::create(server);
+        database.sql("CREATE SEQUENCE s; CREATE MATERIALIZED VIEW drawn AS SELECT nextval('public.s') AS n");
+        let before = database.dump();
+        let workplace = Workplace::new();
+        let output = call(&workplace, &database).run(&DRILLED_RUN).assert_code(5);
+        assert_eq!(output.json()["outcome"], "refused", "{output}");
+        assert_eq!(output.json()["drill"]["verdict"], "different", "{output}");
+        let last = output.last_line();
+        assert!(last.contains("Drill failed: ") && last.contains("sequence public.s"), "{last}");
+        assert!(last.contains("The migration was not started. Nothing was touched."), "{last}");
+        assert!(!was_started(&workplace), "{output}");
+        assert_no_scratch(&database);
+        database.assert_is(&before);
+        // Nothing is left to recover, and without the demand the run goes on.
+        call(&workplace, &database).run(&["recover"]).assert_code(0).assert_says("Nothing to recover");
+
+        let shop = Shop::at_head(server);
+        let output = shop.call().run(&DRILLED_RUN).assert_code(5);
+        output.assert_says("the role app may not create databases").assert_says("CREATEDB");
+        assert!(!was_started(&shop.workplace));
+    }
+
+    fn p6_a_run_stopped_or_killed_in_its_drill_leaves_nothing(server) {
+        let server = server.of_our_own();
+        let (workplace, database) = slow_to_restore(server);
+        let before = database.dump();
+        let running = call(&workplace, &database).start(&DRILLED_RUN);
+        wait_until("the restore", || is_restoring(&database));
+        running.signal(Signal::SIGTERM);
+        let output = running.finish().assert_code(143);
+        assert_eq!(output.json()["outcome"], "unchanged", "{output}");
+        assert_no_scratch(&database);
+
+        std::thread::sleep(Duration::from_millis(1100));
+        let running = call(&workplace, &database).start(&DRILLED_RUN);
+        wait_until("the restore", || is_restoring(&database));
+        running.signal(Signal::SIGKILL);
+        running.finish();
+        assert_eq!(scratch_databases(&database).len(), 1);
+        let output = call(&workplace, &database).run(&["recover", "--json"]).assert_code(0);
+        assert_eq!(output.json()["outcome"], "unchanged", "{output}");
+        output.assert_says("of the interrupted drill");
+        assert_no_scratch(&database);
+        assert!(!was_started(&workplace));
+        database.assert_is(&before);
+    }
+}

@@ -11,6 +11,8 @@ use crate::run::{self, Outcome, RunOptions};
 pub(super) async fn execute(app: &App, arguments: &RecoverArguments) -> Result<Done> {
     let resolved = app.resolve()?;
     let options = RunOptions {
+        // Only a drill's leftover needs it, and a person is told when it is not known.
+        scratch: app.resolve_scratch(None).unwrap_or_default(),
         on_other_writers: settings::other_writers(arguments.on_other_writers),
         ..super::run::options(app, &resolved, &arguments.tool, &arguments.checks)?
     };

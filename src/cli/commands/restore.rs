@@ -11,10 +11,6 @@ use crate::error::{Error, Kind, Result};
 use crate::pg::Target;
 use crate::restore::{self, RestoreOptions, RestoreReport};
 
-/// Rows and entries up to which a restore is one transaction unless `--jobs` says otherwise.
-const SMALL_BYTES: u64 = 16 << 20;
-const SMALL_ENTRIES: usize = 1_000;
-
 /// Loads the archive; a database that was created for it goes again when that fails.
 pub(super) async fn execute(app: &App, arguments: &RestoreArguments) -> Result<Done> {
     let reader = app.open_archive(&arguments.archive.archive)?;
@@ -71,10 +67,7 @@ async fn dress(
 
 /// Sessions to restore with. What is small is quicker in one transaction, and safer.
 pub(super) fn jobs(app: &App, reader: &Reader) -> usize {
-    let manifest = reader.manifest();
-    let bytes: u64 = manifest.tables.iter().map(|table| table.bytes).sum();
-    let small = bytes <= SMALL_BYTES && manifest.entries.len() <= SMALL_ENTRIES;
-    if small && !app.settings.jobs_given {
+    if restore::is_small(reader.manifest()) && !app.settings.jobs_given {
         return 1;
     }
     app.settings.jobs

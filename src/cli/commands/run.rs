@@ -8,6 +8,7 @@ use crate::cli::render::{Row, error_rows};
 use crate::cli::report::{Done, what_and_why};
 use crate::cli::settings;
 use crate::error::{Attempt, Error, Result};
+use crate::pg::Target;
 use crate::pg::settings::Resolved;
 use crate::run::{self, Outcome, RunOptions, RunReport};
 
@@ -21,6 +22,8 @@ pub(super) async fn execute(app: &App, arguments: &RunArguments) -> Result<Done>
         lock_timeout: arguments.lock_timeout,
         timeout: arguments.timeout,
         grace: arguments.grace,
+        drill_first: arguments.drill_first,
+        scratch: scratch(app, arguments)?,
         retries: arguments.retries,
         on_other_writers: settings::other_writers(arguments.on_other_writers),
         max_failures: arguments.max_failures,
@@ -29,6 +32,14 @@ pub(super) async fn execute(app: &App, arguments: &RunArguments) -> Result<Done>
         ..options(app, &resolved, &arguments.tool, &arguments.checks)?
     };
     told(run::run(&resolved.target, &options, &app.ctx).await)
+}
+
+/// Another server for the drill. Nobody asked without one: a variable that makes no sense stops nothing.
+fn scratch(app: &App, arguments: &RunArguments) -> Result<Option<Target>> {
+    if !arguments.drill_first {
+        return Ok(None);
+    }
+    app.resolve_scratch(arguments.scratch.scratch_url.as_deref())
 }
 
 /// What `run` shares with the verbs that work by hand.
@@ -138,6 +149,7 @@ fn rows(report: &RunReport) -> Vec<Row> {
     add("strategy", report.strategy.clone());
     add("proof", report.proof.clone());
     add("archive", path(&report.archive));
+    add("drill", report.drill.as_ref().map(super::drill::last_line));
     add("saved", path(&report.saved));
     add("log", path(&report.log));
     add("journal", journal_when_it_matters(report));
@@ -241,6 +253,11 @@ fn last_line(report: &RunReport) -> String {
             why("the migration was not started")
         ),
         Outcome::LockTimeout => "No lock: another run holds it. Nothing was touched.".to_owned(),
+        // An archive that is reported was complete: its drill is what failed.
+        Outcome::BackupFailed if report.archive.is_some() => format!(
+            "Drill failed: {}. The migration was not started. Nothing was touched.",
+            why("the backup is not proven")
+        ),
         Outcome::BackupFailed => {
             "Backup failed: the migration was not started. Nothing was touched.".to_owned()
         }

@@ -103,6 +103,7 @@ impl<'a> Desk<'a> {
     pub fn leave(&mut self, error: &Error) -> Outcome {
         let event = match error.kind() {
             Kind::LockTimeout => Event::LockNotObtained,
+            Kind::BackupFailed if self.state == State::BackedUp => Event::DrillFailed,
             Kind::BackupFailed => Event::BackupFailed,
             Kind::Interrupted(_) => Event::StopRequested,
             _ => Event::Refuse,

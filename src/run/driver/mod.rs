@@ -7,6 +7,7 @@
 mod attempt;
 mod backup;
 mod desk;
+mod drill;
 mod judge;
 mod prepare;
 mod refusals;

@@ -13,6 +13,7 @@ use crate::run::chronicle::Plan;
 use crate::run::driver::attempt::Ready;
 use crate::run::driver::backup;
 use crate::run::driver::desk::Desk;
+use crate::run::driver::drill;
 use crate::run::driver::refusals;
 use crate::run::driver::scene::Scene;
 use crate::run::driver::tool::{Prospect, Tool, child_variables};
@@ -48,6 +49,7 @@ pub async fn prepare<'a>(desk: &mut Desk<'_>, mut scene: Scene<'a>) -> Result<Op
     let log = begin_journal(desk, &scene, &plan)?;
     let watch = watch(&scene, &lock).await?;
     let archive = backup::back_up(desk, &scene, &plan).await?;
+    drill::drill_first(desk, &scene, &archive).await?;
     let before = InvalidObjects::read(&scene.session).await?;
     Ok(Some(Ready {
         scene,

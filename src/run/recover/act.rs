@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::drill;
 use crate::error::{Error, Kind, Result};
 use crate::journal::{self, Journal, Stage, Step};
 use crate::pg;
@@ -24,7 +25,10 @@ pub async fn act(place: &Place<'_>, journal: &mut Journal, story: &Story) -> Res
         journal.path().display()
     ));
     let recovered = match decide(story)? {
-        Action::Nothing | Action::StartAfresh => never_started(&run),
+        Action::Nothing | Action::StartAfresh => {
+            remove_scratch(place, story, &run).await;
+            never_started(&run)
+        }
         Action::ConcludeMigrated => migrated(&run),
         Action::ConcludeAsBefore(proven, lost) => {
             let proof = match lost.join(", ").as_str() {
@@ -54,6 +58,43 @@ pub async fn act(place: &Place<'_>, journal: &mut Journal, story: &Story) -> Res
         place.ctx.note(line.clone());
     }
     Ok(recovered)
+}
+
+/// Drops what the run's drill had made. What stays is told with the statement that drops it; it is no
+/// reason not to start.
+async fn remove_scratch(place: &Place<'_>, story: &Story, run: &str) {
+    let Some(begun) = &story.drill else {
+        return;
+    };
+    let own = (!begun.elsewhere).then_some(place.target);
+    let named = place.options.scratch.as_ref();
+    let target = own.or(named.filter(|target| target.masked() == begun.server));
+    let removed = match target {
+        None => Err(Error::operation("drop it").because(
+            "name that server with PGBELAY_SCRATCH_URL; the next drill there drops it too",
+        )),
+        Some(target) => remove_scratch_at(place, target, &begun.scratch, run).await,
+    };
+    if let Err(error) = removed {
+        place.ctx.warn(format!(
+            "the scratch database {} of the interrupted drill may be left on {}: {}",
+            begun.scratch,
+            begun.server,
+            error.reason().unwrap_or_default()
+        ));
+    }
+}
+
+async fn remove_scratch_at(
+    place: &Place<'_>,
+    target: &pg::Target,
+    scratch: &str,
+    run: &str,
+) -> Result<()> {
+    let server = pg::connect(target, "recover", place.ctx).await?;
+    let removed = drill::remove_dead(&server, scratch, run, place.ctx).await;
+    server.close().await;
+    removed.map(|_| ())
 }
 
 fn never_started(run: &str) -> Recovered {

@@ -32,7 +32,7 @@ pub fn decide(story: &Story) -> Result<Action> {
         return Ok(Action::Nothing);
     };
     let action = match (last.step, last.stage) {
-        (Step::Header | Step::Backup, _) => Action::StartAfresh,
+        (Step::Header | Step::Backup | Step::Drill, _) => Action::StartAfresh,
         (Step::Migrate, Stage::Intent) => Action::RollBack,
         (Step::Migrate, Stage::Outcome) => {
             if chronicle::detail::<ToolEnded>(last)?.succeeded {
@@ -132,6 +132,12 @@ mod tests {
             (Step::Backup, Intent, plan(pending)),
             (Step::Backup, Outcome, json!({"archive": "x.sql.gz"})),
             (
+                Step::Drill,
+                Intent,
+                json!({"scratch": "x_pgbelay_drill_1", "server": "s"}),
+            ),
+            (Step::Drill, Outcome, json!({"passed": true})),
+            (
                 Step::Migrate,
                 Intent,
                 json!({"attempt": 1, "window_since": 1, "tool_started": 2}),
@@ -161,6 +167,8 @@ mod tests {
     fn p6_every_place_a_run_can_be_killed_at_has_its_action() {
         let records = whole_run(&["b"]);
         let expected = [
+            Action::StartAfresh,
+            Action::StartAfresh,
             Action::StartAfresh,
             Action::StartAfresh,
             Action::StartAfresh,
