@@ -2,7 +2,7 @@
 //!
 //! Left out is what depends on the answers of others, what few databases need, and what this role may
 //! be forbidden: one failure ends the aide's work. A query that is missing here is asked by the reading's own
-//! session, as ever; one that nobody needs would be asked in vain.
+//! session, as ever; one that nobody needs would be asked in vain, which a test denies.
 
 use super::source::Plan;
 use super::{kinds, sequences};

@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use futures_util::stream::{self, StreamExt};
 use tokio::sync::oneshot;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::pg::{Row, ServerVersion, Session, Sql};
 
 /// Queries of the aide that the server has at a time: it must not wait while we work on results.
@@ -78,9 +78,14 @@ impl<'a> Source<'a> {
         self.plan?.claim(sql)?.await.ok()
     }
 
-    /// As [`Session::query_one`]; never asked ahead.
+    /// The row of a query that has exactly one.
     pub async fn query_one(&self, sql: &Sql) -> Result<Row> {
-        self.session.query_one(sql).await
+        let mut rows = self.query(sql).await?;
+        match (rows.pop(), rows.is_empty()) {
+            (Some(row), true) => Ok(row),
+            _ => Err(Error::operation("read the catalogs")
+                .because("the server did not return exactly one row")),
+        }
     }
 }
 
