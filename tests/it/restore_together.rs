@@ -98,7 +98,7 @@ on_servers! {
                 EXECUTE format('CREATE TABLE public.t%1$s (a integer); INSERT INTO public.t%1$s VALUES (1);
                                 CREATE INDEX i%1$s ON public.t%1$s (public.fine(a))', n);
             END LOOP; END $$;
-            CREATE INDEX planted_index ON public.t137 (public.fails(a))");
+            CREATE INDEX a_planted_index ON public.t137 (public.fails(a))");
         let reader = bench.archive();
         let copy = bench.database.sibling();
         let (error, took) = fails(&bench, &copy, &reader);
@@ -112,7 +112,7 @@ on_servers! {
         let bench = small(server);
         let reader = bench.archive();
         let copy = bench.database.sibling();
-        let passing = in_the_way(&copy, "c50", 51, "COMMIT; DROP TABLE public.c50;");
+        let passing = in_the_way(&copy, "c50", 51, "COMMIT; SELECT pg_sleep(0.5); DROP TABLE public.c50;");
         // As long as this one waits, the leader's turn has not come.
         let lasting = in_the_way(&copy, "c120", 52, "SELECT pg_advisory_lock(51); ROLLBACK;");
         bench.restore_with("app", &copy, &reader, JOBS).expect("a restore");
