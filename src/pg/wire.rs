@@ -12,7 +12,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -90,13 +90,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
         }
         while !wire.ended && !wire.joiner.has_enough() {
             let mut room = ReadBuf::new(wire.joiner.room());
-            let polled = Pin::new(&mut wire.inner).poll_read(context, &mut room);
+            ready!(Pin::new(&mut wire.inner).poll_read(context, &mut room))?;
             let length = room.filled().len();
-            match polled {
-                Poll::Pending if wire.joiner.has_some() => break,
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(read) => read?,
-            }
             wire.joiner.take(length);
             wire.ended = length == 0;
         }
