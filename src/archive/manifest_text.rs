@@ -13,6 +13,7 @@ use serde_json::ser::{Formatter, Serializer};
 
 use super::Manifest;
 use super::compress::plausible;
+use crate::error::Error;
 
 /// Starts each line.
 const PREFIX: &[u8] = b"-- ";
@@ -23,25 +24,83 @@ const MEMBER_TEXT: usize = 4 << 20;
 /// The longest manifest text accepted: ten thousand tables need about 50 MB.
 pub(super) const MAX_TEXT: u64 = 512 << 20;
 
-/// The manifest's text, cut into pieces of whole lines for one gzip member each.
-pub(super) fn encode(manifest: &Manifest) -> serde_json::Result<Vec<Vec<u8>>> {
-    let mut json = Vec::new();
-    manifest.serialize(&mut Serializer::with_formatter(&mut json, Ascii))?;
-    let mut members = vec![Vec::new()];
-    for piece in json.chunks(PIECE) {
-        let full = members
-            .last()
-            .is_some_and(|text| text.len() + piece.len() + 4 > MEMBER_TEXT);
-        if full {
-            members.push(Vec::new());
-        }
-        if let Some(text) = members.last_mut() {
-            text.extend_from_slice(PREFIX);
-            text.extend_from_slice(piece);
-            text.push(b'\n');
-        }
+/// Hands the manifest's text to `take`, cut into pieces of whole lines for one gzip member each. Tens of
+/// thousands of tables make a long text, of which one piece is held at a time.
+pub(super) fn encode(
+    manifest: &Manifest,
+    take: &mut dyn FnMut(&[u8]) -> crate::error::Result<()>,
+) -> crate::error::Result<()> {
+    let mut lines = Lines {
+        line: Vec::with_capacity(PIECE),
+        text: Vec::with_capacity(MEMBER_TEXT),
+        take,
+        failed: None,
+    };
+    let written = manifest
+        .serialize(&mut Serializer::with_formatter(&mut lines, Ascii))
+        .map_err(io::Error::from)
+        .and_then(|()| lines.end());
+    match (written, lines.failed) {
+        (Ok(()), _) => Ok(()),
+        (Err(_), Some(error)) => Err(error),
+        (Err(error), None) => Err(Error::operation("write the manifest").caused_by(error)),
     }
-    Ok(members)
+}
+
+/// JSON → comment lines → members.
+struct Lines<'a> {
+    /// JSON of the line that is being filled.
+    line: Vec<u8>,
+    /// Whole lines of the member that is being filled.
+    text: Vec<u8>,
+    take: &'a mut dyn FnMut(&[u8]) -> crate::error::Result<()>,
+    /// Why `take` refused.
+    failed: Option<Error>,
+}
+
+impl Lines<'_> {
+    /// Ends the line, and first the member if the line has no room in it.
+    fn end_line(&mut self) -> io::Result<()> {
+        if self.line.is_empty() {
+            return Ok(());
+        }
+        if self.text.len() + PREFIX.len() + self.line.len() + 1 > MEMBER_TEXT {
+            self.end_member()?;
+        }
+        self.text.extend_from_slice(PREFIX);
+        self.text.append(&mut self.line);
+        self.text.push(b'\n');
+        Ok(())
+    }
+
+    fn end_member(&mut self) -> io::Result<()> {
+        let taken = (self.take)(&self.text);
+        self.text.clear();
+        taken.map_err(|error| {
+            self.failed = Some(error);
+            io::Error::other("the text was not taken")
+        })
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        self.end_line()?;
+        self.end_member()
+    }
+}
+
+impl Write for Lines<'_> {
+    fn write(&mut self, json: &[u8]) -> io::Result<usize> {
+        if self.line.len() == PIECE {
+            self.end_line()?;
+        }
+        let now = json.len().min(PIECE - self.line.len());
+        self.line.extend_from_slice(&json[..now]);
+        Ok(now)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Why a manifest cannot be read.
@@ -62,16 +121,18 @@ pub(super) fn decode(compressed: &[u8], text_length: u64) -> Result<Manifest, Un
         )));
     }
     plausible(compressed.len() as u64, text_length).map_err(Unreadable::Damaged)?;
-    let text =
+    let mut text =
         read_exactly(MultiGzDecoder::new(compressed), text_length).map_err(Unreadable::Damaged)?;
-    let json = strip(&text)
+    let json = strip(&mut text)
         .ok_or_else(|| Unreadable::Damaged("it is not made of comment lines".into()))?;
-    serde_json::from_slice(&json).map_err(|error| Unreadable::NotUnderstood(error.to_string()))
+    serde_json::from_slice(json).map_err(|error| Unreadable::NotUnderstood(error.to_string()))
 }
 
 /// Reads a text of `length` bytes, and never more than one byte beyond.
 fn read_exactly(from: impl Read, length: u64) -> Result<Vec<u8>, String> {
-    let mut text = Vec::new();
+    // What is announced is plausible, and memory that is not filled costs nothing.
+    let room = usize::try_from(length + 1).map_err(|error| error.to_string())?;
+    let mut text = Vec::with_capacity(room);
     from.take(length + 1)
         .read_to_end(&mut text)
         .map_err(|error| format!("it cannot be decompressed: {error}"))?;
@@ -81,13 +142,18 @@ fn read_exactly(from: impl Read, length: u64) -> Result<Vec<u8>, String> {
     Err("its length is not what the footer says".into())
 }
 
-/// Joins the lines without their prefixes and newlines.
-fn strip(text: &[u8]) -> Option<Vec<u8>> {
-    let mut json = Vec::with_capacity(text.len());
-    for line in text.split_inclusive(|byte| *byte == b'\n') {
-        json.extend_from_slice(line.strip_prefix(PREFIX)?.strip_suffix(b"\n")?);
+/// Joins the lines without their prefixes and newlines, where they stand: the text may be long.
+fn strip(text: &mut [u8]) -> Option<&[u8]> {
+    let (mut from, mut to) = (0, 0);
+    while from < text.len() {
+        let line = text[from..].strip_prefix(PREFIX)?;
+        let length = memchr::memchr(b'\n', line)?;
+        let start = from + PREFIX.len();
+        text.copy_within(start..start + length, to);
+        from = start + length + 1;
+        to += length;
     }
-    Some(json)
+    Some(&text[..to])
 }
 
 /// Compact JSON without a byte beyond ASCII.
@@ -121,9 +187,19 @@ mod tests {
     use crate::archive::tests::manifest_of;
     use proptest::prelude::*;
 
+    fn texts(manifest: &Manifest) -> Vec<Vec<u8>> {
+        let mut texts = Vec::new();
+        encode(manifest, &mut |text| {
+            texts.push(text.to_vec());
+            Ok(())
+        })
+        .unwrap();
+        texts
+    }
+
     /// Encodes, checks the form of every line, and decodes.
     fn round_trip(manifest: &Manifest) -> Manifest {
-        let texts = encode(manifest).unwrap();
+        let texts = texts(manifest);
         let mut compressed = Vec::new();
         for text in &texts {
             assert!(text.len() <= MEMBER_TEXT);
@@ -156,8 +232,29 @@ mod tests {
     #[test]
     fn a_long_manifest_takes_several_lines_and_members() {
         let manifest = manifest_of(&vec!["é".repeat(1000); 300]);
-        assert!(encode(&manifest).unwrap().len() > 1);
+        assert!(texts(&manifest).len() > 1);
         assert_eq!(round_trip(&manifest), manifest);
+    }
+
+    #[test]
+    fn who_takes_the_text_may_refuse() {
+        let refuse = &mut |_: &[u8]| Err(Error::operation("write").because("the disk is full"));
+        let error = encode(&manifest_of(&[]), refuse).unwrap_err();
+        assert_eq!(error.reason().unwrap(), "the disk is full");
+    }
+
+    #[test]
+    fn lines_are_comments_and_nothing_else() {
+        let stripped = |text: &str| {
+            let mut text = text.as_bytes().to_vec();
+            strip(&mut text).map(|json| String::from_utf8(json.to_vec()).unwrap())
+        };
+        assert_eq!(stripped("").as_deref(), Some(""));
+        assert_eq!(stripped("-- {\n-- }\n").as_deref(), Some("{}"));
+        assert_eq!(stripped("-- \n-- a\n-- \n").as_deref(), Some("a"));
+        for wrong in ["-- a", "-- a\nb\n", "--\n", "-- a\n\n"] {
+            assert_eq!(stripped(wrong), None, "{wrong:?}");
+        }
     }
 
     #[test]

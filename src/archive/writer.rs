@@ -71,16 +71,15 @@ impl Writer {
         validate::validate(&manifest, manifest_offset).map_err(|why| {
             Error::operation(self.attempted()).because(format!("its manifest is wrong: {why}"))
         })?;
-        let texts = manifest_text::encode(&manifest).attempt(|| self.attempted())?;
-        drop(manifest);
         let mut hasher = Xxh3Default::new();
         let mut manifest_text_length = 0;
-        for text in texts {
-            let member = compress(&text)?;
+        manifest_text::encode(&manifest, &mut |text| {
+            let member = compress(text)?;
             manifest_text_length += member.text_length;
             hasher.update(&member.bytes);
-            self.file.write(&member.bytes)?;
-        }
+            self.file.write(&member.bytes)
+        })?;
+        drop(manifest);
         if manifest_text_length > manifest_text::MAX_TEXT {
             return Err(Error::refused(self.attempted()).because(format!(
                 "its manifest would have {manifest_text_length} bytes"
