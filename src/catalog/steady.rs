@@ -70,11 +70,13 @@ impl Steady {
 /// hold locks longer than `locking.wait` or never stop changing definitions.
 pub async fn open_steady(session: &Session, locking: Locking, ctx: &Context) -> Result<Steady> {
     let witness = pg::connect_beside(session, "witness", ctx).await?;
-    witness.execute(&patience(locking)).await?;
+    witness.execute(&patience(locking.wait.min(SLICE))).await?;
     let mut effort = Effort::new(locking);
     loop {
         let stumble = match attempt(session, &witness, locking).await {
             Ok((catalog, identities)) => {
+                // Rows may have been read for hours when it is asked again.
+                witness.execute(&patience(locking.wait)).await?;
                 return Ok(Steady {
                     catalog,
                     witness,
@@ -246,11 +248,12 @@ async fn read_with(session: &Session, source: Source<'_>, locking: Locking) -> R
     Ok((before, read.await.map_err(Stumble::from)))
 }
 
-/// The witness waits for catalogs that others lock, but not for ever: they may wait for our transaction.
-fn patience(locking: Locking) -> Sql {
-    let milliseconds = i128::try_from(locking.wait.as_millis()).unwrap_or(i128::MAX);
+/// How long the witness waits for catalogs that others lock. While definitions are read, a slice: others may
+/// wait for our transaction, which waits for the witness, and no server sees that; so we let go and try again.
+fn patience(wait: Duration) -> Sql {
+    let milliseconds = i128::try_from(wait.as_millis()).unwrap_or(i128::MAX);
     Sql::constant("SELECT pg_catalog.set_config('lock_timeout', least(")
-        .number(milliseconds.max(1000))
+        .number(milliseconds.max(1))
         .then(", 2147483647)::pg_catalog.text, false)")
 }
 

@@ -261,6 +261,33 @@ on_servers! {
 
     /// The deadlock that the server cannot see: an ACCESS EXCLUSIVE that queues behind the leader
     /// would block every worker that waited. Tables that a worker cannot lock at once go to the leader.
+    /// As a REINDEX of shared catalogs does: it waits for the leader, and the witness and new connections
+    /// wait for it.
+    fn a_queued_lock_on_a_shared_catalog_is_let_through(server) {
+        let bench = Bench::empty(server.of_our_own());
+        bench.database.sql_as_owner(
+            "CREATE TABLE a AS SELECT generate_series(1, 1000) n; CREATE TABLE b AS TABLE a",
+        );
+        let queued = Background::start(
+            &bench.database,
+            "SET lock_timeout = 0;
+             DO $$ BEGIN
+               WHILE NOT EXISTS (SELECT FROM pg_locks d JOIN pg_locks t USING (pid)
+                                  WHERE d.relation = 'pg_database'::regclass AND d.granted
+                                    AND t.relation = 'a'::regclass AND t.granted) LOOP
+                 PERFORM pg_sleep(0.001); COMMIT;
+               END LOOP;
+             END $$;
+             BEGIN; LOCK TABLE pg_database IN ACCESS EXCLUSIVE MODE; COMMIT;",
+        );
+        until(&bench.database, "EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'somebody')");
+        let started = Instant::now();
+        let report = back_up(&bench, 2, Duration::from_secs(60)).expect("a backup after it");
+        assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
+        assert_eq!(report.rows, 2000);
+        drop(queued);
+    }
+
     fn a_queued_exclusive_lock_sends_the_table_to_the_leader(server) {
         let bench = Bench::empty(server);
         bench.database.sql_as_owner(
