@@ -8,7 +8,7 @@ use pgbelay::dump::DumpOptions;
 use pgbelay::error::{Error, Kind};
 
 use crate::data::Bench;
-use crate::support::{Database, Server, Workplace};
+use crate::support::{Database, Running, Server, Workplace};
 
 pub const JOBS: usize = 4;
 
@@ -76,12 +76,28 @@ const SLOW: &str = "
 const ASLEEP: &str = "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() \
     AND query LIKE 'CREATE INDEX slow_index%' AND wait_event = 'PgSleep'";
 
+fn restore_into(copy: &Database) -> [&str; 6] {
+    ["restore", "a.sql.gz", "--into", copy.name(), "--jobs", "4"]
+}
+
+/// A restore of the database's backup into another that has come to the slow index, and that other.
+fn in_the_middle<'w>(workplace: &'w Workplace, bench: &Bench) -> (Database, Running<'w>) {
+    workplace
+        .call(&bench.database)
+        .run(&["backup", "--output", "a.sql.gz"])
+        .assert_code(0);
+    let copy = bench.database.sibling();
+    let running = workplace.call(&copy).start(&restore_into(&copy));
+    wait_until(&copy, ASLEEP);
+    (copy, running)
+}
+
 /// Everything that would take an incomplete database for a complete one refuses it.
 #[track_caller]
-fn assert_refused(workplace: &Workplace, copy: &Database, restore: &[&str]) {
+fn assert_refused(workplace: &Workplace, copy: &Database) {
     assert!(is_marked(copy));
     for arguments in [
-        restore,
+        &restore_into(copy)[..],
         &["backup"],
         &["run", "--", "true"],
         &["doctor", "--", "true"],
@@ -253,15 +269,10 @@ on_servers! {
     fn a_killed_restore_leaves_a_database_that_says_so(server) {
         let bench = planted(server, SLOW);
         let workplace = Workplace::new();
-        let call = |database: &Database| workplace.call(database);
-        call(&bench.database).run(&["backup", "--output", "a.sql.gz"]).assert_code(0);
-        let copy = bench.database.sibling();
-        let restore = ["restore", "a.sql.gz", "--into", copy.name(), "--jobs", "4"];
-        let running = call(&copy).start(&restore);
-        wait_until(&copy, ASLEEP);
+        let (copy, running) = in_the_middle(&workplace, &bench);
         running.signal(Signal::SIGKILL);
         running.finish().assert_code(-1);
-        assert_refused(&workplace, &copy, &restore);
+        assert_refused(&workplace, &copy);
     }
 
     /// The server dies in the middle. After it has recovered, the database says so to whoever comes
@@ -269,29 +280,21 @@ on_servers! {
     fn a_crashed_server_leaves_a_database_that_says_so(server) {
         let bench = planted(server.of_our_own(), SLOW);
         let workplace = Workplace::new();
-        workplace.call(&bench.database).run(&["backup", "--output", "a.sql.gz"]).assert_code(0);
-        let copy = bench.database.sibling();
-        let restore = ["restore", "a.sql.gz", "--into", copy.name(), "--jobs", "4"];
-        let running = workplace.call(&copy).start(&restore);
-        wait_until(&copy, ASLEEP);
+        let (copy, running) = in_the_middle(&workplace, &bench);
         // Nobody waits for the disk here, and what is lost would be the whole restore.
         copy.sql("CHECKPOINT");
         copy.server().crash_and_recover();
         running.finish().assert_code(7).assert_says("complete");
         assert_eq!(sessions(&copy), "0");
         assert_eq!(copy.sql("SELECT count(*) FROM public.a").trim(), "1");
-        assert_refused(&workplace, &copy, &restore);
+        assert_refused(&workplace, &copy);
     }
 
     /// Interrupted: no session stays behind, and the code does not promise an untouched database.
     fn an_interrupted_restore_ends_its_sessions(server) {
         let bench = planted(server, SLOW);
         let workplace = Workplace::new();
-        workplace.call(&bench.database).run(&["backup", "--output", "a.sql.gz"]).assert_code(0);
-        let copy = bench.database.sibling();
-        let restore = ["restore", "a.sql.gz", "--into", copy.name(), "--jobs", "4"];
-        let running = workplace.call(&copy).start(&restore);
-        wait_until(&copy, ASLEEP);
+        let (copy, running) = in_the_middle(&workplace, &bench);
         running.signal(Signal::SIGTERM);
         running.finish().assert_code(7).assert_says("is not complete");
         assert!(is_marked(&copy));

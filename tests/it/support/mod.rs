@@ -18,7 +18,7 @@ mod shop;
 mod workplace;
 
 pub use between::{Pooler, closed_port, not_postgresql, server_of_version};
-pub use call::{Call, Output};
+pub use call::{Call, Output, Running};
 pub use corpus::{CorpusFile, has_turn, note_figure, wants_everything};
 pub use database::Database;
 pub use lexer::psql_commands;
