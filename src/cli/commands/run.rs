@@ -212,62 +212,20 @@ fn exceptions(report: &RunReport) -> String {
 
 /// The truth in one line (P8).
 fn last_line(report: &RunReport) -> String {
-    let reached = match report.to.as_slice() {
-        [] => String::new(),
-        heads => format!(" at {}", heads.join(", ")),
-    };
-    let failed = if verification_failed(report) {
-        "Verification failed"
-    } else {
-        "Migration failed"
-    };
     let except = exceptions(report);
-    let why = |fallback: &str| {
-        let error = report.error.as_ref();
-        error.map_or_else(
-            || fallback.to_owned(),
-            |error| format!("cannot {}", what_and_why(error)),
-        )
-    };
     match report.outcome {
-        Outcome::Migrated => format!(
-            "Done: migrated and verified, the database is{}.",
-            or_done(&reached)
-        ),
-        Outcome::NothingToDo => format!(
-            "Nothing to do: the database is already{}.",
-            or_done(&reached)
-        ),
-        Outcome::Unchanged => {
-            format!("{failed}; nothing was committed, the database is as it was (proven).")
-        }
-        Outcome::RolledBack => {
-            format!("{failed}; the database was put back and is as it was (proven){except}.")
-        }
-        Outcome::Usage => format!(
-            "Not started: {}. Nothing was touched.",
-            why("the arguments or settings make no sense")
-        ),
-        Outcome::Refused => format!(
-            "Refused: {}. Nothing was touched.",
-            why("the migration was not started")
-        ),
-        Outcome::LockTimeout => "No lock: another run holds it. Nothing was touched.".to_owned(),
-        // An archive that is reported was complete: its drill is what failed.
-        Outcome::BackupFailed if report.archive.is_some() => format!(
-            "Drill failed: {}. The migration was not started. Nothing was touched.",
-            why("the backup is not proven")
-        ),
-        Outcome::BackupFailed => {
-            "Backup failed: the migration was not started. Nothing was touched.".to_owned()
-        }
-        Outcome::Withheld => {
-            format!("{failed}; rollback WITHHELD because others wrote. Nothing was undone.")
+        Outcome::Migrated | Outcome::NothingToDo => line_of_success(report),
+        Outcome::Usage
+        | Outcome::Refused
+        | Outcome::LockTimeout
+        | Outcome::BackupFailed
+        | Outcome::Difference => line_before_migration(report),
+        Outcome::Unchanged | Outcome::RolledBack | Outcome::Withheld => {
+            line_of_failure(report, &except)
         }
         Outcome::InDoubt => {
             "IN DOUBT: a person must look before anything else touches the database.".to_owned()
         }
-        Outcome::Difference => "No: the database is not as it should be.".to_owned(),
         Outcome::Recovered { rolled_back: true } => format!(
             "Recovered: the interrupted run was rolled back, the database is as before it \
              (proven){except}."
@@ -285,11 +243,63 @@ fn last_line(report: &RunReport) -> String {
     }
 }
 
-fn or_done(reached: &str) -> &str {
-    if reached.is_empty() {
-        " there"
+fn line_of_success(report: &RunReport) -> String {
+    let reached = match report.to.as_slice() {
+        [] => " there".to_owned(),
+        heads => format!(" at {}", heads.join(", ")),
+    };
+    match report.outcome {
+        Outcome::NothingToDo => format!("Nothing to do: the database is already{reached}."),
+        _ => format!("Done: migrated and verified, the database is{reached}."),
+    }
+}
+
+/// The migration was not started, or nobody asked for one.
+fn line_before_migration(report: &RunReport) -> String {
+    let why = |fallback: &str| {
+        let error = report.error.as_ref();
+        error.map_or_else(
+            || fallback.to_owned(),
+            |error| format!("cannot {}", what_and_why(error)),
+        )
+    };
+    match report.outcome {
+        Outcome::Usage => format!(
+            "Not started: {}. Nothing was touched.",
+            why("the arguments or settings make no sense")
+        ),
+        Outcome::Refused => format!(
+            "Refused: {}. Nothing was touched.",
+            why("the migration was not started")
+        ),
+        Outcome::LockTimeout => "No lock: another run holds it. Nothing was touched.".to_owned(),
+        // An archive that is reported was complete: its drill is what failed.
+        Outcome::BackupFailed if report.archive.is_some() => format!(
+            "Drill failed: {}. The migration was not started. Nothing was touched.",
+            why("the backup is not proven")
+        ),
+        Outcome::BackupFailed => {
+            "Backup failed: the migration was not started. Nothing was touched.".to_owned()
+        }
+        _ => "No: the database is not as it should be.".to_owned(),
+    }
+}
+
+/// The migration, or the checks after it, failed.
+fn line_of_failure(report: &RunReport, except: &str) -> String {
+    let failed = if verification_failed(report) {
+        "Verification failed"
     } else {
-        reached
+        "Migration failed"
+    };
+    match report.outcome {
+        Outcome::Unchanged => {
+            format!("{failed}; nothing was committed, the database is as it was (proven).")
+        }
+        Outcome::RolledBack => {
+            format!("{failed}; the database was put back and is as it was (proven){except}.")
+        }
+        _ => format!("{failed}; rollback WITHHELD because others wrote. Nothing was undone."),
     }
 }
 
