@@ -5,14 +5,14 @@ use crate::cli::args::RecoverArguments;
 use crate::cli::report::Done;
 use crate::cli::settings;
 use crate::error::Result;
+use crate::pg::Target;
 use crate::run::{self, Outcome, RunOptions};
 
 /// Recovers.
 pub(super) async fn execute(app: &App, arguments: &RecoverArguments) -> Result<Done> {
     let resolved = app.resolve()?;
     let options = RunOptions {
-        // Only a drill's leftover needs it, and a person is told when it is not known.
-        scratch: app.resolve_scratch(None).unwrap_or_default(),
+        scratch: scratch(app),
         on_other_writers: settings::other_writers(arguments.on_other_writers),
         ..super::run::options(app, &resolved, &arguments.tool, &arguments.checks)?
     };
@@ -24,4 +24,14 @@ pub(super) async fn execute(app: &App, arguments: &RecoverArguments) -> Result<D
             .clone_into(&mut done.last_line);
     }
     Ok(done)
+}
+
+/// Only a drill's leftover needs that server: settings that make no sense are no reason not to recover.
+fn scratch(app: &App) -> Option<Target> {
+    app.resolve_scratch(None).unwrap_or_else(|error| {
+        app.ctx.warn(format!(
+            "{error}; a scratch database of an interrupted drill on that server would stay"
+        ));
+        None
+    })
 }
