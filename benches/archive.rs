@@ -111,6 +111,7 @@ fn archive(rows: &str) -> (tempfile::TempDir, Reader) {
         extensions: Vec::new(),
         accepted_losses: Vec::new(),
         needs: Vec::new(),
+        partial: false,
     };
     let path = writer.finish(manifest).unwrap();
     (directory, Reader::open(&path).unwrap())

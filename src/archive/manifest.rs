@@ -49,6 +49,15 @@ pub struct Manifest {
     /// Rights that making the entries again takes, beyond those of their owners.
     #[serde(default)]
     pub needs: Vec<NeedRecord>,
+    /// Whether it holds some objects of the database only: what a repair was about to change. Such
+    /// an archive can be restored beside the database; no database is compared with it or put back
+    /// to it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub partial: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// One object and one right that making it again takes.

@@ -72,6 +72,7 @@ pub(crate) mod tests {
             extensions: Vec::new(),
             accepted_losses: Vec::new(),
             needs: Vec::new(),
+            partial: false,
         }
     }
 

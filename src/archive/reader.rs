@@ -111,6 +111,25 @@ impl Reader {
         &self.manifest
     }
 
+    /// Refuses an archive of some objects only, which no database can be compared with.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Refused`].
+    pub fn require_whole(&self, attempted: &str) -> Result<()> {
+        if !self.manifest.partial {
+            return Ok(());
+        }
+        Err(
+            Error::refused(format!("{attempted} {}", self.path.display()))
+                .because("it holds only what a repair was about to change, not the whole database")
+                .now("nothing was changed")
+                .hint(
+                    "`pgbelay restore --into NAME --create` puts what it holds beside the database",
+                )
+                .hint("`pgbelay list` shows the backups"),
+        )
+    }
+
     /// Where the archive is.
     pub fn path(&self) -> &Path {
         &self.path

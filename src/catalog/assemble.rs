@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::entry::{Entry, Kind};
 use super::graph::{Body, Comment, Draft, Graph, Label, Node, NodeId};
-use super::{domains, order, table_ddl, views};
+use super::{domains, order, schemas, table_ddl, views};
 #[cfg(test)]
 use crate::archive::Section;
 use crate::pg::quote_literal;
@@ -124,10 +124,13 @@ fn comment_entry(node: &Node, comment: &Comment, needs: Option<usize>) -> Entry 
     }
 }
 
-/// The comment that was there before: an extension comes with one.
+/// The comment that was there before: an extension comes with one, and so does `public`.
 fn base(node: &Node) -> String {
     match node.tie.first() {
         Some(usual) if node.kind == Kind::Extension => quote_literal(usual),
+        _ if node.kind == Kind::Schema && node.name == "public" => {
+            quote_literal(schemas::PUBLIC_COMMENT)
+        }
         _ => "NULL".to_owned(),
     }
 }

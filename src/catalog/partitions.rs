@@ -30,8 +30,12 @@ fn add_one(reading: &mut Reading, relation: &Relation) {
         relation.quoted,
         relation.partition_bound.as_deref().unwrap_or_default(),
     );
+    let drop = format!(
+        "ALTER TABLE {} DETACH PARTITION {};",
+        parent.quoted, relation.quoted
+    );
     let identity = format!("attach of table {}", relation.quoted);
-    let node = Node::of_relation(Kind::TableAttach, relation, identity).text(create, None);
+    let node = Node::of_relation(Kind::TableAttach, relation, identity).text(create, Some(drop));
     let attach = reading.graph.add_unaddressed(node);
     for oid in [parent.oid, relation.oid] {
         if let Some(table) = reading.graph.find((CLASS, oid)) {

@@ -235,6 +235,10 @@ pub(crate) struct RunArguments {
     #[command(flatten)]
     pub scratch: ScratchArguments,
 
+    /// How to put the database back if the migration fails
+    #[arg(long, value_enum, default_value_t = StrategyArgument::Auto, env = "PGBELAY_STRATEGY", hide_env_values = true)]
+    pub strategy: StrategyArgument,
+
     /// Time for one attempt of the migration tool
     #[arg(long, value_name = "TIME", default_value = "1h", env = "PGBELAY_TIMEOUT", hide_env_values = true, value_parser = duration::parse)]
     pub timeout: Duration,
@@ -417,8 +421,23 @@ pub(crate) struct RollbackArguments {
     #[arg(long)]
     pub discard_other_writes: bool,
 
+    /// How to put the database back
+    #[arg(long, value_enum, default_value_t = StrategyArgument::Auto)]
+    pub strategy: StrategyArgument,
+
     #[command(flatten)]
     pub losses: Losses,
+}
+
+/// How a database is put back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StrategyArgument {
+    /// Repair what differs; where that does not do, rebuild everything
+    Auto,
+    /// Only what differs is put back, or nothing
+    Repair,
+    /// Every object is dropped and made again
+    Rebuild,
 }
 
 /// What to drill, and where.
@@ -482,6 +501,10 @@ pub(crate) struct RecoverArguments {
         hide_env_values = true
     )]
     pub on_other_writers: OtherWriters,
+
+    /// How to put the database back if the interrupted run has to be undone
+    #[arg(long, value_enum, default_value_t = StrategyArgument::Auto, env = "PGBELAY_STRATEGY", hide_env_values = true)]
+    pub strategy: StrategyArgument,
 }
 
 /// Form of the definitions.

@@ -4,9 +4,12 @@ use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use super::args::{Checks, Global, Losses, OtherWriters, RunArguments, ToolArguments};
+use super::args::{
+    Checks, Global, Losses, OtherWriters, RunArguments, StrategyArgument, ToolArguments,
+};
 use crate::catalog::AcceptedLosses;
 use crate::error::{Error, Result};
+use crate::rollback::Rung;
 use crate::run::{Migration, OnOtherWriters};
 
 /// More connections than this help no backup and hurt small servers.
@@ -97,6 +100,15 @@ pub(crate) fn accepted_losses(typed: &Losses) -> AcceptedLosses {
 }
 
 /// What a rollback does about others.
+pub(crate) fn rung(typed: StrategyArgument) -> Rung {
+    match typed {
+        StrategyArgument::Auto => Rung::Auto,
+        StrategyArgument::Repair => Rung::Repair,
+        StrategyArgument::Rebuild => Rung::Rebuild,
+    }
+}
+
+/// What a run does when others may have written.
 pub(crate) fn other_writers(typed: OtherWriters) -> OnOtherWriters {
     match typed {
         OtherWriters::Withhold => OnOtherWriters::Stop,

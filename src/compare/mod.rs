@@ -8,6 +8,7 @@
 
 mod difference;
 mod properties;
+mod reading;
 mod secrets;
 mod state;
 mod words;
@@ -15,6 +16,7 @@ mod words;
 pub use difference::{
     Amount, Change, ChangedEntry, Difference, NamedEntry, TableChange, Value, compare,
 };
+pub use reading::{as_recorded, digests};
 pub use secrets::masked;
-pub use state::{EntryState, Rows, SequenceState, State, TableState};
+pub use state::{EntryState, Rows, SequenceState, State, TableState, large_objects};
 pub(crate) use words::counted;

@@ -189,13 +189,25 @@ impl State {
             digests.add(table.compared_as(), order.columns, Some(digest));
         }
         self.tables = digests.tables();
-        for &oid in &catalog.large_objects {
-            let content = large_object(session, oid).await?;
-            self.large_objects
-                .insert(catalog::large_object_identity(oid), content);
-        }
+        self.large_objects = large_objects(session, catalog).await?;
         ctx.progress(progress);
         Ok(())
+    }
+
+    /// Takes the digests of rows that were read with the recorded columns where the table has them.
+    pub fn set_rows(
+        &mut self,
+        catalog: &Catalog,
+        reference: &Manifest,
+        digests: &BTreeMap<String, TableDigest>,
+    ) {
+        let mut sums = Digests::default();
+        for table in &catalog.tables {
+            let order = ColumnOrder::of(table, Some(reference));
+            let digest = digests.get(&table.identity).copied();
+            sums.add(table.compared_as(), order.columns, digest);
+        }
+        self.tables = sums.tables();
     }
 
     /// The state that a reading of the catalogs gives: everything but the rows.
@@ -279,6 +291,22 @@ fn recorded_object(object: &LargeObjectRecord) -> (String, String) {
 
 fn content_text(bytes: u64, digest: &str) -> String {
     format!("{bytes} bytes, digest {digest}")
+}
+
+/// Bytes and digest of every large object, by identity.
+///
+/// # Errors
+/// Of the server.
+pub async fn large_objects(
+    session: &Session,
+    catalog: &Catalog,
+) -> Result<BTreeMap<String, String>> {
+    let mut found = BTreeMap::new();
+    for &oid in &catalog.large_objects {
+        let content = large_object(session, oid).await?;
+        found.insert(catalog::large_object_identity(oid), content);
+    }
+    Ok(found)
 }
 
 /// Reads one large object to its end.

@@ -29,6 +29,8 @@ pub(super) struct Facts {
     pub purpose: String,
     /// The server's.
     pub version: ServerVersion,
+    /// Whether the catalog is a part of the database's.
+    pub partial: bool,
 }
 
 /// The manifest without members.
@@ -51,6 +53,7 @@ pub(super) fn of_catalog(catalog: &Catalog, facts: Facts) -> Result<Manifest> {
         extensions: catalog.extensions.iter().map(extension).collect(),
         accepted_losses: catalog.uncovered.iter().map(Uncovered::label).collect(),
         needs: catalog.needs.iter().map(need).collect(),
+        partial: facts.partial,
     })
 }
 

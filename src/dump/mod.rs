@@ -30,7 +30,7 @@ use serde::Serialize;
 
 use self::workers::Team;
 use crate::archive::{Manifest, Reader, Writer};
-use crate::catalog::{self, AcceptedLosses, Catalog, Locking};
+use crate::catalog::{self, AcceptedLosses, Catalog, Locking, Part};
 use crate::context::{Context, Phase, Progress};
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::pg::{self, Session, Sql, Target};
@@ -61,6 +61,8 @@ pub struct DumpOptions {
     pub table_lock_wait: Duration,
     /// Where several connections read: a table of more bytes is read in ranges of its blocks.
     pub unit_bytes: u64,
+    /// What of the database [`write`] takes; all of it if none.
+    pub part: Option<Part>,
 }
 
 impl Default for DumpOptions {
@@ -72,6 +74,7 @@ impl Default for DumpOptions {
             accept: AcceptedLosses::default(),
             table_lock_wait: Locking::DEFAULT_WAIT,
             unit_bytes: units::UNIT_BYTES,
+            part: None,
         }
     }
 }
@@ -209,6 +212,10 @@ pub async fn write(
 ) -> Result<BackupReport> {
     let created = ctx.now();
     let catalog = catalog::read_locked(session).await?;
+    let catalog = match &options.part {
+        Some(part) => catalog.part(part),
+        None => catalog,
+    };
     let team = Team::alone(session, &catalog)?;
     let draft = draft(session, team, &catalog, created, destination, options, ctx).await?;
     publish(draft).await
@@ -245,6 +252,7 @@ async fn draft(
         settings,
         purpose: options.purpose.clone(),
         version: session.version().clone(),
+        partial: options.part.is_some(),
     };
     let mut manifest = manifest::of_catalog(catalog, facts)?;
     let (directory, name) = place(destination, options, &manifest)?;

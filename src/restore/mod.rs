@@ -30,7 +30,7 @@ pub use batch::{Statement, run as run_statements};
 pub use create::{create_database, dress_database, dress_within, drop_database};
 pub use empty::user_objects;
 pub use properties::set_properties;
-pub use whole::load_except;
+pub use whole::{Parts, load_except, load_parts};
 
 /// How to restore.
 #[derive(Debug, Clone)]

@@ -1,11 +1,11 @@
-//! A restore in one transaction: whole or not at all.
+//! A restore in one transaction: whole or not at all, all of an archive or only what is missing.
 
 use std::collections::BTreeSet;
 
 use super::lend::Loans;
 use super::work::{Ending, Work};
 use super::{RestoreReport, batch, empty, preflight};
-use crate::archive::{Reader, Section};
+use crate::archive::{Manifest, Reader, Section};
 use crate::catalog::Rights;
 use crate::context::Context;
 use crate::error::Result;
@@ -24,6 +24,31 @@ pub(super) async fn in_transaction(
     Ok(report)
 }
 
+/// What of an archive is loaded; the rest is there already. Numbers are indexes into the manifest's lists.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Parts {
+    /// Entries that are there already.
+    pub present: BTreeSet<usize>,
+    /// Tables whose rows are loaded.
+    pub tables: BTreeSet<usize>,
+    /// Sequences whose values are set.
+    pub sequences: BTreeSet<usize>,
+    /// Whether the bytes of large objects are written: of all or of none.
+    pub large_objects: bool,
+}
+
+impl Parts {
+    /// All rows and values, and all entries but these.
+    pub fn all_except(manifest: &Manifest, present: &BTreeSet<usize>) -> Self {
+        Self {
+            present: present.clone(),
+            tables: (0..manifest.tables.len()).collect(),
+            sequences: (0..manifest.sequences.len()).collect(),
+            large_objects: true,
+        }
+    }
+}
+
 /// Executes the archive inside the caller's transaction, which the caller ends, without the entries
 /// (indexes into the manifest's) that are already there.
 pub async fn load_except(
@@ -32,15 +57,29 @@ pub async fn load_except(
     present: &BTreeSet<usize>,
     ctx: &Context,
 ) -> Result<RestoreReport> {
+    let parts = Parts::all_except(reader.manifest(), present);
+    load_parts(session, reader, &parts, ctx).await
+}
+
+/// As [`load_except`], with some rows and values only.
+pub async fn load_parts(
+    session: &Session,
+    reader: &Reader,
+    parts: &Parts,
+    ctx: &Context,
+) -> Result<RestoreReport> {
     let rights = Rights::of(session).await?;
+    let present = &parts.present;
     let loans = Loans::of(reader.manifest(), present, &rights);
     let mut work = Work::new(session, Ending::Callers, reader, present, &loans, ctx);
     work.lend_in_standing_schemas(&rights).await?;
     work.entries(Section::PreData).await?;
     work.entries(Section::Data).await?;
-    work.rows().await?;
-    work.large_objects().await?;
-    work.sequences().await?;
+    work.rows(&parts.tables).await?;
+    if parts.large_objects {
+        work.large_objects().await?;
+    }
+    work.sequences(&parts.sequences).await?;
     work.entries(Section::PostData).await?;
     batch::run(session, &loans.take_back()).await?;
     work.entries(Section::Acl).await?;

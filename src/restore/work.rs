@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::batch::{self, Statement};
 use super::lend::Loans;
 use super::{RestoreReport, rows};
-use crate::archive::{MemberKind, Reader, Section};
+use crate::archive::{MemberKind, MemberRecord, Reader, Section};
 use crate::catalog::{self, Rights, set_sequence};
 use crate::context::{Context, Progress};
 use crate::error::{Attempt, Result};
@@ -136,18 +136,21 @@ impl<'a> Work<'a> {
         self.ctx.progress(self.progress.clone());
     }
 
-    /// Loads every data member.
-    pub async fn rows(&mut self) -> Result<()> {
+    /// Loads every data member of these tables.
+    pub async fn rows(&mut self, tables: &BTreeSet<usize>) -> Result<()> {
         let manifest = self.reader.manifest();
+        let is_wanted = |member: &MemberRecord| {
+            let table = member.table.and_then(|table| usize::try_from(table).ok());
+            member.kind == MemberKind::Data && table.is_none_or(|table| tables.contains(&table))
+        };
         let members = manifest.members.iter().enumerate();
-        for (index, _) in members.filter(|(_, member)| member.kind == MemberKind::Data) {
+        for (index, _) in members.filter(|(_, member)| is_wanted(member)) {
             self.member(index).await?;
         }
-        self.report.tables = manifest
-            .tables
+        let loaded = tables
             .iter()
-            .filter(|table| table.rows > 0)
-            .count();
+            .filter_map(|&table| manifest.tables.get(table));
+        self.report.tables = loaded.filter(|table| table.rows > 0).count();
         Ok(())
     }
 
@@ -183,9 +186,11 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    pub async fn sequences(&mut self) -> Result<()> {
+    /// Sets the values of these sequences.
+    pub async fn sequences(&mut self, sequences: &BTreeSet<usize>) -> Result<()> {
         let mut batch = Vec::new();
-        for sequence in &self.reader.manifest().sequences {
+        let all = &self.reader.manifest().sequences;
+        for sequence in sequences.iter().filter_map(|&index| all.get(index)) {
             batch.push(Statement {
                 what: format!("set the value of {}", sequence.identity),
                 sql: set_sequence(

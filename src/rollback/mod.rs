@@ -12,6 +12,7 @@ mod decide;
 mod evidence;
 mod public;
 mod rebuild;
+mod repair;
 mod sequences;
 mod sessions;
 mod stays;
@@ -24,6 +25,7 @@ use serde::Serialize;
 
 use crate::archive::Reader;
 use crate::catalog::{self, AcceptedLosses, loss_of_label};
+use crate::compare::Difference;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::pg::{self, Session, Target};
@@ -33,9 +35,23 @@ pub use decide::{Decision, decide, unchanged_by_transaction_ids};
 pub use sessions::{OtherSession, other_sessions};
 pub use stays::objections;
 
+/// Which rungs may be taken, the cheapest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Rung {
+    /// Repair, and where that does not do, rebuild.
+    #[default]
+    Auto,
+    /// Put back what differs, or fail.
+    Repair,
+    /// Drop and make again everything.
+    Rebuild,
+}
+
 /// How to roll back.
 #[derive(Debug, Clone)]
 pub struct RollbackOptions {
+    /// Which rungs may be taken.
+    pub rung: Rung,
     /// Go on although other sessions have open transactions that wrote (P5).
     pub discard_other_writes: bool,
     /// The archive may come from another database than the one it is rolled back into.
@@ -51,6 +67,7 @@ pub struct RollbackOptions {
 impl Default for RollbackOptions {
     fn default() -> Self {
         Self {
+            rung: Rung::Auto,
             discard_other_writes: false,
             other_database: false,
             lock_timeout: Duration::from_secs(30),
@@ -68,6 +85,8 @@ pub enum Strategy {
     Nothing,
     /// Only sequence values were set back.
     Sequences,
+    /// What differed was put back in one transaction.
+    Repair,
     /// Every object was dropped and rebuilt in one transaction.
     Rebuild,
 }
@@ -191,9 +210,43 @@ async fn act_on(
         }
         Decision::Changed { difference } => {
             sessions::refuse_open_transactions(session, options).await?;
-            rebuild::rebuild(session, target, reader, store, options, &difference, ctx).await?
+            by_rungs(session, target, reader, store, options, &difference, ctx).await?
         }
     })
+}
+
+/// Repairs what differs; where that does not lead to the archive's state, rebuilds everything.
+async fn by_rungs(
+    session: &Session,
+    target: &Target,
+    reader: &Reader,
+    store: &Store,
+    options: &RollbackOptions,
+    difference: &Difference,
+    ctx: &Context,
+) -> Result<RollbackReport> {
+    if options.rung != Rung::Rebuild {
+        let repaired =
+            repair::repair(session, target, reader, store, options, difference, ctx).await;
+        match repaired {
+            Ok(report) => return Ok(report),
+            Err(repair::Missed::Final(error)) => return Err(error),
+            Err(repair::Missed::NextRung(why)) if options.rung == Rung::Repair => {
+                return Err(not_repaired(why));
+            }
+            Err(repair::Missed::NextRung(why)) => ctx.note(format!(
+                "repairing only what differs did not do ({why}): rebuilding everything"
+            )),
+        }
+    }
+    rebuild::rebuild(session, target, reader, store, options, difference, ctx).await
+}
+
+fn not_repaired(why: String) -> Error {
+    Error::new(Kind::InDoubt, "repair only what differs")
+        .because(why)
+        .now("the repair was one transaction and did not commit: the database is as the rollback found it")
+        .hint("`pgbelay rollback --strategy rebuild` makes every object again")
 }
 
 fn unchanged(evidence: String) -> RollbackReport {
@@ -210,6 +263,7 @@ fn unchanged(evidence: String) -> RollbackReport {
 
 /// An archive that lacks objects cannot bring them back: the operator must know which.
 fn refuse_losses(reader: &Reader, options: &RollbackOptions) -> Result<()> {
+    reader.require_whole("roll back to")?;
     let accepted = |label: &&String| options.accept_losses.accepts(loss_of_label(label));
     let losses = &reader.manifest().accepted_losses;
     let (_, refused): (Vec<&String>, Vec<&String>) = losses.iter().partition(accepted);

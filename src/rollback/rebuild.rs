@@ -48,15 +48,7 @@ pub(super) async fn rebuild(
     match result {
         Ok(proof) => {
             confirm(target, reader, ctx).await?;
-            Ok(RollbackReport {
-                strategy: Strategy::Rebuild,
-                outcome: RollbackOutcome::RolledBack,
-                saved,
-                proof: proof.text,
-                undone: difference.lines(),
-                not_brought_back: proof.not_brought_back,
-                seconds,
-            })
+            Ok(report(Strategy::Rebuild, proof, saved, seconds, difference))
         }
         Err(Ended::NotCommitted(error)) => {
             // The server undoes it anyway when the connection ends.
@@ -67,8 +59,27 @@ pub(super) async fn rebuild(
     }
 }
 
+/// What is told of a transaction that was proven and committed.
+pub(super) fn report(
+    strategy: Strategy,
+    proof: Proof,
+    saved: Option<PathBuf>,
+    seconds: RollbackSeconds,
+    difference: &Difference,
+) -> RollbackReport {
+    RollbackReport {
+        strategy,
+        outcome: RollbackOutcome::RolledBack,
+        saved,
+        proof: proof.text,
+        undone: difference.lines(),
+        not_brought_back: proof.not_brought_back,
+        seconds,
+    }
+}
+
 /// How an attempt failed.
-enum Ended {
+pub(super) enum Ended {
     /// Before the commit.
     NotCommitted(Error),
     /// In the commit: it may have taken effect.
@@ -81,7 +92,7 @@ impl From<Error> for Ended {
     }
 }
 
-fn unknown(error: Error, reader: &Reader, saved: Option<&PathBuf>) -> Error {
+pub(super) fn unknown(error: Error, reader: &Reader, saved: Option<&PathBuf>) -> Error {
     let saved = saved.map(|path| path.display().to_string());
     error
         .with_kind(Kind::InDoubt)
@@ -99,9 +110,9 @@ fn unknown(error: Error, reader: &Reader, saved: Option<&PathBuf>) -> Error {
 }
 
 /// What was proven, and what the proof leaves out because the archive does.
-struct Proof {
-    text: String,
-    not_brought_back: Vec<String>,
+pub(super) struct Proof {
+    pub text: String,
+    pub not_brought_back: Vec<String>,
 }
 
 /// One attempt, with what is known about it so far.
@@ -130,16 +141,8 @@ impl Attempt<'_> {
     /// Opens the transaction, locks, and saves what it will remove (P4).
     async fn save(&mut self, store: &Store, options: &RollbackOptions) -> Result<()> {
         let phase = self.ctx.phase(Phase::Save);
-        let milliseconds = options.lock_timeout.as_millis();
-        let begin = Sql::constant("BEGIN;\nSET LOCAL lock_timeout = ")
-            .number(
-                i128::try_from(milliseconds)
-                    .unwrap_or(i128::MAX)
-                    .min(i128::from(i32::MAX)),
-            )
-            .then(";");
-        self.session.execute(&begin).await?;
-        lock_all(self.session).await?;
+        begin(self.session, options).await?;
+        lock_all(self.session, " IN ACCESS EXCLUSIVE MODE").await?;
         let dump = DumpOptions {
             purpose: "before-rollback".to_owned(),
             revision: None,
@@ -151,12 +154,7 @@ impl Attempt<'_> {
         let destination = Destination::Store(store);
         let report = dump::write(self.session, &destination, &dump, self.ctx).await?;
         dump::check(&report.archive, self.ctx).await?;
-        let known = &self.reader.manifest().accepted_losses;
-        let unknown = report.accepted_losses.iter();
-        for loss in unknown.filter(|loss| !known.contains(loss)) {
-            self.ctx
-                .warn(format!("{loss} is removed and could not be saved"));
-        }
+        tell_unsaved(&report.accepted_losses, self.reader, self.ctx);
         self.saved = Some(report.archive);
         self.seconds.save = phase.elapsed().as_secs_f64();
         Ok(())
@@ -190,31 +188,53 @@ impl Attempt<'_> {
         let before = State::of_archive(self.reader)?;
         let manifest = Some(self.reader.manifest());
         let after = State::of_database_like(self.session, manifest, self.ctx).await?;
-        let mut difference = compare(&before, &after);
-        let not_brought_back = take_lost(&mut difference);
-        if difference.is_empty() && !difference.rows_not_compared {
-            let mut text = proof_text(&before);
-            if !not_brought_back.is_empty() {
-                text += &format!("; not brought back: {}", not_brought_back.join(", "));
-            }
-            return Ok(Proof {
-                text,
-                not_brought_back,
-            });
-        }
-        let mut lines = difference.lines();
-        let hidden = lines.len().saturating_sub(SHOWN_DIFFERENCES);
-        lines.truncate(SHOWN_DIFFERENCES);
-        if hidden > 0 {
-            lines.push(format!("… and {hidden} more differences"));
-        }
-        Err(
-            Error::new(Kind::InDoubt, "prove the rollback").because(format!(
-                "what was rebuilt differs from the archive:\n{}",
-                lines.join("\n")
-            )),
-        )
+        verdict(&before, &after, "")
     }
+}
+
+/// What the migration made and no archive can hold: it goes for good.
+pub(super) fn tell_unsaved(losses: &[String], reader: &Reader, ctx: &Context) {
+    let known = &reader.manifest().accepted_losses;
+    for loss in losses.iter().filter(|loss| !known.contains(loss)) {
+        ctx.warn(format!("{loss} is removed and could not be saved"));
+    }
+}
+
+/// Opens the transaction.
+pub(super) async fn begin(session: &Session, options: &RollbackOptions) -> Result<()> {
+    let milliseconds = i128::try_from(options.lock_timeout.as_millis()).unwrap_or(i128::MAX);
+    let begin = Sql::constant("BEGIN;\nSET LOCAL lock_timeout = ")
+        .number(milliseconds.min(i128::from(i32::MAX)))
+        .then(";");
+    session.execute(&begin).await
+}
+
+/// The proof, if the states are equal; `how` says more about the reading.
+pub(super) fn verdict(before: &State, after: &State, how: &str) -> Result<Proof> {
+    let mut difference = compare(before, after);
+    let not_brought_back = take_lost(&mut difference);
+    if difference.is_empty() && !difference.rows_not_compared {
+        let mut text = proof_text(before) + how;
+        if !not_brought_back.is_empty() {
+            text += &format!("; not brought back: {}", not_brought_back.join(", "));
+        }
+        return Ok(Proof {
+            text,
+            not_brought_back,
+        });
+    }
+    let mut lines = difference.lines();
+    let hidden = lines.len().saturating_sub(SHOWN_DIFFERENCES);
+    lines.truncate(SHOWN_DIFFERENCES);
+    if hidden > 0 {
+        lines.push(format!("… and {hidden} more differences"));
+    }
+    Err(
+        Error::new(Kind::InDoubt, "prove the rollback").because(format!(
+            "what was put back differs from the archive:\n{}",
+            lines.join("\n")
+        )),
+    )
 }
 
 /// Takes out of a difference what the archive does not hold and the database no longer has: the
@@ -247,8 +267,8 @@ pub(super) fn proof_text(state: &State) -> String {
     )
 }
 
-/// Takes every table for this transaction: from here on nobody else reads or writes.
-async fn lock_all(session: &Session) -> Result<()> {
+/// Takes every table for this transaction: from here on nobody else writes, or reads either.
+pub(super) async fn lock_all(session: &Session, mode: &'static str) -> Result<()> {
     let rows = session
         .query(&Sql::constant(include_str!("sql/tables.sql")))
         .await?;
@@ -259,8 +279,10 @@ async fn lock_all(session: &Session) -> Result<()> {
                 .then(if index == 0 { "" } else { ", ONLY " })
                 .qualified(row.text("schema")?, row.text("name")?);
         }
-        let sql = sql.then(" IN ACCESS EXCLUSIVE MODE");
-        session.execute(&sql).await.map_err(locks_missing)?;
+        session
+            .execute(&sql.then(mode))
+            .await
+            .map_err(locks_missing)?;
     }
     Ok(())
 }
@@ -281,7 +303,7 @@ fn locks_missing(error: Error) -> Error {
 
 /// Event triggers would run the user's code on our DDL. Only a superuser can make one, and only
 /// a superuser can keep them quiet.
-async fn silence_event_triggers(session: &Session) -> Result<()> {
+pub(super) async fn silence_event_triggers(session: &Session) -> Result<()> {
     let sql = Sql::constant(
         "SELECT pg_catalog.set_config('event_triggers', 'off', true) \
          FROM pg_catalog.pg_roles, pg_catalog.pg_settings AS known \
@@ -291,7 +313,7 @@ async fn silence_event_triggers(session: &Session) -> Result<()> {
 }
 
 /// After the commit, with a connection of its own: the version rows are what the archive says.
-async fn confirm(target: &Target, reader: &Reader, ctx: &Context) -> Result<()> {
+pub(super) async fn confirm(target: &Target, reader: &Reader, ctx: &Context) -> Result<()> {
     let session = pg::connect(target, "proof", ctx).await?;
     let catalog = catalog::read(&session).await;
     session.close().await;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::catalog::{AcceptedLosses, Locking};
 use crate::pg::{Secret, Target};
+use crate::rollback::Rung;
 
 /// What brings the database to its new schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +65,8 @@ pub struct RunOptions {
     pub retries: u32,
     /// Writes of others and a rollback.
     pub on_other_writers: OnOtherWriters,
+    /// Which rungs a rollback may take.
+    pub rung: Rung,
     /// Equal failures in a row after which a run is refused.
     pub max_failures: u32,
     /// Runs in spite of [`RunOptions::max_failures`].
@@ -117,6 +120,7 @@ impl RunOptions {
             grace: Self::DEFAULT_GRACE,
             retries: Self::DEFAULT_RETRIES,
             on_other_writers: OnOtherWriters::Stop,
+            rung: Rung::Auto,
             max_failures: Self::DEFAULT_MAX_FAILURES,
             force: false,
             allow_unknown_server: false,

@@ -23,6 +23,7 @@ pub fn sample_manifest() -> Manifest {
     }
     let first = TABLES.find("CREATE TABLE public.\"").unwrap() as u64;
     Manifest {
+        partial: false,
         format: 0,
         tool: "pgbelay 0.1.0".into(),
         purpose: "backup".into(),

@@ -49,6 +49,7 @@ mod owner;
 mod parallel_backup;
 mod promises;
 mod random_migrations;
+mod repair;
 mod restore;
 mod restore_parallel;
 mod restore_together;

@@ -52,7 +52,11 @@ fn side(app: &App, given: Option<&str>) -> Result<Side> {
         Some(url) if url.contains("://") => {
             Ok(database(app.resolve_url(Some(url.to_owned()))?.target))
         }
-        Some(path) => Ok(Side::Archive(Box::new(app.open_archive(Path::new(path))?))),
+        Some(path) => {
+            let reader = app.open_archive(Path::new(path))?;
+            reader.require_whole("compare a database with")?;
+            Ok(Side::Archive(Box::new(reader)))
+        }
     }
 }
 

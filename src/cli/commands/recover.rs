@@ -14,6 +14,7 @@ pub(super) async fn execute(app: &App, arguments: &RecoverArguments) -> Result<D
     let options = RunOptions {
         scratch: scratch(app),
         on_other_writers: settings::other_writers(arguments.on_other_writers),
+        rung: settings::rung(arguments.strategy),
         ..super::run::options(app, &resolved, &arguments.tool, &arguments.checks)?
     };
     let report = run::recover(&resolved.target, &options, &app.ctx).await;

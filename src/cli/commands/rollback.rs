@@ -37,6 +37,7 @@ pub(super) async fn execute(app: &App, arguments: &RollbackArguments) -> Result<
             .to_string(),
     );
     let options = RollbackOptions {
+        rung: settings::rung(arguments.strategy),
         discard_other_writes: arguments.discard_other_writes,
         other_database: arguments.other_database,
         jobs: app.settings.jobs,

@@ -26,6 +26,7 @@ pub(super) async fn execute(app: &App, arguments: &RunArguments) -> Result<Done>
         scratch: scratch(app, arguments)?,
         retries: arguments.retries,
         on_other_writers: settings::other_writers(arguments.on_other_writers),
+        rung: settings::rung(arguments.strategy),
         max_failures: arguments.max_failures,
         force: arguments.force,
         accept_losses: settings::accepted_losses(&arguments.losses),

@@ -36,7 +36,7 @@ fn head(reader: &Reader, manifest: &Manifest) -> Vec<String> {
         ("archive", reader.path().display().to_string()),
         ("size", units::bytes(reader.length())),
         ("made", made(manifest)),
-        ("purpose", manifest.purpose.clone()),
+        ("purpose", purpose(manifest)),
         ("database", database(manifest)),
         ("server", server(manifest)),
         ("encoding", manifest.database.encoding.clone()),
@@ -148,6 +148,7 @@ fn summary(manifest: &Manifest) -> serde_json::Value {
         "format": manifest.format,
         "tool": manifest.tool,
         "purpose": manifest.purpose,
+        "partial": manifest.partial,
         "created": manifest.created,
         "database": manifest.database,
         "snapshot": manifest.snapshot,
@@ -159,4 +160,11 @@ fn summary(manifest: &Manifest) -> serde_json::Value {
         "extensions": manifest.extensions,
         "accepted_losses": manifest.accepted_losses,
     })
+}
+/// What a repair saved is a part of the database, and must not be taken for more.
+fn purpose(manifest: &Manifest) -> String {
+    match manifest.partial {
+        true => format!("{}: only what was about to change", manifest.purpose),
+        false => manifest.purpose.clone(),
+    }
 }

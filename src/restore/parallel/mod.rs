@@ -125,7 +125,8 @@ async fn in_steps(
     work.entries(Section::Data).await?;
     at_once(leader, crew, &mut work, &present).await?;
     // What rows pass through while they are loaded may call nextval.
-    work.sequences().await?;
+    let sequences = (0..reader.manifest().sequences.len()).collect();
+    work.sequences(&sequences).await?;
     work.run(&begun.loans.take_back()).await?;
     work.entries(Section::Acl).await?;
     finish(leader, &mut work).await?;

@@ -95,6 +95,7 @@ async fn verdict(
     }
     intend()?;
     let options = RollbackOptions {
+        rung: case.options.rung,
         discard_other_writes: discard,
         jobs: case.options.jobs,
         // Accepted when the archive was taken: without it this run would not have started.
@@ -114,9 +115,11 @@ async fn verdict(
 /// verdict is that nothing was committed (P2).
 fn of_rollback(result: Result<RollbackReport>) -> Verdict {
     match result {
-        Ok(report) if report.strategy != Strategy::Rebuild => Verdict::Unchanged {
-            evidence: report.proof,
-        },
+        Ok(report) if matches!(report.strategy, Strategy::Nothing | Strategy::Sequences) => {
+            Verdict::Unchanged {
+                evidence: report.proof,
+            }
+        }
         Ok(report) => Verdict::Restored(Box::new(report)),
         Err(error) if error.kind() == Kind::Withheld => Verdict::Withheld {
             writers: Vec::new(),

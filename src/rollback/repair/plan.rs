@@ -1,0 +1,513 @@
+//! From the live state to the archive's with as little as possible: what is changed in place, what is
+//! dropped and made again, which rows are loaded again.
+//!
+//! Pure. An entry stays if it is the same on both sides, or can be changed in place, and nothing that
+//! it needs goes. So dependents are computed from the live graph, and every drop is a plain one: a
+//! dependent that we do not know of makes the server refuse it. Rows of a table that stays are
+//! loaded again without what would act on them: foreign keys, triggers, row security, and for many
+//! rows its indexes.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::mend;
+use crate::archive::{Manifest, TableRecord};
+use crate::catalog::{Catalog, Entry, Kind, Part, Uncovered};
+use crate::compare::State;
+use crate::pg::Sql;
+use crate::restore::{Parts, Statement};
+
+/// From this many bytes of rows on a table's indexes are built anew rather than filled row by row.
+const REBUILD_INDEXES: u64 = 1 << 20;
+
+/// Kinds that get grants when they are made (ALTER DEFAULT PRIVILEGES).
+const GRANTED_BY_DEFAULT: [Kind; 13] = [
+    Kind::Schema,
+    Kind::Type,
+    Kind::Domain,
+    Kind::Function,
+    Kind::Procedure,
+    Kind::Aggregate,
+    Kind::Sequence,
+    Kind::Table,
+    Kind::ForeignTable,
+    Kind::View,
+    Kind::MaterializedView,
+    Kind::LargeObject,
+    Kind::Extension,
+];
+
+/// What is planned from.
+pub(super) struct Sides<'a> {
+    pub live: &'a Catalog,
+    pub manifest: &'a Manifest,
+    pub archive: &'a State,
+    /// Identities of tables (or of trees that rows move in) whose rows differ.
+    pub differing: &'a BTreeSet<String>,
+    /// Whether a large object differs.
+    pub large_objects: bool,
+    /// Identities that cannot be changed in place.
+    pub unmendable: &'a BTreeSet<String>,
+}
+
+/// What to do, in this order.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    /// Objects that go.
+    pub drops: Vec<Statement>,
+    /// Tables that stay and are loaded again.
+    pub emptied: Vec<Statement>,
+    /// Objects that are changed in place: identity and statements.
+    pub mends: Vec<(String, Vec<Statement>)>,
+    /// What the archive brings.
+    pub parts: Parts,
+    /// What is saved first (P4).
+    pub saved: Part,
+    /// Indexes into the live tables: what is left as it is.
+    pub untouched: BTreeSet<usize>,
+}
+
+/// Why there is no plan: the next rung is needed.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Unfit(pub String);
+
+/// What happens to a live entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Fate {
+    Stays,
+    Mended(Vec<String>),
+    /// Stays, and the archive's text is run again: it changes what is there.
+    RunAgain,
+    Goes,
+}
+
+/// Plans the repair.
+pub(super) fn plan(sides: &Sides<'_>) -> Result<Plan, Unfit> {
+    require_fit(sides)?;
+    let mut fates: Vec<Fate> = sides
+        .live
+        .entries
+        .iter()
+        .map(|one| fate(one, sides))
+        .collect();
+    let mut loaded = BTreeSet::new();
+    loop {
+        spread(sides.live, &mut fates);
+        let now = tables_to_load(sides, &fates);
+        if now == loaded {
+            break;
+        }
+        make_way(sides, &now, &mut fates);
+        loaded = now;
+    }
+    refresh_what_reads(sides, &loaded, &mut fates);
+    suspend_default_privileges(sides, &mut fates);
+    let mut plan = Plan {
+        drops: drops(sides, &fates)?,
+        emptied: emptied(sides, &loaded, &fates),
+        mends: mends(sides.live, &fates),
+        saved: saved(sides, &loaded, &fates),
+        untouched: untouched(sides, &loaded, &fates),
+        ..Plan::default()
+    };
+    plan.parts = parts(sides, loaded, &fates);
+    Ok(plan)
+}
+
+/// Differences that only a rebuild knows how to treat.
+fn require_fit(sides: &Sides<'_>) -> Result<(), Unfit> {
+    let special = |kind: &str| {
+        [Kind::Subscription, Kind::Absence]
+            .map(Kind::name)
+            .contains(&kind)
+            || kind == Kind::Extension.name()
+    };
+    for (identity, entry) in &sides.archive.entries {
+        let same = find(sides.live, identity).is_some_and(|live| live.canonical() == entry.text);
+        if !same && (special(&entry.kind) || identity == "schema public") {
+            return Err(Unfit(format!("{identity} was removed or changed")));
+        }
+    }
+    for entry in &sides.live.entries {
+        let known = sides.archive.entries.contains_key(&entry.identity);
+        let fit = entry.kind == Kind::Extension || !special(entry.kind.name());
+        if !known && (!fit || entry.identity == "schema public") {
+            return Err(Unfit(format!("{} was made since", entry.identity)));
+        }
+    }
+    for extension in &sides.live.extensions {
+        let mut recorded = sides.manifest.extensions.iter();
+        let changed = recorded.any(|one| {
+            one.name == extension.name
+                && (one.version != extension.version || one.schema != extension.schema)
+        });
+        if changed {
+            return Err(Unfit(format!(
+                "extension {} was updated or moved",
+                extension.name
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn find<'a>(live: &'a Catalog, identity: &str) -> Option<&'a Entry> {
+    live.entries.iter().find(|entry| entry.identity == identity)
+}
+
+fn fate(entry: &Entry, sides: &Sides<'_>) -> Fate {
+    if sides.large_objects && matches!(entry.kind, Kind::LargeObject | Kind::LargeObjectData) {
+        return Fate::Goes;
+    }
+    let Some(archive) = sides.archive.entries.get(&entry.identity) else {
+        return Fate::Goes;
+    };
+    let live = entry.canonical();
+    if live == archive.text {
+        return Fate::Stays;
+    }
+    if entry.kind == Kind::ExtensionTable {
+        return Fate::RunAgain;
+    }
+    if sides.unmendable.contains(&entry.identity) {
+        return Fate::Goes;
+    }
+    match mend::in_place(entry.kind, &live, &archive.text, entry.drop.as_deref()) {
+        Some(statements) => Fate::Mended(statements),
+        None => Fate::Goes,
+    }
+}
+
+/// What needs something that goes, goes.
+fn spread(live: &Catalog, fates: &mut [Fate]) {
+    let mut changed = true;
+    while changed {
+        changed = false;
+        for (at, entry) in live.entries.iter().enumerate() {
+            let loses = entry.depends.iter().any(|&need| fates[need] == Fate::Goes);
+            if loses && fates[at] != Fate::Goes {
+                fates[at] = Fate::Goes;
+                changed = true;
+            }
+        }
+    }
+}
+
+/// The record's own identity, or that of the tree that its rows move in.
+fn whole(record: &TableRecord) -> &str {
+    record.through.as_ref().unwrap_or(&record.identity)
+}
+
+/// Indexes into the manifest's tables: rows differ, or the table is not there.
+fn tables_to_load(sides: &Sides<'_>, fates: &[Fate]) -> BTreeSet<usize> {
+    let stays = staying(sides.live, fates);
+    let tables = &sides.manifest.tables;
+    let mut wholes: BTreeSet<&str> = sides.differing.iter().map(String::as_str).collect();
+    let missing = tables
+        .iter()
+        .filter(|one| !stays.contains_key(one.identity.as_str()));
+    wholes.extend(missing.map(whole));
+    let numbered = tables.iter().enumerate();
+    let wanted = numbered.filter(|(_, record)| wholes.contains(whole(record)));
+    wanted.map(|(at, _)| at).collect()
+}
+
+/// Identities of what stays, with their places.
+fn staying<'a>(live: &'a Catalog, fates: &[Fate]) -> HashMap<&'a str, usize> {
+    let entries = live.entries.iter().enumerate();
+    let staying = entries.filter(|(at, _)| fates[*at] != Fate::Goes);
+    staying
+        .map(|(at, entry)| (entry.identity.as_str(), at))
+        .collect()
+}
+
+/// Takes away what would act on rows that are loaded into a table that stays.
+fn make_way(sides: &Sides<'_>, loaded: &BTreeSet<usize>, fates: &mut [Fate]) {
+    let bytes: BTreeMap<&str, u64> = loaded
+        .iter()
+        .map(|&at| {
+            (
+                &*sides.manifest.tables[at].identity,
+                sides.manifest.tables[at].bytes,
+            )
+        })
+        .collect();
+    let attached: BTreeSet<usize> = sides
+        .live
+        .entries
+        .iter()
+        .filter(|entry| entry.kind == Kind::IndexAttach)
+        .flat_map(|entry| entry.depends.iter().copied())
+        .collect();
+    for (at, entry) in sides.live.entries.iter().enumerate() {
+        let needs = entry.depends.iter().map(|&need| &sides.live.entries[need]);
+        let of_loaded: Vec<u64> = needs
+            .filter_map(|need| bytes.get(need.identity.as_str()).copied())
+            .collect();
+        let many = of_loaded.iter().any(|&bytes| bytes >= REBUILD_INDEXES);
+        let in_the_way = match entry.kind {
+            Kind::FkConstraint | Kind::Trigger | Kind::TriggerState | Kind::RowSecurity => true,
+            Kind::Index | Kind::Constraint => many && !attached.contains(&at),
+            _ => false,
+        };
+        if in_the_way && !of_loaded.is_empty() {
+            fates[at] = Fate::Goes;
+        }
+    }
+}
+
+/// Materialized views that show rows of these tables, over however many views, are filled again.
+fn refresh_what_reads(sides: &Sides<'_>, loaded: &BTreeSet<usize>, fates: &mut [Fate]) {
+    let tables = loaded
+        .iter()
+        .map(|&at| sides.manifest.tables[at].identity.as_str());
+    let tables: BTreeSet<&str> = tables.collect();
+    let entries = &sides.live.entries;
+    let mut reads = vec![false; entries.len()];
+    for (at, entry) in entries.iter().enumerate() {
+        reads[at] = tables.contains(entry.identity.as_str())
+            || entry.depends.iter().any(|&need| reads[need]);
+        if reads[at] && entry.kind == Kind::MaterializedViewData && fates[at] == Fate::Stays {
+            fates[at] = Fate::RunAgain;
+        }
+    }
+}
+
+/// What is made again must not get grants that it did not have.
+fn suspend_default_privileges(sides: &Sides<'_>, fates: &mut [Fate]) {
+    let stays = staying(sides.live, fates);
+    let mut records = sides.manifest.entries.iter();
+    let makes = records.any(|record| {
+        let has_grants = GRANTED_BY_DEFAULT.map(Kind::name).contains(&&*record.kind);
+        has_grants && !stays.contains_key(record.identity.as_str())
+    });
+    if !makes {
+        return;
+    }
+    for (at, entry) in sides.live.entries.iter().enumerate() {
+        if entry.kind == Kind::DefaultAcl {
+            fates[at] = Fate::Goes;
+        }
+    }
+}
+
+fn drops(sides: &Sides<'_>, fates: &[Fate]) -> Result<Vec<Statement>, Unfit> {
+    // Event triggers first: they would run the user's code on the drops that follow.
+    let is_event_trigger = |object: &&Uncovered| object.catalog.ends_with("pg_event_trigger");
+    let known = &sides.archive.uncovered;
+    let since = sides.live.uncovered.iter();
+    let since = since.filter(|object| !known.contains(&object.label()));
+    let (first, rest): (Vec<_>, Vec<_>) = since.partition(is_event_trigger);
+    let removed = first.into_iter().chain(rest);
+    let mut drops: Vec<Statement> = removed
+        .filter_map(|object| {
+            Some(statement(
+                "drop",
+                &object.description,
+                object.drop.as_deref()?,
+            ))
+        })
+        .collect();
+    for (at, entry) in sides.live.entries.iter().enumerate().rev() {
+        if fates[at] == Fate::Goes {
+            drops.extend(drop_of(entry, sides, fates)?);
+        }
+    }
+    Ok(drops)
+}
+
+fn statement(verb: &str, what: &str, sql: &str) -> Statement {
+    let sql = sql.trim_end();
+    let end = if sql.ends_with(';') { "\n" } else { ";\n" };
+    Statement {
+        what: format!("{verb} {what}"),
+        sql: Sql::deparsed(format!("{sql}{end}")),
+    }
+}
+
+/// None if it goes with its relation.
+fn drop_of(entry: &Entry, sides: &Sides<'_>, fates: &[Fate]) -> Result<Option<Statement>, Unfit> {
+    if goes_with_another(entry, sides.live, fates) {
+        return Ok(None);
+    }
+    if let Some(drop) = entry.drop.as_deref() {
+        return Ok(Some(statement("drop", &entry.identity, drop)));
+    }
+    let is_content = matches!(
+        entry.kind,
+        Kind::TableData | Kind::SequenceSet | Kind::LargeObjectData | Kind::MaterializedViewData
+    );
+    // An identity column's sequence goes with the column. The archive's text is run over what is there.
+    if is_content
+        || entry.kind == Kind::Sequence
+        || sides.archive.entries.contains_key(&entry.identity)
+    {
+        return Ok(None);
+    }
+    Err(Unfit(format!(
+        "{} cannot be removed by itself",
+        entry.identity
+    )))
+}
+
+fn goes_with_another(entry: &Entry, live: &Catalog, fates: &[Fate]) -> bool {
+    let goes = |need: &usize| fates[*need] == Fate::Goes;
+    match entry.kind {
+        Kind::Comment | Kind::SecurityLabel | Kind::Acl | Kind::Owner => {
+            entry.depends.iter().any(goes)
+        }
+        // Not defaults: a sequence is made after its table, and goes before it.
+        Kind::CheckConstraint
+        | Kind::Constraint
+        | Kind::Index
+        | Kind::IndexAttach
+        | Kind::Rule
+        | Kind::Trigger
+        | Kind::TriggerState
+        | Kind::Policy
+        | Kind::RowSecurity
+        | Kind::Statistics => {
+            // What else it needs may go earlier than the relation.
+            let (relations, others): (Vec<usize>, Vec<usize>) = entry
+                .depends
+                .iter()
+                .partition(|&&need| has_columns(live, need));
+            !relations.is_empty() && relations.iter().all(goes) && !others.iter().any(goes)
+        }
+        _ => false,
+    }
+}
+
+fn has_columns(live: &Catalog, at: usize) -> bool {
+    matches!(
+        live.entries[at].kind,
+        Kind::Table
+            | Kind::View
+            | Kind::MaterializedView
+            | Kind::ForeignTable
+            | Kind::ExtensionTable
+    )
+}
+
+fn emptied(sides: &Sides<'_>, loaded: &BTreeSet<usize>, fates: &[Fate]) -> Vec<Statement> {
+    let stays = staying(sides.live, fates);
+    let records = loaded.iter().map(|&at| &sides.manifest.tables[at]);
+    let standing = records.filter(|record| stays.contains_key(record.identity.as_str()));
+    standing
+        .map(|record| Statement {
+            what: format!("empty {}", record.identity),
+            sql: Sql::constant("TRUNCATE ONLY ")
+                .qualified(&record.schema, &record.name)
+                .then(";\n"),
+        })
+        .collect()
+}
+
+/// Trees of tables are changed at their top first: what a partition inherits goes with it.
+fn mends(live: &Catalog, fates: &[Fate]) -> Vec<(String, Vec<Statement>)> {
+    let below: BTreeSet<usize> = live
+        .entries
+        .iter()
+        .filter(|entry| entry.kind == Kind::TableAttach)
+        .filter_map(|entry| {
+            entry
+                .depends
+                .iter()
+                .copied()
+                .find(|&need| is_child(live, entry, need))
+        })
+        .collect();
+    let mut found = Vec::new();
+    for (at, entry) in live.entries.iter().enumerate() {
+        if let Fate::Mended(statements) = &fates[at] {
+            let statements = statements.iter();
+            let statements = statements.map(|sql| statement("change", &entry.identity, sql));
+            found.push((
+                below.contains(&at),
+                entry.identity.clone(),
+                statements.collect(),
+            ));
+        }
+    }
+    found.sort_by_key(|(is_below, _, _): &(bool, String, Vec<Statement>)| *is_below);
+    found
+        .into_iter()
+        .map(|(_, identity, mends)| (identity, mends))
+        .collect()
+}
+
+fn is_child(live: &Catalog, attach: &Entry, need: usize) -> bool {
+    let table = &live.entries[need].identity;
+    attach.identity.strip_prefix("attach of ") == Some(table)
+}
+
+/// Rows that go, and every definition that does not stay as it is.
+fn saved(sides: &Sides<'_>, loaded: &BTreeSet<usize>, fates: &[Fate]) -> Part {
+    let stays = staying(sides.live, fates);
+    let loaded: BTreeSet<&str> = loaded
+        .iter()
+        .map(|&at| sides.manifest.tables[at].identity.as_str())
+        .collect();
+    let tables = sides.live.tables.iter();
+    let rows = tables.filter(|table| {
+        let identity = table.identity.as_str();
+        !stays.contains_key(identity) || loaded.contains(identity)
+    });
+    let differs = |entry: &&Entry| {
+        let archive = sides.archive.entries.get(&entry.identity);
+        archive.is_none_or(|archive| archive.text != entry.canonical())
+    };
+    Part {
+        rows: rows.map(|table| table.identity.clone()).collect(),
+        entries: sides
+            .live
+            .entries
+            .iter()
+            .filter(differs)
+            .map(|entry| entry.identity.clone())
+            .collect(),
+        large_objects: sides.large_objects,
+    }
+}
+
+fn untouched(sides: &Sides<'_>, loaded: &BTreeSet<usize>, fates: &[Fate]) -> BTreeSet<usize> {
+    let stays = staying(sides.live, fates);
+    let loaded: BTreeSet<&str> = loaded
+        .iter()
+        .map(|&at| sides.manifest.tables[at].identity.as_str())
+        .collect();
+    let tables = sides.live.tables.iter().enumerate();
+    tables
+        .filter(|(_, table)| {
+            let identity = table.identity.as_str();
+            stays.contains_key(identity) && !loaded.contains(identity)
+        })
+        .map(|(at, _)| at)
+        .collect()
+}
+
+fn parts(sides: &Sides<'_>, loaded: BTreeSet<usize>, fates: &[Fate]) -> Parts {
+    let places = staying(sides.live, fates);
+    let entries = sides.manifest.entries.iter().enumerate();
+    let present = entries.filter(|(_, record)| {
+        let place = places.get(record.identity.as_str());
+        place.is_some_and(|&at| matches!(fates[at], Fate::Stays | Fate::Mended(_)))
+    });
+    let values: HashMap<&str, (i64, bool)> = sides
+        .live
+        .sequences
+        .iter()
+        .map(|one| (one.identity.as_str(), (one.last_value, one.is_called)))
+        .collect();
+    let sequences = sides.manifest.sequences.iter().enumerate();
+    let moved = sequences.filter(|(_, one)| {
+        let value = values.get(one.identity.as_str());
+        value != Some(&(one.last_value, one.is_called))
+            || !places.contains_key(one.identity.as_str())
+    });
+    Parts {
+        present: present.map(|(at, _)| at).collect(),
+        sequences: moved.map(|(at, _)| at).collect(),
+        tables: loaded,
+        large_objects: sides.large_objects,
+    }
+}

@@ -1,0 +1,137 @@
+//! What of a repair is proven by what: rows that differed, rows that nobody can have touched, columns
+//! whose values would be lost.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::plan::Plan;
+use crate::archive::{Manifest, TableDigest, TableRecord};
+use crate::catalog::{self, Catalog, Table};
+use crate::compare;
+use crate::error::Result;
+use crate::pg::{Session, Sql};
+
+/// Tables, or trees that rows move in, that were read and differ from the archive's.
+pub(super) fn differing(
+    live: &Catalog,
+    manifest: &Manifest,
+    digests: &BTreeMap<String, TableDigest>,
+) -> BTreeSet<String> {
+    let recorded = sums(manifest.tables.iter().map(|record| {
+        let whole = record.through.as_ref().unwrap_or(&record.identity);
+        let sum = u128::from_str_radix(&record.digest, 16).unwrap_or_default();
+        let digest = TableDigest {
+            rows: record.rows,
+            bytes: record.bytes,
+            sum,
+        };
+        (whole.as_str(), Some(digest))
+    }));
+    let found = sums(live.tables.iter().map(|table| {
+        let digest = digests.get(&table.identity);
+        (table.compared_as(), digest.copied())
+    }));
+    let differ = found.iter().filter(|(whole, digest)| {
+        digest.is_some() && recorded.get(*whole).is_some_and(|one| one != *digest)
+    });
+    differ.map(|(whole, _)| (*whole).to_owned()).collect()
+}
+
+/// Sums by what is compared as a whole; none where a part was not read.
+fn sums<'a>(
+    digests: impl Iterator<Item = (&'a str, Option<TableDigest>)>,
+) -> BTreeMap<&'a str, Option<TableDigest>> {
+    let mut sums: BTreeMap<&str, Option<TableDigest>> = BTreeMap::new();
+    for (whole, digest) in digests {
+        let sum = sums.entry(whole).or_insert(Some(TableDigest::default()));
+        *sum = sum.zip(digest).map(|(mut sum, digest)| {
+            sum.merge(&digest);
+            sum
+        });
+    }
+    sums
+}
+
+/// Tables that the transaction has neither written to nor made: OID and identity. Empty if the server
+/// does not count.
+pub(super) async fn untouched<'a>(
+    session: &Session,
+    before: &'a Catalog,
+    plan: &Plan,
+) -> Result<BTreeSet<(u32, &'a str)>> {
+    let sql = Sql::constant(include_str!("../sql/written.sql"));
+    let rows = session.query(&sql).await?;
+    let mut written = BTreeSet::new();
+    for row in &rows {
+        if !row.bool("counts")? {
+            return Ok(BTreeSet::new());
+        }
+        written.extend(row.opt_number::<u32>("oid")?);
+    }
+    let tables = plan.untouched.iter().map(|&at| &before.tables[at]);
+    let tables = tables.filter(|table| !written.contains(&table.oid));
+    Ok(tables
+        .map(|table| (table.oid, table.identity.as_str()))
+        .collect())
+}
+
+/// The table with the columns that its rows were recorded with, or its own.
+pub(super) fn as_proven(table: &Table, manifest: &Manifest) -> Table {
+    let recorded =
+        record_of(table, manifest).and_then(|record| compare::as_recorded(table, record, manifest));
+    recorded.unwrap_or_else(|| table.clone())
+}
+
+fn record_of<'a>(table: &Table, manifest: &'a Manifest) -> Option<&'a TableRecord> {
+    let mut records = manifest.tables.iter();
+    records.find(|record| record.identity == table.identity)
+}
+
+/// Identities of tables that stay and lose columns with values in them.
+pub(super) async fn losing_columns(
+    session: &Session,
+    live: &Catalog,
+    manifest: &Manifest,
+    plan: &Plan,
+) -> Result<Vec<String>> {
+    let mut losing = Vec::new();
+    for table in plan.untouched.iter().map(|&at| &live.tables[at]) {
+        let Some(record) = record_of(table, manifest) else {
+            continue;
+        };
+        let added = table.columns.iter();
+        let added = added.filter(|column| !record.columns.contains(column));
+        for column in added {
+            if holds_values(session, table, column).await? {
+                losing.push(table.identity.clone());
+                break;
+            }
+        }
+    }
+    Ok(losing)
+}
+
+/// Whether a column holds more than what the definition says: a column that was added with a default
+/// has that in every row, and so does the saved definition.
+async fn holds_values(session: &Session, table: &Table, column: &str) -> Result<bool> {
+    let find = Sql::constant(include_str!("../sql/missing_value.sql"))
+        .then("\n   AND attribute.attrelid = ")
+        .number(table.oid)
+        .then(" AND attribute.attname = ")
+        .literal(column);
+    let row = session.query_one(&find).await?;
+    let mut sql = Sql::constant("SELECT EXISTS (SELECT FROM ONLY ")
+        .qualified(&table.schema, &table.name)
+        .then(" WHERE ")
+        .ident(column)
+        .then(" IS NOT NULL");
+    if let Some(missing) = row.opt("value")? {
+        sql = sql
+            .then(" AND ")
+            .ident(column)
+            .then("::pg_catalog.text <> ")
+            .literal(missing);
+    }
+    let row = session.query_one(&sql.then(") AS found")).await;
+    row.map_err(|error| catalog::rows_unread(&table.identity, error))?
+        .bool("found")
+}

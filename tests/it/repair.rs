@@ -1,0 +1,93 @@
+//! The repair rung: only what a failed migration changed is put back, judged by real pg_dump and by content.
+
+use pgbelay::archive::Reader;
+use pgbelay::error::Kind;
+use pgbelay::rollback::{RollbackOptions, RollbackReport, Rung, Strategy};
+
+use crate::data::Bench;
+use crate::rollback::DAMAGE;
+
+/// Only the repair rung may be taken.
+fn repair_only() -> RollbackOptions {
+    RollbackOptions {
+        rung: Rung::Repair,
+        ..RollbackOptions::default()
+    }
+}
+
+#[track_caller]
+fn repaired(bench: &Bench, reader: &Reader, before: &str, damage: &str) -> RollbackReport {
+    bench.database.sql_as_owner(damage);
+    let report = bench.roll_back_with(reader, &repair_only());
+    let report = report.unwrap_or_else(|error| panic!("{damage}\n{error}"));
+    assert_eq!(report.strategy, Strategy::Repair, "{damage}");
+    bench.database.assert_is(before);
+    let difference = bench.difference(reader);
+    assert!(difference.is_empty(), "{damage}\n{:?}", difference.lines());
+    report
+}
+
+/// Damage that takes a rebuild: `public` itself is gone.
+fn takes_a_rebuild(damage: &str) -> bool {
+    damage.starts_with("DROP SCHEMA public")
+}
+
+on_all_servers! {
+    /// P3: everything that a rebuild undoes a repair undoes, too, and no more than that.
+    fn p3_a_repair_is_proven(server) {
+        let bench = Bench::of_corpus(server, "everyday.sql");
+        bench.database.own_public();
+        let reader = bench.archive();
+        let before = bench.database.dump();
+        for damage in DAMAGE.into_iter().filter(|damage| !takes_a_rebuild(damage)) {
+            let report = repaired(&bench, &reader, &before, damage);
+            assert!(report.proof.starts_with("content: "), "{}", report.proof);
+            assert!(report.saved.is_some(), "P4: {damage}");
+        }
+    }
+
+    /// What a repair cannot do the next rung does; told to stay on this one it changes nothing.
+    fn the_next_rung_is_taken(server) {
+        let bench = Bench::of_corpus(server, "everyday.sql");
+        bench.database.own_public();
+        let reader = bench.archive();
+        let before = bench.database.dump();
+        bench.database.sql_as_owner("DROP SCHEMA public CASCADE");
+        let damaged = bench.database.dump();
+        let error = bench.roll_back_with(&reader, &repair_only()).expect_err("no repair");
+        assert_eq!(error.kind(), Kind::InDoubt);
+        assert!(error.database_now().expect("a state").contains("did not commit"), "{error}");
+        bench.database.assert_is(&damaged);
+        let report = bench.roll_back(&reader).expect("a rollback");
+        assert_eq!(report.strategy, Strategy::Rebuild);
+        bench.database.assert_is(&before);
+    }
+
+    /// P4: what a repair takes away is saved, and restored beside the database it is what it was; nothing is
+    /// put back to such a part.
+    fn p4_what_goes_is_saved_first(server) {
+        let bench = Bench::of_corpus(server, "everyday.sql");
+        let reader = bench.archive();
+        let before = bench.database.dump();
+        let damage = "UPDATE shop.users SET name = 'half done';
+                      CREATE TABLE shop.made (a integer PRIMARY KEY, b shop.email);
+                      INSERT INTO shop.made VALUES (1, 'a@b.example');
+                      ALTER TABLE shop.fast ADD COLUMN note text;
+                      UPDATE shop.fast SET note = 'kept' WHERE n = 2;
+                      CREATE OR REPLACE VIEW shop.new AS SELECT a FROM shop.made";
+        let report = repaired(&bench, &reader, &before, damage);
+        let saved = Reader::open(&report.saved.expect("P4")).expect("an archive");
+        assert!(saved.manifest().partial);
+        let copy = bench.database.sibling();
+        copy.own_public();
+        bench.restore_by("app", &copy, &saved).expect("a restore of what was saved");
+        assert_eq!(copy.sql("SELECT count(DISTINCT name) FROM shop.users"), "1");
+        assert_eq!(copy.sql("SELECT b FROM shop.made"), "a@b.example");
+        assert_eq!(copy.sql("SELECT a FROM shop.new"), "1");
+        assert_eq!(copy.sql("SELECT count(*) FROM shop.fast WHERE note = 'kept'"), "1");
+        // Nothing happened to it and nothing that was saved needs it.
+        assert_eq!(copy.sql("SELECT to_regclass('shop.listings') IS NULL"), "t");
+        let error = bench.roll_back(&saved).expect_err("a part");
+        assert_eq!(error.kind(), Kind::Refused);
+    }
+}
