@@ -1,61 +1,57 @@
 //! Ordered nodes → entries: text with the parts that stayed folded, comments behind what they
 //! describe, dependencies as positions.
+//!
+//! Texts move from the graph into the entries: tens of thousands of objects are not held twice.
 
 use std::collections::{BTreeSet, HashMap};
 
 use super::entry::{Entry, Kind};
 use super::graph::{Body, Comment, Draft, Graph, Label, Node, NodeId};
 use super::{domains, order, schemas, table_ddl, views};
-#[cfg(test)]
-use crate::archive::Section;
 use crate::pg::quote_literal;
 
 /// Entries in restore order.
-#[derive(Debug, Default)]
-pub(super) struct Assembled {
-    pub entries: Vec<Entry>,
-}
-
-pub(super) fn entries(graph: &Graph, order: &[NodeId]) -> Assembled {
-    let parts = parts_by_owner(graph);
-    let mut assembled = Assembled::default();
-    let mut positions: HashMap<NodeId, usize> = HashMap::new();
-    let mut emitters: Vec<Option<NodeId>> = Vec::new();
+pub(super) fn entries(mut graph: Graph, order: &[NodeId]) -> Vec<Entry> {
+    let parts = parts_by_owner(&graph);
+    let mut entries = Vec::with_capacity(order.len());
+    let mut positions: HashMap<NodeId, usize> = HashMap::with_capacity(order.len());
+    let mut emitters: Vec<Option<NodeId>> = Vec::with_capacity(order.len());
     for &id in order {
-        let node = &graph.nodes[id];
-        if let Some(draft) = draft(node, graph) {
-            positions.insert(id, assembled.entries.len());
+        let body = std::mem::replace(&mut graph.nodes[id].body, Body::Hidden);
+        if let Some(draft) = draft(body, &graph) {
+            positions.insert(id, entries.len());
             emitters.push(Some(id));
-            assembled.entries.push(entry(node, draft));
+            entries.push(entry(&mut graph.nodes[id], draft));
         }
+        let node = &graph.nodes[id];
         for carrier in std::iter::once(id).chain(parts.get(&id).into_iter().flatten().copied()) {
             for comment in graph.comments.get(&carrier).into_iter().flatten() {
                 let needs = positions.get(&id).copied();
                 emitters.push(None);
-                assembled.entries.push(comment_entry(node, comment, needs));
+                entries.push(comment_entry(node, comment, needs));
             }
             for label in graph.labels.get(&carrier).into_iter().flatten() {
                 let needs = positions.get(&id).copied();
                 emitters.push(None);
-                assembled.entries.push(label_entry(node, label, needs));
+                entries.push(label_entry(node, label, needs));
             }
         }
     }
     let mut reach = Reach {
-        graph,
+        graph: &graph,
         positions: &positions,
         parts: &parts,
     };
     for (place, emitter) in emitters.iter().enumerate() {
         if let Some(id) = emitter {
-            assembled.entries[place].depends = reach
+            entries[place].depends = reach
                 .depends(*id)
                 .into_iter()
                 .filter(|&needed| needed != place)
                 .collect();
         }
     }
-    assembled
+    entries
 }
 
 fn parts_by_owner(graph: &Graph) -> HashMap<NodeId, Vec<NodeId>> {
@@ -68,25 +64,27 @@ fn parts_by_owner(graph: &Graph) -> HashMap<NodeId, Vec<NodeId>> {
     parts
 }
 
-/// The node's text; none for what is not emitted.
-fn draft(node: &Node, graph: &Graph) -> Option<Draft> {
-    match &node.body {
+/// A node's text; none for what is not emitted.
+fn draft(body: Body, graph: &Graph) -> Option<Draft> {
+    match body {
         Body::Hidden => None,
-        Body::Fixed(draft) | Body::Part(draft) => Some(draft.clone()),
-        Body::Table(body) => Some(table_ddl::draft(body, graph)),
-        Body::View(body) => Some(views::draft(body)),
-        Body::Domain(body) => Some(domains::draft(body, graph)),
+        Body::Fixed(draft) | Body::Part(draft) => Some(draft),
+        Body::Table(body) => Some(table_ddl::draft(&body, graph)),
+        Body::View(body) => Some(views::draft(&body)),
+        Body::Domain(body) => Some(domains::draft(&body, graph)),
         Body::Data => Some(Draft::default()),
     }
 }
 
-fn entry(node: &Node, draft: Draft) -> Entry {
+/// What comments on it need stays with the node: its kind, its schema and its sort keys.
+fn entry(node: &mut Node, mut draft: Draft) -> Entry {
+    draft.create.shrink_to_fit();
     Entry {
         kind: node.kind,
-        schema: node.schema.clone(),
+        schema: node.schema.as_deref().map(str::to_owned),
         name: shown_name(node),
-        identity: node.identity.clone(),
-        owner: node.owner.clone(),
+        identity: std::mem::take(&mut node.identity),
+        owner: node.owner.as_deref().map(str::to_owned),
         section: order::section(node),
         create: draft.create,
         drop: draft.drop,
@@ -113,7 +111,7 @@ fn shown_name(node: &Node) -> String {
 fn comment_entry(node: &Node, comment: &Comment, needs: Option<usize>) -> Entry {
     Entry {
         kind: Kind::Comment,
-        schema: node.schema.clone(),
+        schema: node.schema.as_deref().map(str::to_owned),
         name: comment.target.clone(),
         identity: format!("comment on {}", comment.target),
         owner: None,
@@ -138,7 +136,7 @@ fn base(node: &Node) -> String {
 fn label_entry(node: &Node, label: &Label, needs: Option<usize>) -> Entry {
     Entry {
         kind: Kind::SecurityLabel,
-        schema: node.schema.clone(),
+        schema: node.schema.as_deref().map(str::to_owned),
         name: label.target.clone(),
         identity: label.identity(),
         owner: None,
@@ -178,17 +176,6 @@ impl Reach<'_> {
     }
 }
 
-impl Assembled {
-    /// Whether data belongs to a section that holds rows or values.
-    #[cfg(test)]
-    pub fn in_section(&self, section: Section) -> usize {
-        self.entries
-            .iter()
-            .filter(|entry| entry.section == section)
-            .count()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,9 +201,8 @@ mod tests {
                 text: "'c'".into(),
             },
         );
-        let assembled = entries(&graph, &[schema, hidden, table]);
-        let identities: Vec<&str> = assembled
-            .entries
+        let entries = entries(graph, &[schema, hidden, table]);
+        let identities: Vec<&str> = entries
             .iter()
             .map(|entry| entry.identity.as_str())
             .collect();
@@ -224,8 +210,9 @@ mod tests {
             identities,
             ["schema s", "table s.t", "comment on TABLE s.t"]
         );
-        assert_eq!(assembled.entries[1].depends, [0]);
-        assert_eq!(assembled.entries[2].depends, [1]);
-        assert_eq!(assembled.in_section(Section::PreData), 3);
+        assert_eq!(entries[1].depends, [0]);
+        assert_eq!(entries[2].depends, [1]);
+        let sections = entries.iter().map(|entry| entry.section);
+        assert!(sections.eq([crate::archive::Section::PreData; 3]));
     }
 }

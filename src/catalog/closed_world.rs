@@ -6,11 +6,12 @@ mod loose_ends;
 mod references;
 mod understood;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use super::address::{Address, TRIGGER};
 use super::entry::Uncovered;
 use super::loss::Loss;
+use super::owners::Owners;
 use super::read::Reading;
 use super::source::Source;
 use crate::error::Result;
@@ -29,7 +30,7 @@ pub(super) async fn check(reading: &mut Reading, source: &Source<'_>) -> Result<
         .query(&Sql::constant(include_str!("sql/user_objects.sql")))
         .await?;
     let mut left: BTreeSet<Address> = BTreeSet::new();
-    for row in &rows {
+    for row in rows {
         let address = (row.number("class")?, row.number("object")?);
         if !reading.is_member(address)
             && reading.graph.find(address).is_none()
@@ -41,28 +42,23 @@ pub(super) async fn check(reading: &mut Reading, source: &Source<'_>) -> Result<
     let roots: Vec<Address> = left
         .iter()
         .copied()
-        .filter(|address| !belongs_to_another(*address, &left, &reading.owned_by))
+        .filter(|address| !belongs_to_another(*address, &left, &reading.owners))
         .collect();
     describe(reading, source, &roots).await?;
     loose_ends::check(reading, source).await
 }
 
 /// An array type or a constructor function goes without saying when its type is named.
-fn belongs_to_another(
-    address: Address,
-    left: &BTreeSet<Address>,
-    owned_by: &HashMap<Address, Vec<(Address, char)>>,
-) -> bool {
-    let mut owners = owned_by.get(&address).into_iter().flatten();
-    owners.any(|(owner, _)| left.contains(owner))
+fn belongs_to_another(address: Address, left: &BTreeSet<Address>, owners: &Owners) -> bool {
+    owners.of(address).any(|(owner, _)| left.contains(&owner))
 }
 
 /// What the server makes together with a covered object (a range's constructors, a multirange's
 /// array) needs no entry. Triggers do: those listed here were changed by the user.
 fn comes_with_another(reading: &Reading, address: Address) -> bool {
-    let mut owners = reading.owned_by.get(&address).into_iter().flatten();
+    let mut owners = reading.owners.of(address);
     address.0 != TRIGGER
-        && owners.any(|(owner, kind)| *kind == 'i' && reading.graph.find(*owner).is_some())
+        && owners.any(|(owner, kind)| kind == 'i' && reading.graph.find(owner).is_some())
 }
 
 async fn describe(reading: &mut Reading, source: &Source<'_>, objects: &[Address]) -> Result<()> {

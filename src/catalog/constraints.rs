@@ -302,8 +302,8 @@ fn add_named_not_null(
     };
     if let Body::Table(body) = &mut reading.graph.nodes[table].body {
         if relation.prints(column) {
-            body.not_null
-                .insert(column.number, format!(" {name}NOT NULL{no_inherit}"));
+            let text = format!(" {name}NOT NULL{no_inherit}");
+            body.not_null.push((column.number, text.into()));
         } else {
             body.inherited_not_null
                 .push(format!("{name}NOT NULL {}{no_inherit}", column.quoted));
@@ -330,7 +330,7 @@ fn add_plain_not_null(reading: &mut Reading) {
                 continue;
             }
             if relation.prints(column) {
-                body.not_null.insert(column.number, " NOT NULL".to_owned());
+                body.not_null.push((column.number, " NOT NULL".into()));
             } else {
                 body.after.push(format!(
                     "ALTER TABLE ONLY {} ALTER COLUMN {} SET NOT NULL;\n",

@@ -26,7 +26,7 @@ pub(super) async fn add(reading: &mut Reading, source: &Source<'_>) -> Result<()
         .query(&Sql::constant(include_str!("sql/defaults.sql")))
         .await?;
     let mut defaults = Vec::with_capacity(rows.len());
-    for row in &rows {
+    for row in rows {
         defaults.push(Default {
             oid: row.number("oid")?,
             relation: row.number("relation")?,
@@ -145,7 +145,7 @@ fn remember(reading: &mut Reading, table: NodeId, number: i32, id: NodeId, expre
         .get_mut(table)
         .map(|node| &mut node.body)
     {
-        body.defaults.insert(number, (id, expression.to_owned()));
+        body.defaults.push((number, id, expression.to_owned()));
     }
 }
 

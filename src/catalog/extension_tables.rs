@@ -6,6 +6,7 @@
 //! that the user added comes after it. See `guard` for what an extension of another version gets.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::address::CLASS;
 use super::entry::Kind;
@@ -46,7 +47,7 @@ pub(super) fn write(reading: &mut Reading) {
     }
 }
 
-fn tables(reading: &Reading) -> Vec<Relation> {
+fn tables(reading: &Reading) -> Vec<Arc<Relation>> {
     reading
         .relations
         .all()

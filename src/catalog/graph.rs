@@ -6,7 +6,8 @@
 //! (spec §2.3). Invariants: folding is one level deep; addresses are unique; an alias points to
 //! the node that stands for the row.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use super::address::Address;
 use super::entry::Kind;
@@ -62,13 +63,13 @@ pub(super) enum Give {
 #[derive(Debug, Clone)]
 pub(super) struct Node {
     pub kind: Kind,
-    pub schema: Option<String>,
+    pub schema: Option<Arc<str>>,
     /// Raw name; the second sort key.
     pub name: String,
     /// Natural keys that tell equal names apart (spec §2.1).
     pub tie: Vec<String>,
     pub identity: String,
-    pub owner: Option<String>,
+    pub owner: Option<Arc<str>>,
     pub body: Body,
     pub folded_into: Option<NodeId>,
     pub give: Give,
@@ -78,7 +79,8 @@ pub(super) struct Node {
     pub early: bool,
     /// Belongs to no section of its own: a dummy that sorts with types.
     pub is_dummy: bool,
-    pub needs: BTreeSet<NodeId>,
+    /// Ascending, each once.
+    pub needs: Vec<NodeId>,
     /// What follows `COMMENT ON`, if it can carry a comment.
     pub comment_target: Option<String>,
 }
@@ -88,7 +90,7 @@ impl Node {
     pub fn new(kind: Kind, schema: Option<&str>, name: &str, identity: impl Into<String>) -> Self {
         Self {
             kind,
-            schema: schema.map(str::to_owned),
+            schema: schema.map(Arc::from),
             name: name.to_owned(),
             tie: Vec::new(),
             identity: identity.into(),
@@ -99,7 +101,7 @@ impl Node {
             postponed: false,
             early: false,
             is_dummy: false,
-            needs: BTreeSet::new(),
+            needs: Vec::new(),
             comment_target: None,
         }
     }
@@ -125,7 +127,7 @@ impl Node {
     /// Sets the owner, raw.
     #[must_use]
     pub fn owned_by(mut self, owner: &str) -> Self {
-        self.owner = Some(owner.to_owned());
+        self.owner = Some(owner.into());
         self
     }
 
@@ -139,6 +141,8 @@ impl Node {
     /// Adds sort keys.
     #[must_use]
     pub fn tied(mut self, tie: impl IntoIterator<Item = String>) -> Self {
+        let tie = tie.into_iter();
+        self.tie.reserve_exact(tie.size_hint().0);
         self.tie.extend(tie);
         self
     }
@@ -158,6 +162,8 @@ pub(super) struct Graph {
     pub comments: BTreeMap<NodeId, Vec<Comment>>,
     /// Security labels by node.
     pub labels: BTreeMap<NodeId, Vec<Label>>,
+    /// Names that many nodes have: of schemas and owners.
+    shared: HashSet<Arc<str>>,
 }
 
 /// A security label on an object or one of its columns.
@@ -211,9 +217,42 @@ impl Graph {
     }
 
     /// Adds something that no catalog row stands for (table data, attach).
-    pub fn add_unaddressed(&mut self, node: Node) -> NodeId {
+    pub fn add_unaddressed(&mut self, mut node: Node) -> NodeId {
+        node.schema = node.schema.map(|name| self.share(name));
+        node.owner = node.owner.map(|name| self.share(name));
+        if let Body::Fixed(draft) | Body::Part(draft) = &mut node.body {
+            draft.create.shrink_to_fit();
+        }
         self.nodes.push(node);
         self.nodes.len() - 1
+    }
+
+    /// The one copy of a name.
+    fn share(&mut self, name: Arc<str>) -> Arc<str> {
+        if let Some(shared) = self.shared.get(&name) {
+            return Arc::clone(shared);
+        }
+        self.shared.insert(Arc::clone(&name));
+        name
+    }
+
+    /// Identities of the entries of a kind, in restore order.
+    pub fn emitted<'a>(
+        &'a self,
+        order: &'a [NodeId],
+        kind: Kind,
+    ) -> impl Iterator<Item = &'a str> + 'a {
+        let nodes = order.iter().map(|&id| &self.nodes[id]);
+        nodes
+            .filter(move |node| node.kind == kind && !matches!(node.body, Body::Hidden))
+            .map(|node| node.identity.as_str())
+    }
+
+    /// Drops what only comments ask for.
+    pub fn forget_comment_targets(&mut self) {
+        for node in &mut self.nodes {
+            node.comment_target = None;
+        }
     }
 
     /// Lets another row stand for a node: an extension's members, a composite's pg_class row.
@@ -230,8 +269,9 @@ impl Graph {
     pub fn need(&mut self, node: NodeId, needed: NodeId) {
         if node != needed
             && let Some(node) = self.nodes.get_mut(node)
+            && let Err(place) = node.needs.binary_search(&needed)
         {
-            node.needs.insert(needed);
+            node.needs.insert(place, needed);
         }
     }
 

@@ -384,7 +384,9 @@ pub(super) fn lean_on_shells(reading: &mut Reading) {
             continue;
         }
         for function in functions {
-            reading.graph.nodes[function].needs.remove(&id);
+            reading.graph.nodes[function]
+                .needs
+                .retain(|needed| *needed != id);
             reading.graph.need(function, shell);
         }
         reading.graph.need(id, shell);

@@ -34,6 +34,7 @@ mod large_objects;
 mod lock;
 mod loss;
 mod order;
+mod owners;
 mod part;
 mod partitions;
 mod policies;

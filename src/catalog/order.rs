@@ -481,7 +481,7 @@ mod tests {
             ..Relation::default()
         };
         let body = ViewBody {
-            relation: relation.clone(),
+            relation: relation.clone().into(),
             is_dummy: false,
         };
         Node::of_relation(Kind::View, &relation, relation.identity())

@@ -1,5 +1,7 @@
 //! Row security: the switch of each table, and its policies (spec §1.3 POLICY).
 
+use std::sync::Arc;
+
 use super::address::{CLASS, POLICY};
 use super::entry::Kind;
 use super::graph::{Node, NodeId};
@@ -39,7 +41,7 @@ pub(super) async fn add(reading: &mut Reading, source: &Source<'_>) -> Result<()
 }
 
 fn add_switches(reading: &mut Reading) {
-    let secured: Vec<Relation> = reading
+    let secured: Vec<Arc<Relation>> = reading
         .relations
         .all()
         .filter(|relation| relation.row_security)

@@ -5,6 +5,7 @@
 //! sequence values, which are read in batches.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::address::{Address, CLASS};
 use super::constraints::Constraint;
@@ -12,6 +13,7 @@ use super::entry::{Catalog, Kind, Uncovered};
 use super::graph::{Graph, NodeId};
 use super::guard::Installed;
 use super::loss::Loss;
+use super::owners::Owners;
 use super::relations::{Relation, Relations};
 use super::rights::Need;
 use super::source::Source;
@@ -45,8 +47,8 @@ pub(super) struct Reading {
     pub keys: HashMap<u32, Constraint>,
     /// Index attaches: parent index, child index, node.
     pub index_attaches: Vec<(u32, u32, NodeId)>,
-    /// Automatic (`a`) and internal (`i`) dependencies: what dies with what.
-    pub owned_by: HashMap<Address, Vec<(Address, char)>>,
+    /// What dies with what.
+    pub owners: Owners,
     /// Which rows of an extension's configuration table are the user's, by the table's OID.
     pub conditions: HashMap<u32, String>,
     /// How rows are read and loaded.
@@ -89,7 +91,7 @@ impl Reading {
     }
 
     /// Relations of these kinds that belong to no extension, in OID order: tables, say.
-    pub fn own_relations(&self, kinds: &[char]) -> Vec<Relation> {
+    pub fn own_relations(&self, kinds: &[char]) -> Vec<Arc<Relation>> {
         self.relations
             .all()
             .filter(|relation| kinds.contains(&relation.kind))
@@ -138,7 +140,7 @@ async fn read_all(source: &Source<'_>) -> Result<Catalog> {
         foreign_keys: Vec::new(),
         keys: HashMap::new(),
         index_attaches: Vec::new(),
-        owned_by: HashMap::new(),
+        owners: Owners::default(),
         conditions: HashMap::new(),
         data: table_data::Rules::load(source).await?,
         shells: Vec::new(),
@@ -175,15 +177,20 @@ async fn read_all(source: &Source<'_>) -> Result<Catalog> {
     changed::add(&mut reading, source).await?;
     closed_world::check(&mut reading, source).await?;
     closed_world::hidden_data(&mut reading, &extensions);
+    reading.owners = Owners::default();
+    reading.graph.forget_comment_targets();
     let order = super::order::order(&mut reading.graph)?;
-    let assembled = assemble::entries(&reading.graph, &order);
-    let needs = rights::needed(&reading, source, &assembled.entries).await?;
-    let tables = table_data::tables(&reading, &assembled);
-    let sequences = sequences::values(&mut reading, source, &assembled).await?;
+    rights::add(&mut reading, source).await?;
+    let tables = table_data::tables(&reading, &order);
+    let sequences = sequences::values(&mut reading, source, &order).await?;
+    // From here on only the tables' texts need the relations.
+    reading.relations = Relations::default();
+    let entries = assemble::entries(reading.graph, &order);
+    let needs = rights::needed(reading.needs, &entries);
     let mut uncovered = reading.uncovered;
     uncovered.sort_by_cached_key(Uncovered::label);
     Ok(Catalog {
-        entries: assembled.entries,
+        entries,
         tables,
         sequences,
         large_objects,
@@ -249,16 +256,14 @@ async fn add_edges(reading: &mut Reading, source: &Source<'_>) -> Result<()> {
         .query(&Sql::constant(include_str!("sql/dependencies.sql")))
         .await?;
     let mut edges = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let from: Address = address(row)?;
+    for row in rows {
+        let from: Address = address(&row)?;
         let to: Address = (row.number("refclassid")?, row.number("refobjid")?);
         edges.push((from, to, row.letter("deptype")?));
     }
     alias_insides_of_members(&mut reading.graph, &edges);
-    for (from, to, kind) in edges {
-        if matches!(kind, 'i' | 'a') {
-            reading.owned_by.entry(from).or_default().push((to, kind));
-        }
+    reading.owners = Owners::among(&edges);
+    for (from, to, _) in edges {
         if let (Some(from), Some(to)) = (reading.graph.find(from), reading.graph.find(to))
             && !hangs_on(&reading.graph, to, from)
         {

@@ -4,6 +4,7 @@
 //! others refer to them; [`super::read::Reading::own_relations`] leaves them out.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use super::source::Source;
 use crate::error::Result;
@@ -25,20 +26,20 @@ pub(super) struct Relation {
     pub force_row_security: bool,
     pub populated: bool,
     pub is_partition: bool,
-    pub partition_key: Option<String>,
-    pub partition_bound: Option<String>,
-    pub of_type: Option<String>,
-    pub tablespace: Option<String>,
-    pub access_method: Option<String>,
-    pub options: Option<String>,
-    pub toast_options: Option<String>,
-    pub check_option: Option<String>,
-    pub view_definition: Option<String>,
+    pub partition_key: Option<Box<str>>,
+    pub partition_bound: Option<Box<str>>,
+    pub of_type: Option<Box<str>>,
+    pub tablespace: Option<Box<str>>,
+    pub access_method: Option<Box<str>>,
+    pub options: Option<Box<str>>,
+    pub toast_options: Option<Box<str>>,
+    pub check_option: Option<Box<str>>,
+    pub view_definition: Option<Box<str>>,
     pub parents: Vec<u32>,
     pub detach_pending: bool,
     /// Foreign tables: quoted server and ready option list.
-    pub server: Option<String>,
-    pub foreign_options: Option<String>,
+    pub server: Option<Box<str>>,
+    pub foreign_options: Option<Box<str>>,
     pub size_bytes: u64,
     pub heap_blocks: u64,
     pub columns: Vec<Column>,
@@ -57,18 +58,18 @@ pub(super) struct Column {
     pub is_inherited: bool,
     pub identity: Option<char>,
     pub generated: Option<char>,
-    pub collation: Option<String>,
+    pub collation: Option<Box<str>>,
     pub statistics_target: i32,
-    pub storage: Option<String>,
-    pub compression: Option<String>,
-    pub options: Option<String>,
-    pub foreign_options: Option<String>,
+    pub storage: Option<Box<str>>,
+    pub compression: Option<Box<str>>,
+    pub options: Option<Box<str>>,
+    pub foreign_options: Option<Box<str>>,
 }
 
-/// All relations by OID.
+/// All relations by OID, shared with what is made of them: tens of thousands of tables have many columns.
 #[derive(Debug, Default)]
 pub(super) struct Relations {
-    by_oid: BTreeMap<u32, Relation>,
+    by_oid: BTreeMap<u32, Arc<Relation>>,
 }
 
 impl Relations {
@@ -79,23 +80,21 @@ impl Relations {
             .await?;
         let mut columns = load_columns(source).await?;
         let mut by_oid = BTreeMap::new();
-        for row in &rows {
+        for row in rows {
             let oid = row.number("oid")?;
-            by_oid.insert(
-                oid,
-                relation(row, oid, columns.remove(&oid).unwrap_or_default())?,
-            );
+            let columns = columns.remove(&oid).unwrap_or_default();
+            by_oid.insert(oid, Arc::new(relation(&row, oid, columns)?));
         }
         Ok(Self { by_oid })
     }
 
     /// A relation by OID.
-    pub fn get(&self, oid: u32) -> Option<&Relation> {
+    pub fn get(&self, oid: u32) -> Option<&Arc<Relation>> {
         self.by_oid.get(&oid)
     }
 
     /// All relations, in OID order.
-    pub fn all(&self) -> impl Iterator<Item = &Relation> {
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Relation>> {
         self.by_oid.values()
     }
 }
@@ -134,8 +133,8 @@ impl Relation {
     }
 
     /// The owner, raw, as an entry names it.
-    pub fn raw_owner(&self) -> Option<String> {
-        self.owner.as_ref().map(|(raw, _)| raw.clone())
+    pub fn raw_owner(&self) -> Option<Arc<str>> {
+        self.owner.as_ref().map(|(raw, _)| raw.as_str().into())
     }
 
     /// `ALTER TABLE s.t OWNER TO r;`
@@ -167,22 +166,22 @@ fn relation(row: &Row, oid: u32, columns: Vec<Column>) -> Result<Relation> {
         force_row_security: row.bool("force_row_security")?,
         populated: row.bool("populated")?,
         is_partition: row.bool("is_partition")?,
-        partition_key: row.opt_string("partition_key")?,
-        partition_bound: row.opt_string("partition_bound")?,
-        of_type: row.opt_string("of_type")?,
-        tablespace: row.opt_string("tablespace")?,
-        access_method: row.opt_string("access_method")?,
-        options: row.opt_string("options")?,
-        toast_options: row.opt_string("toast_options")?,
-        check_option: row.opt_string("check_option")?,
-        view_definition: row.opt_string("view_definition")?,
+        partition_key: row.opt("partition_key")?.map(Box::from),
+        partition_bound: row.opt("partition_bound")?.map(Box::from),
+        of_type: row.opt("of_type")?.map(Box::from),
+        tablespace: row.opt("tablespace")?.map(Box::from),
+        access_method: row.opt("access_method")?.map(Box::from),
+        options: row.opt("options")?.map(Box::from),
+        toast_options: row.opt("toast_options")?.map(Box::from),
+        check_option: row.opt("check_option")?.map(Box::from),
+        view_definition: row.opt("view_definition")?.map(Box::from),
         parents: match row.opt("parents")? {
             None => Vec::new(),
             Some(_) => parents(row)?,
         },
         detach_pending: row.bool("detach_pending")?,
-        server: row.opt_string("server")?,
-        foreign_options: row.opt_string("foreign_options")?,
+        server: row.opt("server")?.map(Box::from),
+        foreign_options: row.opt("foreign_options")?.map(Box::from),
         size_bytes: row.number("size_bytes")?,
         heap_blocks: row.number("heap_blocks")?,
         columns,
@@ -206,11 +205,11 @@ async fn load_columns(source: &Source<'_>) -> Result<HashMap<u32, Vec<Column>>> 
         .query(&Sql::constant(include_str!("sql/columns.sql")))
         .await?;
     let mut columns: HashMap<u32, Vec<Column>> = HashMap::new();
-    for row in &rows {
+    for row in rows {
         columns
             .entry(row.number("relation")?)
             .or_default()
-            .push(column(row)?);
+            .push(column(&row)?);
     }
     Ok(columns)
 }
@@ -230,11 +229,11 @@ fn column(row: &Row) -> Result<Column> {
         is_inherited: row.bool("is_inherited")?,
         identity: letter("identity")?,
         generated: letter("generated")?,
-        collation: row.opt_string("collation")?,
+        collation: row.opt("collation")?.map(Box::from),
         statistics_target: row.number("statistics_target")?,
-        storage: row.opt_string("storage")?,
-        compression: row.opt_string("compression")?,
-        options: row.opt_string("options")?,
-        foreign_options: row.opt_string("foreign_options")?,
+        storage: row.opt("storage")?.map(Box::from),
+        compression: row.opt("compression")?.map(Box::from),
+        options: row.opt("options")?.map(Box::from),
+        foreign_options: row.opt("foreign_options")?.map(Box::from),
     })
 }

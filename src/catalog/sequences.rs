@@ -2,9 +2,9 @@
 //! `ADD GENERATED … AS IDENTITY`, after its table.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::address::CLASS;
-use super::assemble::Assembled;
 use super::entry::{Kind, Sequence};
 use super::graph::{Body, Node, NodeId};
 use super::loss::Loss;
@@ -163,20 +163,20 @@ fn add_ownership(
 pub(super) async fn values(
     reading: &mut Reading,
     source: &Source<'_>,
-    assembled: &Assembled,
+    order: &[NodeId],
 ) -> Result<Vec<Sequence>> {
     let hidden = unreadable(reading, source).await?;
     let by_identity: HashMap<String, &Relation> = reading
         .relations
         .all()
+        .map(Arc::as_ref)
         .filter(|relation| relation.kind == 'S' && !hidden.contains(&relation.oid))
         .map(|relation| (format!("value of {}", relation.identity()), relation))
         .collect();
-    let relations: Vec<&Relation> = assembled
-        .entries
-        .iter()
-        .filter(|entry| entry.kind == Kind::SequenceSet)
-        .filter_map(|entry| by_identity.get(&entry.identity).copied())
+    let relations: Vec<&Relation> = reading
+        .graph
+        .emitted(order, Kind::SequenceSet)
+        .filter_map(|identity| by_identity.get(identity).copied())
         .collect();
     let found = known_values(source, &relations).await?;
     let values = relations.iter().map(|relation| {

@@ -7,7 +7,6 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::assemble::Assembled;
 use super::entry::{Kind, Table, Through, copy_options};
 use super::graph::{Body, Node, NodeId};
 use super::loss::Loss;
@@ -113,24 +112,16 @@ fn refuse_unloadable(reading: &mut Reading, relation: &Relation) {
 }
 
 /// The tables with rows, in the order of their data entries.
-pub(super) fn tables(reading: &Reading, assembled: &Assembled) -> Vec<Table> {
+pub(super) fn tables(reading: &Reading, order: &[NodeId]) -> Vec<Table> {
     let mut by_identity: BTreeMap<String, &Relation> = BTreeMap::new();
-    for relation in reading
-        .relations
-        .all()
-        .filter(|relation| relation.kind == 'r')
-    {
+    for relation in reading.relations.all().filter(|one| one.kind == 'r') {
         by_identity.insert(format!("data of {}", relation.identity()), relation);
     }
-    assembled
-        .entries
-        .iter()
-        .filter(|entry| entry.kind == Kind::TableData)
-        .filter_map(|entry| {
-            by_identity
-                .get(&entry.identity)
-                .map(|relation| table(reading, relation))
-        })
+    reading
+        .graph
+        .emitted(order, Kind::TableData)
+        .filter_map(|identity| by_identity.get(identity))
+        .map(|relation| table(reading, relation))
         .collect()
 }
 

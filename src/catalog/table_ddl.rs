@@ -1,7 +1,8 @@
 //! CREATE TABLE and what follows it (spec §1.3 TABLE). Identity columns come with their sequence,
 //! partitions are created whole and attached by an entry of their own.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::address::CLASS;
 use super::entry::Kind;
@@ -15,15 +16,15 @@ use crate::error::Result;
 /// A table's facts plus the parts that may be folded into its text.
 #[derive(Debug, Clone)]
 pub(super) struct TableBody {
-    pub relation: Relation,
+    pub relation: Arc<Relation>,
     /// Parents' quoted names in inheritance order; empty for partitions.
     pub inherits: Vec<String>,
-    /// Inline defaults and generation expressions by column number: node and expression.
-    pub defaults: BTreeMap<i32, (NodeId, String)>,
+    /// Inline defaults and generation expressions: column number, node and expression.
+    pub defaults: Vec<(i32, NodeId, String)>,
     /// Inline constraints in name order: node and text.
     pub constraints: Vec<(NodeId, String)>,
-    /// Not-null clause by column number (18: with its constraint's name).
-    pub not_null: BTreeMap<i32, String>,
+    /// Not-null clauses: column number and text (18: with its constraint's name).
+    pub not_null: Vec<(i32, Cow<'static, str>)>,
     /// Not-null constraints of columns that are not listed (18).
     pub inherited_not_null: Vec<String>,
     /// Statements after CREATE TABLE that other families add.
@@ -44,12 +45,12 @@ pub(super) fn add(reading: &mut Reading) -> Result<()> {
         node.owner = relation.raw_owner();
         node.body = Body::Table(Box::new(TableBody {
             inherits: inherits(reading, &relation),
-            defaults: BTreeMap::new(),
+            defaults: Vec::new(),
             constraints: Vec::new(),
-            not_null: BTreeMap::new(),
+            not_null: Vec::new(),
             inherited_not_null: Vec::new(),
             after: Vec::new(),
-            relation: relation.clone(),
+            relation: Arc::clone(&relation),
         }));
         let table = reading.graph.add((CLASS, relation.oid), node);
         table_data::add(reading, table, &relation);
@@ -70,32 +71,27 @@ fn refuse_oddities(reading: &mut Reading, relation: &Relation) {
 }
 
 /// Tells the columns in the order that a restored table has them, and that it is another one.
-fn put_columns_in_order(reading: &mut Reading, relation: &mut Relation) {
-    let columns: Vec<Column> = table_data::restored_columns(reading, relation, None)
-        .into_iter()
-        .cloned()
-        .collect();
-    let names = |columns: &[Column]| -> Vec<String> {
-        columns.iter().map(|column| column.quoted.clone()).collect()
-    };
-    let (kept, restored) = (names(&relation.columns), names(&columns));
-    if kept != restored {
-        reading.refuse(
-            Loss::ColumnOrder,
-            relation.identity(),
-            "pg_attribute",
-            format!(
-                "it inherits, and CREATE TABLE … INHERITS puts its columns ({}) in another order ({})",
-                bounded(&kept),
-                bounded(&restored)
-            ),
-        );
+fn put_columns_in_order(reading: &mut Reading, relation: &mut Arc<Relation>) {
+    let columns = table_data::restored_columns(reading, relation, None);
+    let restored: Vec<&str> = columns.iter().map(|column| &*column.quoted).collect();
+    let kept = relation.columns.iter().map(|column| &*column.quoted);
+    let kept: Vec<&str> = kept.collect();
+    if kept == restored {
+        return;
     }
-    relation.columns = columns;
+    let reason = format!(
+        "it inherits, and CREATE TABLE … INHERITS puts its columns ({}) in another order ({})",
+        bounded(&kept),
+        bounded(&restored)
+    );
+    let columns: Vec<Column> = columns.into_iter().cloned().collect();
+    Arc::make_mut(relation).columns = columns;
+    let identity = relation.identity();
+    reading.refuse(Loss::ColumnOrder, identity, "pg_attribute", reason);
 }
 
 /// Enough names to see what is meant.
-fn bounded(names: &[String]) -> String {
+fn bounded(names: &[&str]) -> String {
     const SHOWN: usize = 12;
     let more = if names.len() > SHOWN { ", …" } else { "" };
     format!("{}{more}", names[..names.len().min(SHOWN)].join(", "))
@@ -178,7 +174,8 @@ fn column_item(
     folded: &impl Fn(NodeId) -> bool,
 ) -> Option<String> {
     let mut tail = String::new();
-    if let Some((id, expression)) = body.defaults.get(&column.number)
+    let default = |(number, ..): &&(i32, NodeId, String)| *number == column.number;
+    if let Some((_, id, expression)) = body.defaults.iter().find(default)
         && folded(*id)
     {
         tail.push_str(&match column.generated {
@@ -187,7 +184,8 @@ fn column_item(
             None => format!(" DEFAULT {expression}"),
         });
     }
-    if let Some(not_null) = body.not_null.get(&column.number) {
+    let not_null = |(number, _): &&(i32, Cow<'static, str>)| *number == column.number;
+    if let Some((_, not_null)) = body.not_null.iter().find(not_null) {
         tail.push_str(not_null);
     }
     if body.relation.of_type.is_some() {
@@ -232,7 +230,7 @@ pub(super) fn storage_clauses(relation: &Relation) -> String {
     let options: Vec<&str> = [&relation.options, &relation.toast_options]
         .into_iter()
         .flatten()
-        .map(String::as_str)
+        .map(Box::as_ref)
         .collect();
     if !options.is_empty() {
         text.push_str(&format!("\nWITH ({})", options.join(", ")));

@@ -57,7 +57,7 @@ fn add_composite(reading: &mut Reading, row: &Row, oid: u32) -> Result<()> {
     let columns = reading
         .relations
         .get(relation)
-        .map(attributes)
+        .map(|relation| attributes(relation))
         .unwrap_or_default();
     let create = format!("CREATE TYPE {} AS ({columns}\n);\n", row.text("quoted")?);
     add_type(reading, row, oid, create)?;

@@ -5,6 +5,7 @@
 //! refreshed at the very end, after everything it reads.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::address::CLASS;
 use super::entry::Kind;
@@ -17,7 +18,7 @@ use crate::error::Result;
 /// What a view's text is made of.
 #[derive(Debug, Clone)]
 pub(super) struct ViewBody {
-    pub relation: Relation,
+    pub relation: Arc<Relation>,
     /// Whether the query was moved behind the data.
     pub is_dummy: bool,
 }
@@ -42,9 +43,9 @@ fn named(kind: Kind, relation: &Relation) -> Node {
     node
 }
 
-fn view(relation: &Relation) -> Node {
+fn view(relation: &Arc<Relation>) -> Node {
     named(Kind::View, relation).body(Body::View(Box::new(ViewBody {
-        relation: relation.clone(),
+        relation: Arc::clone(relation),
         is_dummy: false,
     })))
 }
@@ -146,7 +147,7 @@ fn dummy(verb: &str, relation: &Relation) -> String {
 /// REFRESH entries, after the edges are known: each waits for the refreshes of what it reads, and
 /// is left out when something it reads is not populated (spec §1.3 MATVIEW).
 pub(super) fn add_refreshes(reading: &mut Reading) {
-    let views: BTreeMap<NodeId, Relation> = reading
+    let views: BTreeMap<NodeId, Arc<Relation>> = reading
         .relations
         .all()
         .filter(|relation| relation.kind == 'm')
@@ -176,7 +177,7 @@ pub(super) fn add_refreshes(reading: &mut Reading) {
                 ),
                 None,
             );
-            node.needs.insert(id);
+            node.needs.push(id);
             refreshes.insert(id, reading.graph.add_unaddressed(node));
         }
     }

@@ -4,7 +4,7 @@
 //! memory stays flat. Their digests go into the manifest.
 
 use crate::archive::{self, BytesDigest, LargeObjectRecord, Manifest, MemberKind, Writer};
-use crate::catalog::{self, Catalog};
+use crate::catalog;
 use crate::context::{Context, Progress};
 use crate::error::{Attempt, Result};
 use crate::pg::Session;
@@ -15,7 +15,7 @@ const MEMBER_BYTES: usize = 2 << 20;
 /// Reads every large object and appends its members; returns the bytes of text.
 pub(super) async fn append(
     session: &Session,
-    catalog: &Catalog,
+    oids: &[u32],
     manifest: &mut Manifest,
     writer: &mut Writer,
     ctx: &Context,
@@ -23,10 +23,10 @@ pub(super) async fn append(
     let mut text = String::new();
     let mut written = 0;
     let mut progress = Progress {
-        total_items: catalog.large_objects.len() as u64,
+        total_items: oids.len() as u64,
         ..Progress::default()
     };
-    for &oid in &catalog.large_objects {
+    for &oid in oids {
         let mut digest = BytesDigest::default();
         let mut next = Some(0);
         while let Some(offset) = next {

@@ -1,11 +1,13 @@
-//! What the catalog says → the archive's table of contents, before any member is written.
+//! What the catalog says → the archive's table of contents, before any member is written, and its script.
 //!
-//! Places of entries, members, rows and digests are filled in while the members are appended.
+//! Every text goes to one of the two and is gone from the catalog: tens of thousands of tables have a lot
+//! of it. Places of entries, members, rows and digests are filled in while the members are appended.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
+use super::script::Script;
 use crate::archive::{
     DatabaseFacts, EntryRecord, ExtensionRecord, Manifest, NeedRecord, SequenceRecord, TableDigest,
     TableRecord, VersionTableRecord,
@@ -33,28 +35,40 @@ pub(super) struct Facts {
     pub partial: bool,
 }
 
-/// The manifest without members.
-pub(super) fn of_catalog(catalog: &Catalog, facts: Facts) -> Result<Manifest> {
-    Ok(Manifest {
+/// The manifest without members, and the text of its script.
+pub(super) fn of_catalog(catalog: Catalog, facts: Facts) -> Result<(Manifest, Script)> {
+    let database = database(&catalog, &facts.version);
+    let mut script = Script::new(&catalog.sequences, catalog.large_objects);
+    let mut records = Vec::with_capacity(catalog.entries.len());
+    for (index, one) in catalog.entries.into_iter().enumerate() {
+        script.add(index, &one);
+        records.push(entry(one)?);
+    }
+    let manifest = Manifest {
         format: FORMAT,
         tool: concat!("pgbelay ", env!("CARGO_PKG_VERSION")).to_owned(),
         purpose: facts.purpose,
         created: facts.created,
-        database: database(catalog, &facts.version),
+        database,
         snapshot: facts.snapshot,
         settings: facts.settings,
-        entries: catalog.entries.iter().map(entry).collect::<Result<_>>()?,
+        entries: records,
         members: Vec::new(),
-        tables: catalog.tables.iter().map(table).collect(),
-        sequences: catalog.sequences.iter().map(sequence).collect(),
+        tables: catalog.tables.into_iter().map(table).collect(),
+        sequences: catalog.sequences.into_iter().map(sequence).collect(),
         large_objects: Vec::new(),
-        version_tables: catalog.version_tables.iter().map(version_table).collect(),
-        roles: catalog.roles.clone(),
-        extensions: catalog.extensions.iter().map(extension).collect(),
+        version_tables: catalog
+            .version_tables
+            .into_iter()
+            .map(version_table)
+            .collect(),
+        roles: catalog.roles,
+        extensions: catalog.extensions.into_iter().map(extension).collect(),
         accepted_losses: catalog.uncovered.iter().map(Uncovered::label).collect(),
-        needs: catalog.needs.iter().map(need).collect(),
+        needs: catalog.needs.into_iter().map(need).collect(),
         partial: facts.partial,
-    })
+    };
+    Ok((manifest, script))
 }
 
 /// An index as the manifest stores it.
@@ -75,75 +89,69 @@ fn database(catalog: &Catalog, version: &ServerVersion) -> DatabaseFacts {
     }
 }
 
-fn entry(entry: &Entry) -> Result<EntryRecord> {
+fn entry(entry: Entry) -> Result<EntryRecord> {
+    let depends = entry.depends.iter().map(|index| small(*index));
     Ok(EntryRecord {
-        identity: entry.identity.clone(),
+        depends: depends.collect::<Result<_>>()?,
+        identity: entry.identity,
         kind: entry.kind.name().to_owned(),
-        schema: entry.schema.clone(),
-        name: entry.name.clone(),
+        schema: entry.schema,
+        name: entry.name,
         section: entry.section,
-        owner: entry.owner.clone(),
-        depends: entry
-            .depends
-            .iter()
-            .map(|index| small(*index))
-            .collect::<Result<_>>()?,
-        drop: entry.drop.clone(),
+        owner: entry.owner,
+        drop: entry.drop,
         place: None,
     })
 }
 
 /// Empty tables keep these counts: they have no member.
-fn table(table: &Table) -> TableRecord {
+fn table(table: Table) -> TableRecord {
     let empty = TableDigest::default();
     TableRecord {
-        identity: table.identity.clone(),
-        schema: table.schema.clone(),
-        name: table.name.clone(),
-        columns: table.columns.clone(),
-        copy: super::rows::copy_line(table),
-        through: table
-            .through
-            .as_ref()
-            .map(|through| through.identity.clone()),
+        copy: super::rows::copy_line(&table),
+        identity: table.identity,
+        schema: table.schema,
+        name: table.name,
+        columns: table.columns,
+        through: table.through.map(|through| through.identity),
         rows: empty.rows,
         bytes: empty.bytes,
         digest: empty.hex(),
     }
 }
 
-fn sequence(sequence: &Sequence) -> SequenceRecord {
+fn sequence(sequence: Sequence) -> SequenceRecord {
     SequenceRecord {
-        identity: sequence.identity.clone(),
-        schema: sequence.schema.clone(),
-        name: sequence.name.clone(),
+        identity: sequence.identity,
+        schema: sequence.schema,
+        name: sequence.name,
         last_value: sequence.last_value,
         is_called: sequence.is_called,
     }
 }
 
-fn version_table(table: &VersionTable) -> VersionTableRecord {
+fn version_table(table: VersionTable) -> VersionTableRecord {
     VersionTableRecord {
-        schema: table.schema.clone(),
-        name: table.name.clone(),
-        revisions: table.revisions.clone(),
+        schema: table.schema,
+        name: table.name,
+        revisions: table.revisions,
     }
 }
 
-fn extension(extension: &Extension) -> ExtensionRecord {
+fn extension(extension: Extension) -> ExtensionRecord {
     ExtensionRecord {
-        name: extension.name.clone(),
-        version: extension.version.clone(),
-        schema: extension.schema.clone(),
+        name: extension.name,
+        version: extension.version,
+        schema: extension.schema,
     }
 }
 
-fn need(need: &Need) -> NeedRecord {
+fn need(need: Need) -> NeedRecord {
     let (right, name) = need.right.words();
     NeedRecord {
-        identity: need.identity.clone(),
         right: right.to_owned(),
         name: name.to_owned(),
-        why: need.why.clone(),
+        identity: need.identity,
+        why: need.why,
     }
 }

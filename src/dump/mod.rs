@@ -28,6 +28,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use self::script::Script;
 use self::workers::Team;
 use crate::archive::{Manifest, Reader, Writer};
 use crate::catalog::{self, AcceptedLosses, Catalog, Locking, Part};
@@ -166,19 +167,11 @@ async fn read_steadily(
     for _ in 0..ATTEMPTS {
         let created = ctx.now();
         let locking = Locking::tables(options.table_lock_wait);
-        let steady = catalog::open_steady(session, locking, ctx).await?;
+        let mut steady = catalog::open_steady(session, locking, ctx).await?;
+        let catalog = std::mem::take(&mut steady.catalog);
         let (jobs, unit_bytes) = (options.jobs, options.unit_bytes);
-        let team = Team::gather(session, &steady.catalog, jobs, unit_bytes, ctx).await?;
-        let draft = draft(
-            session,
-            team,
-            &steady.catalog,
-            created,
-            destination,
-            options,
-            ctx,
-        )
-        .await?;
+        let team = Team::gather(session, &catalog, jobs, unit_bytes, ctx).await?;
+        let draft = draft(session, team, catalog, created, destination, options, ctx).await?;
         let fit = steady.rows_fit().await?;
         steady.close().await;
         session.execute(&Sql::constant("ROLLBACK")).await?;
@@ -217,7 +210,7 @@ pub async fn write(
         None => catalog,
     };
     let team = Team::alone(session, &catalog)?;
-    let draft = draft(session, team, &catalog, created, destination, options, ctx).await?;
+    let draft = draft(session, team, catalog, created, destination, options, ctx).await?;
     publish(draft).await
 }
 
@@ -232,7 +225,7 @@ struct Draft {
 async fn draft(
     session: &Session,
     team: Team<'_>,
-    catalog: &Catalog,
+    catalog: Catalog,
     created: DateTime<Utc>,
     destination: &Destination<'_>,
     options: &DumpOptions,
@@ -244,7 +237,7 @@ async fn draft(
         ))
         .await?
         .string("snapshot")?;
-    require_covered(catalog, options)?;
+    require_covered(&catalog, options)?;
     let settings = pg::pinned_settings(session).await?;
     let facts = manifest::Facts {
         created,
@@ -254,13 +247,13 @@ async fn draft(
         version: session.version().clone(),
         partial: options.part.is_some(),
     };
-    let mut manifest = manifest::of_catalog(catalog, facts)?;
+    let (mut manifest, script) = manifest::of_catalog(catalog, facts)?;
     let (directory, name) = place(destination, options, &manifest)?;
     let mut writer = Writer::create(&directory, &name)?;
     let text_bytes = fill(
         session,
         team,
-        catalog,
+        script,
         &mut manifest,
         &mut writer,
         options.jobs,
@@ -278,20 +271,20 @@ async fn draft(
 async fn fill(
     session: &Session,
     team: Team<'_>,
-    catalog: &Catalog,
+    mut script: Script,
     manifest: &mut Manifest,
     writer: &mut Writer,
     jobs: usize,
     ctx: &Context,
 ) -> Result<u64> {
     let mut text_bytes = 0;
-    let preamble = script::preamble();
-    for member in script::before_data(&preamble, catalog) {
+    for member in script.before_data() {
         text_bytes += script::append(writer, manifest, member)?;
     }
-    text_bytes += pipeline::append_tables(team, catalog, manifest, writer, jobs, ctx).await?;
-    text_bytes += large_objects::append(session, catalog, manifest, writer, ctx).await?;
-    for member in script::after_data(catalog) {
+    text_bytes += pipeline::append_tables(team, manifest, writer, jobs, ctx).await?;
+    text_bytes +=
+        large_objects::append(session, &script.large_objects, manifest, writer, ctx).await?;
+    for member in script.after_data() {
         text_bytes += script::append(writer, manifest, member)?;
     }
     Ok(text_bytes)

@@ -11,7 +11,6 @@ use super::rows::Sent;
 use super::tally::Tally;
 use super::workers::Team;
 use crate::archive::{self, Compressed, Manifest, MemberKind, TableDigest, Writer};
-use crate::catalog::Catalog;
 use crate::context::Context;
 use crate::error::{Attempt, Error, Result};
 
@@ -33,16 +32,15 @@ enum Packed {
 /// tables. Returns the bytes of text.
 pub(super) async fn append_tables(
     team: Team<'_>,
-    catalog: &Catalog,
     manifest: &mut Manifest,
     writer: &mut Writer,
     jobs: usize,
     ctx: &Context,
 ) -> Result<u64> {
     let (sender, receiver) = mpsc::channel(WAITING_PIECES);
-    let tally = Tally::of(team.units(), catalog)?;
+    let tally = Tally::of(team.units(), manifest.tables.len())?;
     let read = team.read_tables(sender);
-    let write = pack_and_append(receiver, tally, catalog, manifest, writer, jobs, ctx);
+    let write = pack_and_append(receiver, tally, manifest, writer, jobs, ctx);
     // The writer's failure closes the channel, so the reader's is then only an echo of it.
     let (read, written) = tokio::join!(read, write);
     let tally = written?;
@@ -53,7 +51,6 @@ pub(super) async fn append_tables(
 async fn pack_and_append(
     receiver: mpsc::Receiver<Vec<Sent>>,
     mut tally: Tally,
-    catalog: &Catalog,
     manifest: &mut Manifest,
     writer: &mut Writer,
     jobs: usize,
@@ -72,7 +69,7 @@ async fn pack_and_append(
                     rows,
                     compressed,
                 } => {
-                    tally.add(unit, rows, compressed.text_length, catalog);
+                    tally.add(unit, rows, compressed.text_length, &manifest.tables);
                     writer.append(MemberKind::Data, Some(table), rows, compressed)?;
                 }
                 Packed::End(unit, digest) => {

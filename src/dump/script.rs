@@ -4,7 +4,7 @@
 //! DDL of many entries shares a member; the manifest says where each entry's text stands.
 
 use crate::archive::{self, Manifest, MemberKind, Section, TextPlace, Writer};
-use crate::catalog::{Catalog, Entry};
+use crate::catalog::{Entry, Sequence};
 use crate::error::{Error, Result};
 
 /// A member of DDL is closed once it holds this much text.
@@ -82,40 +82,52 @@ pub(super) fn preamble() -> String {
     .concat()
 }
 
-/// Preamble and DDL up to the rows.
-pub(super) fn before_data(preamble: &str, catalog: &Catalog) -> Vec<Draft> {
-    let mut drafts = vec![Draft::new(MemberKind::Preamble, preamble.to_owned())];
-    drafts.extend(entries(catalog, Section::PreData));
-    drafts.extend(entries(catalog, Section::Data));
-    drafts
+/// The members of a script but for its rows, as far as they are known.
+#[derive(Debug)]
+pub(super) struct Script {
+    /// Up to the rows, by section.
+    before: [Vec<Draft>; 3],
+    /// After the rows: sequence values, then DDL by section.
+    after: [Vec<Draft>; 4],
+    /// Large objects, to be read.
+    pub large_objects: Vec<u32>,
 }
 
-/// Sequence values, then DDL in the order of the sections.
-pub(super) fn after_data(catalog: &Catalog) -> Vec<Draft> {
-    let mut drafts = Vec::new();
-    if !catalog.sequences.is_empty() {
-        let values: String = catalog
-            .sequences
+impl Script {
+    /// The preamble, the values of the sequences and the large objects.
+    pub fn new(sequences: &[Sequence], large_objects: Vec<u32>) -> Self {
+        let values: String = sequences
             .iter()
             .map(|sequence| sequence.set().text().to_owned())
             .collect();
-        drafts.push(Draft::new(MemberKind::Sequences, values));
+        let values = (!values.is_empty()).then(|| Draft::new(MemberKind::Sequences, values));
+        let preamble = Draft::new(MemberKind::Preamble, preamble());
+        Self {
+            before: [vec![preamble], Vec::new(), Vec::new()],
+            after: [
+                values.into_iter().collect(),
+                Vec::new(),
+                Vec::new(),
+                Vec::new(),
+            ],
+            large_objects,
+        }
     }
-    for section in [Section::PostData, Section::Acl, Section::Last] {
-        drafts.extend(entries(catalog, section));
-    }
-    drafts
-}
 
-/// The DDL of one section, in restore order.
-fn entries(catalog: &Catalog, section: Section) -> Vec<Draft> {
-    let wanted = catalog
-        .entries
-        .iter()
-        .enumerate()
-        .filter(|(_, entry)| entry.section == section && !entry.create.is_empty());
-    let mut drafts: Vec<Draft> = Vec::new();
-    for (index, entry) in wanted {
+    /// Adds the DDL of an entry; entries come in restore order.
+    pub fn add(&mut self, index: usize, entry: &Entry) {
+        if entry.create.is_empty() {
+            return;
+        }
+        let [_, pre_data, data] = &mut self.before;
+        let [_, post_data, acl, last] = &mut self.after;
+        let drafts = match entry.section {
+            Section::PreData => pre_data,
+            Section::Data => data,
+            Section::PostData => post_data,
+            Section::Acl => acl,
+            Section::Last => last,
+        };
         match drafts.last_mut() {
             Some(draft) if draft.text.len() < ENTRIES_BYTES => add(draft, index, entry),
             _ => {
@@ -125,7 +137,16 @@ fn entries(catalog: &Catalog, section: Section) -> Vec<Draft> {
             }
         }
     }
-    drafts
+
+    /// Takes the members up to the rows, in file order.
+    pub fn before_data(&mut self) -> impl Iterator<Item = Draft> {
+        std::mem::take(&mut self.before).into_iter().flatten()
+    }
+
+    /// The members after the rows, in file order.
+    pub fn after_data(self) -> impl Iterator<Item = Draft> {
+        self.after.into_iter().flatten()
+    }
 }
 
 /// Appends an entry's DDL; the blank line after it belongs to nobody.
@@ -173,6 +194,45 @@ mod tests {
         }
     }
 
+    fn script(entries: &[Entry]) -> Script {
+        let mut script = Script::new(&[], Vec::new());
+        for (index, entry) in entries.iter().enumerate() {
+            script.add(index, entry);
+        }
+        script
+    }
+
+    #[test]
+    fn sections_come_in_restore_order() {
+        let sections = [
+            Section::Last,
+            Section::Acl,
+            Section::PostData,
+            Section::Data,
+            Section::PreData,
+        ];
+        let entries = sections.map(|section| entry(section, "x".to_owned()));
+        let sequence = Sequence {
+            schema: "s".to_owned(),
+            name: "q".to_owned(),
+            identity: "sequence s.q".to_owned(),
+            last_value: 1,
+            is_called: false,
+        };
+        let mut script = Script::new(&[sequence], Vec::new());
+        for (index, entry) in entries.iter().enumerate() {
+            script.add(index, entry);
+        }
+        let indexes = |drafts: Vec<Draft>| -> Vec<Option<usize>> {
+            let first = |draft: &Draft| draft.entries.first().map(|place| place.0);
+            drafts.iter().map(first).collect()
+        };
+        let before = indexes(script.before_data().collect());
+        assert_eq!(before, [None, Some(4), Some(3)]);
+        let after = indexes(script.after_data().collect());
+        assert_eq!(after, [None, Some(2), Some(1), Some(0)]);
+    }
+
     #[test]
     fn the_preamble_stops_at_errors_and_only_sets_what_every_major_knows() {
         assert!(preamble().starts_with("\\set ON_ERROR_STOP on\nSET "));
@@ -182,30 +242,30 @@ mod tests {
 
     #[test]
     fn places_cut_out_exactly_the_entry() {
-        let catalog = Catalog {
-            entries: vec![
-                entry(Section::PreData, "CREATE A;\n".to_owned()),
-                entry(Section::PostData, "CREATE X;\n".to_owned()),
-                entry(Section::PreData, "CREATE B;\n".to_owned()),
-            ],
-            ..Catalog::default()
-        };
-        let drafts = entries(&catalog, Section::PreData);
-        assert_eq!(drafts.len(), 1);
-        for (index, offset, length) in &drafts[0].entries {
-            let text = &drafts[0].text[*offset..*offset + *length];
-            assert_eq!(text, catalog.entries[*index].create);
+        let entries = [
+            entry(Section::PreData, "CREATE A;\n".to_owned()),
+            entry(Section::PostData, "CREATE X;\n".to_owned()),
+            entry(Section::PreData, "CREATE B;\n".to_owned()),
+        ];
+        let mut script = script(&entries);
+        let before: Vec<Draft> = script.before_data().collect();
+        let after: Vec<Draft> = script.after_data().collect();
+        assert_eq!((before.len(), after.len()), (2, 1));
+        assert_eq!(before[0].kind, MemberKind::Preamble);
+        for draft in before.iter().chain(&after) {
+            for (index, offset, length) in &draft.entries {
+                let text = &draft.text[*offset..*offset + *length];
+                assert_eq!(text, entries[*index].create);
+            }
         }
     }
 
     #[test]
     fn members_of_ddl_stay_near_one_mebibyte() {
         let long = format!("SELECT '{}';\n", "x".repeat(400 << 10));
-        let catalog = Catalog {
-            entries: vec![entry(Section::Acl, long); 7],
-            ..Catalog::default()
-        };
-        let drafts = entries(&catalog, Section::Acl);
+        let drafts: Vec<Draft> = script(&vec![entry(Section::Acl, long); 7])
+            .after_data()
+            .collect();
         assert_eq!(drafts.len(), 3);
         assert!(drafts.iter().all(|draft| draft.text.len() < 2 << 20));
     }

@@ -5,8 +5,7 @@
 //! unit's end completes the share. So it never runs back and ends at the total.
 
 use super::units::Unit;
-use crate::archive::TableDigest;
-use crate::catalog::Catalog;
+use crate::archive::{TableDigest, TableRecord};
 use crate::context::Progress;
 use crate::error::{Error, Result};
 
@@ -37,15 +36,15 @@ struct Open {
 }
 
 impl Tally {
-    /// Nothing of `units`, which cover all tables of the catalog, is written.
-    pub(super) fn of(units: &[Unit], catalog: &Catalog) -> Result<Self> {
+    /// Nothing of `units`, which cover so many tables, is written.
+    pub(super) fn of(units: &[Unit], tables: usize) -> Result<Self> {
         let mut tally = Self {
             units: Vec::with_capacity(units.len()),
-            tables: vec![Open::default(); catalog.tables.len()],
+            tables: vec![Open::default(); tables],
             text_bytes: 0,
             progress: Progress {
                 total_bytes: units.iter().map(|unit| unit.bytes).sum(),
-                total_items: catalog.tables.len() as u64,
+                total_items: tables as u64,
                 ..Progress::default()
             },
         };
@@ -63,11 +62,11 @@ impl Tally {
     }
 
     /// A member with so much of the unit is in the archive.
-    pub(super) fn add(&mut self, unit: usize, rows: u64, text_bytes: u64, catalog: &Catalog) {
+    pub(super) fn add(&mut self, unit: usize, rows: u64, text_bytes: u64, tables: &[TableRecord]) {
         self.text_bytes += text_bytes;
         self.progress.rows += rows;
         let table = self.count(unit, text_bytes);
-        if let Some(table) = table.and_then(|table| catalog.tables.get(table)) {
+        if let Some(table) = table.and_then(|table| tables.get(table)) {
             self.progress.what.clone_from(&table.identity);
         }
     }
@@ -123,7 +122,7 @@ fn wrong(what: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::Table;
+    use crate::catalog::{Catalog, Table};
     use crate::dump::rows::tests::table;
     use crate::dump::units;
 
@@ -147,7 +146,8 @@ mod tests {
     }
 
     fn tally(catalog: &Catalog) -> Tally {
-        Tally::of(&units::in_ranges(catalog, 10).unwrap(), catalog).unwrap()
+        let units = units::in_ranges(catalog, 10).unwrap();
+        Tally::of(&units, catalog.tables.len()).unwrap()
     }
 
     #[test]
@@ -190,9 +190,9 @@ mod tests {
             last = progress.bytes;
             last
         };
-        tally.add(0, 1, 4, &catalog);
+        tally.add(0, 1, 4, &[]);
         assert_eq!(grown(&tally), 4);
-        tally.add(0, 1, 1000, &catalog);
+        tally.add(0, 1, 1000, &[]);
         assert_eq!(grown(&tally), 10);
         for unit in 0..4 {
             tally.end(unit, &TableDigest::default()).unwrap();

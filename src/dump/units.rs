@@ -19,7 +19,7 @@ pub(super) const UNIT_BYTES: u64 = 16 << 20;
 pub(super) struct Unit {
     /// Its place in the plan.
     pub number: usize,
-    /// Index into `Catalog::tables`.
+    /// Index into the catalog's tables, and the manifest's.
     pub index: u32,
     pub table: Arc<Table>,
     /// Which part of the table; all of it when absent.

@@ -79,12 +79,16 @@ impl<'a> Team<'a> {
         unit_bytes: u64,
         ctx: &Context,
     ) -> Result<Self> {
-        let mut team = Self::alone(leader, catalog)?;
         let units = units::in_ranges(catalog, unit_bytes)?;
         let wanted = jobs.min(units.len());
         if wanted < 2 {
-            return Ok(team);
+            return Self::alone(leader, catalog);
         }
+        let mut team = Self {
+            leader,
+            workers: Vec::new(),
+            units,
+        };
         let export = Sql::constant("SELECT pg_catalog.pg_export_snapshot() AS snapshot");
         let snapshot = leader.query_one(&export).await?.string("snapshot")?;
         while team.workers.len() < wanted {
@@ -104,10 +108,10 @@ impl<'a> Team<'a> {
                 Err(error) => return Err(error),
             }
         }
-        if !team.workers.is_empty() {
-            team.units = units;
+        match team.workers.is_empty() {
+            true => Self::alone(leader, catalog),
+            false => Ok(team),
         }
-        Ok(team)
     }
 
     /// What is going to be read.

@@ -164,13 +164,27 @@ pub(super) fn superuser_only(kind: Kind) -> Option<&'static str> {
     }
 }
 
-/// Everything that the entries need, beyond their owners: sorted, each once.
-pub(super) async fn needed(
-    reading: &Reading,
-    source: &Source<'_>,
-    entries: &[Entry],
-) -> Result<Vec<Need>> {
-    let mut needs = reading.needs.clone();
+/// Adds what single rows of the catalogs need.
+pub(super) async fn add(reading: &mut Reading, source: &Source<'_>) -> Result<()> {
+    let sql = Sql::constant(include_str!("../sql/rights_needed.sql"));
+    for row in source.query(&sql).await? {
+        let address: Address = (row.number("class")?, row.number("object")?);
+        let name = row.opt("name")?.unwrap_or_default();
+        let need = Need {
+            identity: match identity(reading, address) {
+                Some(identity) => identity,
+                None => row.string("what")?,
+            },
+            right: Right::of_words(row.text("right")?, name)?,
+            why: row.string("why")?,
+        };
+        reading.needs.push(need);
+    }
+    Ok(())
+}
+
+/// Everything that the entries need, beyond their owners and with what was added: sorted, each once.
+pub(super) fn needed(mut needs: Vec<Need>, entries: &[Entry]) -> Vec<Need> {
     for entry in entries {
         needs.extend(superuser_only(entry.kind).map(|why| Need {
             identity: entry.identity.clone(),
@@ -178,22 +192,9 @@ pub(super) async fn needed(
             why: why.to_owned(),
         }));
     }
-    let sql = Sql::constant(include_str!("../sql/rights_needed.sql"));
-    for row in source.query(&sql).await? {
-        let address: Address = (row.number("class")?, row.number("object")?);
-        let name = row.opt("name")?.unwrap_or_default();
-        needs.push(Need {
-            identity: match identity(reading, address) {
-                Some(identity) => identity,
-                None => row.string("what")?,
-            },
-            right: Right::of_words(row.text("right")?, name)?,
-            why: row.string("why")?,
-        });
-    }
     needs.sort();
     needs.dedup();
-    Ok(needs)
+    needs
 }
 
 /// The entry that stands for a row; a member of an extension stands for itself.
