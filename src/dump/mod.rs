@@ -60,6 +60,8 @@ pub struct DumpOptions {
     pub accept: AcceptedLosses,
     /// How long others may keep a table from being read before the backup is given up.
     pub table_lock_wait: Duration,
+    /// How long a further connection may take: those that are there go on without it.
+    pub worker_wait: Duration,
     /// Where several connections read: a table of more bytes is read in ranges of its blocks.
     pub unit_bytes: u64,
     /// What of the database [`write`] takes; all of it if none.
@@ -74,6 +76,7 @@ impl Default for DumpOptions {
             jobs: 2,
             accept: AcceptedLosses::default(),
             table_lock_wait: Locking::DEFAULT_WAIT,
+            worker_wait: workers::WORKER_WAIT,
             unit_bytes: units::UNIT_BYTES,
             part: None,
         }
@@ -169,8 +172,7 @@ async fn read_steadily(
         let locking = Locking::tables(options.table_lock_wait);
         let mut steady = catalog::open_steady(session, locking, ctx).await?;
         let catalog = std::mem::take(&mut steady.catalog);
-        let (jobs, unit_bytes) = (options.jobs, options.unit_bytes);
-        let team = Team::gather(session, &catalog, jobs, unit_bytes, ctx).await?;
+        let team = Team::gather(session, &catalog, options, ctx).await?;
         let draft = draft(session, team, catalog, created, destination, options, ctx).await?;
         let fit = steady.rows_fit().await?;
         steady.close().await;

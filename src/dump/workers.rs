@@ -23,6 +23,7 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::DumpOptions;
 use super::rows::{self, Sent};
 use super::units::{self, Unit};
 use crate::catalog::Catalog;
@@ -38,7 +39,7 @@ const LOCKED: &str = "55P03";
 
 /// How long a worker may take to connect. Whoever waits for the leader to let a shared catalog go (REINDEX of
 /// another database, say) keeps new connections waiting, and the server sees no deadlock in that.
-const WORKER_WAIT: Duration = Duration::from_secs(15);
+pub(super) const WORKER_WAIT: Duration = Duration::from_secs(15);
 
 /// The server's table of locks is full.
 const NO_ROOM_FOR_LOCKS: &str = "53200";
@@ -70,17 +71,16 @@ impl<'a> Team<'a> {
         })
     }
 
-    /// The leader and up to `jobs` workers on its snapshot; fewer where the server allows no more
+    /// The leader and up to `options.jobs` workers on its snapshot; fewer where the server allows no more
     /// connections, none where one is enough. The leader's transaction must be REPEATABLE READ.
     pub(super) async fn gather(
         leader: &'a Session,
         catalog: &Catalog,
-        jobs: usize,
-        unit_bytes: u64,
+        options: &DumpOptions,
         ctx: &Context,
     ) -> Result<Self> {
-        let units = units::in_ranges(catalog, unit_bytes)?;
-        let wanted = jobs.min(units.len());
+        let units = units::in_ranges(catalog, options.unit_bytes)?;
+        let wanted = options.jobs.min(units.len());
         if wanted < 2 {
             return Self::alone(leader, catalog);
         }
@@ -92,7 +92,7 @@ impl<'a> Team<'a> {
         let export = Sql::constant("SELECT pg_catalog.pg_export_snapshot() AS snapshot");
         let snapshot = leader.query_one(&export).await?.string("snapshot")?;
         while team.workers.len() < wanted {
-            let worker = tokio::time::timeout(WORKER_WAIT, worker(leader, &snapshot, ctx));
+            let worker = tokio::time::timeout(options.worker_wait, worker(leader, &snapshot, ctx));
             let late = Error::operation("connect a worker").because("it took too long");
             match worker.await.unwrap_or(Err(late.with_sqlstate(LOCKED))) {
                 Ok(session) => team.workers.push(session),

@@ -3,15 +3,16 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pgbelay::archive::{MemberKind, Reader, TableRecord};
 use pgbelay::dump::{Destination, DumpOptions, backup};
 use pgbelay::error::{Kind, Result};
+use pgbelay::pg::Target;
 
 use crate::data::{Bench, wait};
 use crate::locks::{Background, until};
-use crate::support::{Database, gunzip};
+use crate::support::{Database, gunzip, server_for_the_first};
 
 /// Tables of a few blocks are then read in ranges of one or two.
 const TINY: u64 = 16 << 10;
@@ -245,6 +246,28 @@ on_servers! {
             assert_eq!(reader.manifest().tables[0].rows, 30_000);
             let notes = bench.recorder.0.lock().expect("notes").clone();
             let told = format!("reads with {reading} instead of 4 connections");
+            assert!(notes.last().is_some_and(|note| note.contains(&told)), "{notes:?}");
+        }
+    }
+
+    /// Connections that nobody answers (somebody waits for a shared catalog, say) are waited for no longer than
+    /// agreed: those that are there read everything.
+    fn connections_that_do_not_come_are_gone_without(server) {
+        let bench = Bench::empty(server);
+        bench.database.sql_as_owner("CREATE TABLE t (n integer); INSERT INTO t SELECT generate_series(1, 30000)");
+        // The leader and the session that watches it come first.
+        for (served, reading) in [(2, 1), (4, 2)] {
+            let port = server_for_the_first(server, served);
+            let target = Target::new("127.0.0.1", port, bench.database.name(), "app");
+            let options = DumpOptions { worker_wait: Duration::from_millis(1500), ..options(4, TINY) };
+            let destination = Destination::File(bench.path(&format!("{served}.sql.gz")));
+            let started = Instant::now();
+            let report = wait(backup(&target, &destination, &options, &bench.ctx)).expect("a backup");
+            let agreed = options.worker_wait..DumpOptions::default().worker_wait;
+            assert!(agreed.contains(&started.elapsed()), "{:?}", started.elapsed());
+            assert_eq!((report.rows, report.tables), (30_000, 1));
+            let notes = bench.recorder.0.lock().expect("notes").clone();
+            let told = format!("reads with {reading} instead of 4 connections: it took too long");
             assert!(notes.last().is_some_and(|note| note.contains(&told)), "{notes:?}");
         }
     }

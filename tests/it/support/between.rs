@@ -3,6 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -38,6 +39,29 @@ pub fn server_of_version(server: &'static Server, version_number: u32) -> u16 {
         );
         std::thread::spawn(move || copy(to_server.0, to_server.1, b"", b""));
         copy(upstream, client, real.as_bytes(), wanted.as_bytes());
+    })
+}
+
+/// A port through which the first connections reach the server's socket; later ones are taken and never
+/// answered, as if they waited for a lock on a shared catalog.
+pub fn server_for_the_first(server: &'static Server, served: usize) -> u16 {
+    let socket = server.socket.join(format!(".s.PGSQL.{}", server.port));
+    let come = std::sync::atomic::AtomicUsize::new(0);
+    listen(move |mut client| {
+        if come.fetch_add(1, std::sync::atomic::Ordering::SeqCst) >= served {
+            // Open until the client gives up.
+            drop(std::io::copy(&mut client, &mut std::io::sink()));
+            return;
+        }
+        let mut upstream = UnixStream::connect(&socket).expect("the server answers");
+        let mut to_server = upstream.try_clone().expect("a socket");
+        let mut from_client = client.try_clone().expect("a socket");
+        std::thread::spawn(move || {
+            drop(std::io::copy(&mut from_client, &mut to_server));
+            drop(to_server.shutdown(std::net::Shutdown::Write));
+        });
+        drop(std::io::copy(&mut upstream, &mut client));
+        drop(client.shutdown(std::net::Shutdown::Write));
     })
 }
 

@@ -17,7 +17,7 @@ mod server;
 mod shop;
 mod workplace;
 
-pub use between::{Pooler, closed_port, not_postgresql, server_of_version};
+pub use between::{Pooler, closed_port, not_postgresql, server_for_the_first, server_of_version};
 pub use call::{Call, Output, Running};
 pub use corpus::{CorpusFile, has_turn, note_figure, wants_everything};
 pub use database::Database;
