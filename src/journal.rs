@@ -212,11 +212,13 @@ pub fn header(records: &[Record]) -> Result<Option<Header>> {
         .attempt(|| "read a journal's header".to_owned())
 }
 
-/// Whether the run said how it ended; recovery has nothing to do then.
+/// Whether the run said how it ended and left no fence; recovery has nothing to do then.
 pub fn is_finished(records: &[Record]) -> bool {
-    records
-        .last()
-        .is_some_and(|record| record.step == Step::End)
+    let last = records.iter().rfind(|record| record.step != Step::Fence);
+    let fence_is_down = last_of(records, Step::Fence).is_none_or(|fence| {
+        fence.stage == Stage::Outcome && fence.detail.get("up") == Some(&Value::Bool(false))
+    });
+    fence_is_down && last.is_some_and(|record| record.step == Step::End)
 }
 
 /// The last record of a step.

@@ -274,6 +274,9 @@ pub(crate) struct RunArguments {
     )]
     pub on_other_writers: OtherWriters,
 
+    #[command(flatten)]
+    pub fence: FenceArguments,
+
     /// Refuse after this many failures in a row; 0 for never
     #[arg(
         long,
@@ -359,6 +362,30 @@ pub(crate) enum OtherWriters {
     Withhold,
     /// Roll back all the same; their writes are saved first.
     Discard,
+}
+
+/// Whether others may write while a run is at work.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct FenceArguments {
+    /// Keep writes of others out from before the backup to the end: `writes` makes new sessions of
+    /// the database read only and ends those of before (docs/rollback.md says what it cannot stop)
+    #[arg(
+        long,
+        value_name = "WHAT",
+        default_value = "none",
+        env = "PGBELAY_FENCE",
+        hide_env_values = true
+    )]
+    pub fence: Fence,
+}
+
+/// What a fence keeps out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Fence {
+    /// Nothing; others are watched.
+    None,
+    /// Writes of other sessions.
+    Writes,
 }
 
 /// How rows are read.
@@ -551,6 +578,9 @@ pub(crate) struct DoctorArguments {
 
     #[command(flatten)]
     pub losses: Losses,
+
+    #[command(flatten)]
+    pub fence: FenceArguments,
 
     /// A run is refused after this many failures in a row; 0 for never
     #[arg(

@@ -5,12 +5,13 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use super::args::{
-    Checks, Global, Losses, OtherWriters, RunArguments, StrategyArgument, ToolArguments,
+    Checks, Fence, FenceArguments, Global, Losses, OtherWriters, RunArguments, StrategyArgument,
+    ToolArguments,
 };
 use crate::catalog::AcceptedLosses;
 use crate::error::{Error, Result};
 use crate::rollback::Rung;
-use crate::run::{Migration, OnOtherWriters};
+use crate::run::{FenceMode, Migration, OnOtherWriters};
 
 /// More connections than this help no backup and hurt small servers.
 const MOST_JOBS: usize = 8;
@@ -113,6 +114,14 @@ pub(crate) fn other_writers(typed: OtherWriters) -> OnOtherWriters {
     match typed {
         OtherWriters::Withhold => OnOtherWriters::Stop,
         OtherWriters::Discard => OnOtherWriters::Discard,
+    }
+}
+
+/// Whether others may write.
+pub(crate) fn fence(typed: &FenceArguments) -> FenceMode {
+    match typed.fence {
+        Fence::None => FenceMode::None,
+        Fence::Writes => FenceMode::Writes,
     }
 }
 

@@ -17,7 +17,7 @@ use tokio_postgres::{Client, CopyInSink, CopyOutStream, SimpleQueryMessage};
 
 use super::quote::Sql;
 use super::row::{Row, Rows};
-use super::target::Target;
+use super::target::{Fenced, Target};
 use crate::error::{Error, Result};
 
 /// An open connection. Dropping it closes it; [`Session::close`] also waits for the end.
@@ -100,6 +100,16 @@ impl Session {
     /// The masked target, for messages.
     pub fn target(&self) -> &str {
         &self.target
+    }
+
+    /// The fence around the database, as far as whoever connected knew.
+    pub fn fenced(&self) -> Option<&Fenced> {
+        self.origin.fenced.as_ref()
+    }
+
+    /// Says that a fence was put up around the database, or taken down.
+    pub fn set_fenced(&mut self, fenced: Option<Fenced>) {
+        self.origin.fenced = fenced;
     }
 
     /// The server of this connection, as a target of its own.

@@ -40,6 +40,18 @@ pub struct Target {
     pub password_file: Option<PathBuf>,
     /// Parameters of the connection string that only the migration's driver understands.
     pub child_parameters: Vec<(String, String)>,
+    /// The fence that a run has put around this database, if one is up.
+    pub fenced: Option<Fenced>,
+}
+
+/// The database's own `default_transaction_read_only` while a run keeps writes of others out: what
+/// the database's definition is said to be is what it was before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fenced {
+    /// The value that the fence set.
+    pub set: String,
+    /// The value of before; none: the database had none.
+    pub before: Option<String>,
 }
 
 /// One server to try.
@@ -229,6 +241,7 @@ impl Target {
             password_source: None,
             password_file: None,
             child_parameters: Vec::new(),
+            fenced: None,
         }
     }
 
@@ -261,6 +274,16 @@ impl Target {
     pub fn with_database(&self, database: &str) -> Self {
         Self {
             database: database.to_owned(),
+            fenced: None,
+            ..self.clone()
+        }
+    }
+
+    /// The same target behind a fence.
+    #[must_use]
+    pub fn behind(&self, fenced: Option<Fenced>) -> Self {
+        Self {
+            fenced,
             ..self.clone()
         }
     }

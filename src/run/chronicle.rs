@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::outcome::OtherWriter;
 use crate::error::{Attempt, Result};
 use crate::journal::{self, Header, Record, Stage, Step};
+use crate::pg::target::Fenced;
 
 /// Backup intent: what the run is about.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -42,6 +43,36 @@ pub struct BackedUp {
     /// Whether an earlier archive of the unchanged database was taken again.
     #[serde(default)]
     pub reused: bool,
+}
+
+/// Fence intent and outcome: writes of others are kept out, or let in again.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct FenceRecord {
+    /// Whether they are kept out once this is done.
+    pub up: bool,
+    /// The value that the fence gives the database's own `default_transaction_read_only`.
+    #[serde(default)]
+    pub set: String,
+    /// The value of before; none: the database had none.
+    #[serde(default)]
+    pub before: Option<String>,
+    /// No session that began up to then is left, and those after it are held; microseconds since
+    /// the epoch, server clock; none before that is known.
+    #[serde(default)]
+    pub since: Option<i64>,
+    /// Sessions that were ended.
+    #[serde(default)]
+    pub sessions_ended: usize,
+}
+
+impl FenceRecord {
+    /// What whoever connects has to know of it.
+    pub fn fenced(&self) -> Fenced {
+        Fenced {
+            set: self.set.clone(),
+            before: self.before.clone(),
+        }
+    }
 }
 
 /// Drill intent: a scratch database is about to be made.
@@ -157,6 +188,8 @@ pub struct Story {
     pub backed_up: Option<BackedUp>,
     /// A drill that was begun and has not ended: its scratch database may be there.
     pub drill: Option<DrillBegun>,
+    /// A fence that may be standing: it was about to be put up, and is not known to be down.
+    pub fence: Option<FenceRecord>,
     /// The last attempt.
     pub started: Option<Started>,
     /// How the last attempt ended, if that is known.
@@ -165,7 +198,7 @@ pub struct Story {
     pub roll_back_intended: bool,
     /// How the run ended.
     pub ending: Option<Ending>,
-    /// The last record.
+    /// The last record that says how far the run came; a fence stands beside that.
     pub last: Option<Record>,
 }
 
@@ -174,7 +207,10 @@ impl Story {
     pub fn of(records: &[Record]) -> Result<Self> {
         let mut story = Self {
             header: journal::header(records)?,
-            last: records.last().cloned(),
+            last: records
+                .iter()
+                .rfind(|record| record.step != Step::Fence)
+                .cloned(),
             ..Self::default()
         };
         for record in records {
@@ -194,11 +230,20 @@ impl Story {
                 self.tool_ended = None;
             }
             (Step::Migrate, Stage::Outcome) => self.tool_ended = Some(detail(record)?),
+            (Step::Fence, stage) => self.take_fence(stage, detail(record)?),
             (Step::RollBack, Stage::Intent) => self.roll_back_intended = true,
             (Step::End, _) => self.ending = Some(detail(record)?),
             _ => {}
         }
         Ok(())
+    }
+
+    fn take_fence(&mut self, stage: Stage, record: FenceRecord) {
+        match (stage, record.up) {
+            (_, true) => self.fence = Some(record),
+            (Stage::Outcome, false) => self.fence = None,
+            (Stage::Intent, false) => {}
+        }
     }
 
     /// Whether it says nothing about the database's state: it ended without the tool having been

@@ -14,6 +14,7 @@ use crate::pg::{self, Secret, Target};
 use crate::rollback::{self, RollbackOptions, RollbackOutcome, RollbackReport};
 use crate::run::chronicle::{BackedUp, Ending, Proven, PutBack};
 use crate::run::driver::{Tool, child_variables, verification};
+use crate::run::fence;
 use crate::run::lock::RunLock;
 use crate::run::outcome::Outcome;
 use crate::run::preflight::Facts;
@@ -39,7 +40,11 @@ pub async fn roll_back(
     let session = pg::connect(target, "facts", ctx).await?;
     let facts = Facts::read(&session).await;
     session.close().await;
-    let mut journal = begin(target, store, &facts?, ctx)?;
+    let facts = facts?;
+    // What an interrupted run left standing is no difference from the archive.
+    let left = fence::the_one_left(store, &facts)?;
+    let target = &target.behind(left.map(|(_, record)| record.fenced()));
+    let mut journal = begin(target, store, &facts, ctx)?;
     // Recovery goes back to this archive if we are killed.
     let backup = BackedUp {
         archive: absolute(reader.path(), ctx),
@@ -58,6 +63,12 @@ pub async fn roll_back(
     };
     let result = rollback::roll_back(target, reader, store, options, &calm).await;
     end(&mut journal, &result)?;
+    match fence::take_down_left(lock.session(), store, &facts, &calm).await {
+        Ok(lines) => lines.into_iter().for_each(|line| ctx.note(line)),
+        Err(error) => ctx.warn(format!(
+            "the fence that an interrupted run left still stands: {error}; pgbelay recover takes it down"
+        )),
+    }
     lock.release().await;
     result
 }

@@ -4,6 +4,7 @@
 
 mod chronicle;
 mod driver;
+pub mod fence;
 mod hand;
 mod lock;
 mod options;
@@ -18,7 +19,7 @@ mod writers;
 pub use driver::{child_variables, refusals, run, tidy};
 pub use hand::{roll_back, verify_live};
 pub use lock::RunLock;
-pub use options::{Migration, OnOtherWriters, RunOptions};
+pub use options::{FenceMode, Migration, OnOtherWriters, RunOptions};
 pub use outcome::{CheckLine, DatabaseLine, OtherWriter, Outcome, RunReport};
 pub use recover::recover;
 pub use stamp::{StampOptions, StampReport, stamp};

@@ -36,6 +36,16 @@ pub enum OnOtherWriters {
     Discard,
 }
 
+/// Whether writes of others are kept out while a run is at work (design.md §7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FenceMode {
+    /// Others are only watched.
+    #[default]
+    None,
+    /// New sessions of the database read only, and those of before are ended.
+    Writes,
+}
+
 /// Everything that shapes a run; the defaults are those of the command line.
 #[derive(Debug, Clone)]
 pub struct RunOptions {
@@ -67,6 +77,8 @@ pub struct RunOptions {
     pub on_other_writers: OnOtherWriters,
     /// Which rungs a rollback may take.
     pub rung: Rung,
+    /// Whether writes of others are kept out.
+    pub fence: FenceMode,
     /// Equal failures in a row after which a run is refused.
     pub max_failures: u32,
     /// Runs in spite of [`RunOptions::max_failures`].
@@ -121,6 +133,7 @@ impl RunOptions {
             retries: Self::DEFAULT_RETRIES,
             on_other_writers: OnOtherWriters::Stop,
             rung: Rung::Auto,
+            fence: FenceMode::None,
             max_failures: Self::DEFAULT_MAX_FAILURES,
             force: false,
             allow_unknown_server: false,

@@ -10,6 +10,7 @@ use serde::{Serialize, Serializer};
 
 use crate::drill::DrillReport;
 use crate::error::{Error, Kind};
+use crate::run::fence::FenceReport;
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -232,6 +233,8 @@ pub struct RunReport {
     pub seconds: BTreeMap<String, f64>,
     /// The checks after the migration.
     pub checks: Vec<CheckLine>,
+    /// The fence around the database; none if nobody asked for one.
+    pub fence: Option<FenceReport>,
     /// Sessions that may have written while the migration ran.
     pub other_writers: Vec<OtherWriter>,
     /// What an earlier, interrupted run needed, if there was one.
@@ -284,6 +287,7 @@ impl RunReport {
             attempts: 0,
             seconds: BTreeMap::new(),
             checks: Vec::new(),
+            fence: None,
             other_writers: Vec::new(),
             recovered: Vec::new(),
             accepted_losses: Vec::new(),

@@ -57,6 +57,8 @@ pub struct Sighting {
     pub client: String,
     /// Whether our role may not see what it does.
     pub hidden: bool,
+    /// Whether it is no client's session but a background worker (a subscription's, an extension's).
+    pub background: bool,
     /// Begin of the session, microseconds since the epoch, server clock; none when hidden.
     pub started: Option<i64>,
     /// Its latest activity, likewise.
@@ -76,6 +78,7 @@ impl Sighting {
             application: row.string("application")?,
             client: row.string("client")?,
             hidden: row.bool("hidden")?,
+            background: row.bool("background")?,
             started: row.opt_number("started")?,
             active: row.opt_number("active")?,
             last_statement: row
@@ -92,6 +95,31 @@ pub async fn sight(session: &Session) -> Result<Vec<Sighting>> {
         .query(&Sql::constant(include_str!("sql/sessions.sql")))
         .await?;
     rows.iter().map(Sighting::of).collect()
+}
+
+/// Cancels what these server processes are doing.
+pub fn cancel(pids: &[i32]) -> Sql {
+    over(
+        pids,
+        "SELECT pg_catalog.pg_cancel_backend(pid) FROM (VALUES ",
+    )
+}
+
+/// Ends these server processes.
+pub fn terminate(pids: &[i32]) -> Sql {
+    over(
+        pids,
+        "SELECT pg_catalog.pg_terminate_backend(pid) FROM (VALUES ",
+    )
+}
+
+fn over(pids: &[i32], call: &'static str) -> Sql {
+    let mut sql = Sql::constant(call);
+    for (index, pid) in pids.iter().enumerate() {
+        let before = if index == 0 { "(" } else { ", (" };
+        sql = sql.then(before).number(*pid).then(")");
+    }
+    sql.then(") v(pid)")
 }
 
 /// The server's clock, and when this life of the server began; both microseconds.
@@ -136,6 +164,8 @@ pub struct Window {
     /// For drivers that do not read `PGAPPNAME` (asyncpg, pg8000): sessions of our role from this
     /// address that began after the tool are taken for the tool's.
     pub unnamed_tool_from: Option<String>,
+    /// Since when a fence keeps client sessions from writing, likewise; none without one.
+    pub fenced_since: Option<i64>,
 }
 
 impl Window {
@@ -160,12 +190,20 @@ impl Window {
     }
 
     fn is_ours(&self, seen: &Sighting) -> bool {
-        let Some(rest) = seen.application.strip_prefix("pgbelay ") else {
-            return false;
-        };
-        let (run, purpose) = rest.split_once(' ').unwrap_or((rest, ""));
+        let (run, purpose) = own_name(&seen.application).unwrap_or_default();
         run == self.run_id || READ_ONLY_PURPOSES.contains(&purpose)
     }
+}
+
+/// Run and purpose of a session that is named as ours are.
+fn own_name(application: &str) -> Option<(&str, &str)> {
+    let rest = application.strip_prefix("pgbelay ")?;
+    Some(rest.split_once(' ').unwrap_or((rest, "")))
+}
+
+/// Whether a session of this name is one of pgbelay's own that never write user data.
+pub fn is_harmless(application: &str) -> bool {
+    own_name(application).is_some_and(|(_, purpose)| READ_ONLY_PURPOSES.contains(&purpose))
 }
 
 /// Why the session may have written since the window opened; none if it cannot have.
@@ -173,11 +211,21 @@ pub fn judge(window: &Window, seen: &Sighting) -> Option<&'static str> {
     if window.is_ours(seen) || window.is_tool(seen) {
         return None;
     }
+    // Whether a session has a transaction id is visible to every role.
+    if seen.writing {
+        return Some(match window.fenced_since {
+            Some(_) => "it has a transaction that writes, in spite of the fence",
+            None => "it has a transaction that writes",
+        });
+    }
+    if let Some(since) = window.fenced_since
+        && !seen.background
+        && seen.started.is_none_or(|started| started > since)
+    {
+        return None;
+    }
     if seen.hidden {
         return Some("this role may not see what it did (grant pg_read_all_stats)");
-    }
-    if seen.writing {
-        return Some("it has a transaction that writes");
     }
     match seen.active {
         Some(active) if active >= window.since => Some("it was active after the backup began"),
@@ -246,6 +294,8 @@ pub struct Observed {
     pub gap: Option<String>,
     /// Sessions that came and went unseen while the tool ran.
     pub unseen: u64,
+    /// Whether the fence was lifted for everybody before its time.
+    pub lifted: bool,
 }
 
 /// Collects sightings; a session is known by its process and its begin.
@@ -388,6 +438,7 @@ impl Watch {
             writers: collected.writers.values().cloned().collect(),
             gap: collected.gap.clone().filter(|_| !restarted),
             unseen: collected.unseen,
+            lifted: false,
         })
     }
 }
@@ -436,6 +487,7 @@ mod tests {
             run_id: "abcd1234".into(),
             tool_started: Some(2_000),
             unnamed_tool_from: None,
+            fenced_since: None,
         }
     }
 
@@ -447,6 +499,7 @@ mod tests {
             application: application.into(),
             client: "10.0.0.1".into(),
             hidden: false,
+            background: false,
             started: Some(2_500),
             active: Some(active),
             last_statement: "then".into(),
@@ -473,6 +526,32 @@ mod tests {
             let judged = judge(&window(), &sighting);
             assert_eq!(judged.is_some(), counts, "{sighting:?}");
         }
+    }
+
+    #[test]
+    fn p5_behind_a_fence_only_what_it_does_not_hold_counts() {
+        let fenced = Window {
+            fenced_since: Some(900),
+            ..window()
+        };
+        let with = |change: fn(&mut Sighting)| {
+            let mut sighting = seen("app", 5_000);
+            change(&mut sighting);
+            judge(&fenced, &sighting).is_some()
+        };
+        assert!(!with(|_| ()));
+        assert!(with(|seen| seen.writing = true));
+        assert!(with(|seen| seen.background = true));
+        // One that began before the fence was closed.
+        assert!(with(|seen| seen.started = Some(900)));
+        assert!(!with(|seen| seen.started = Some(901)));
+        let hide = |seen: &mut Sighting| {
+            (seen.hidden, seen.started, seen.active) = (true, None, None);
+        };
+        assert!(!with(hide));
+        assert!(with(|seen| {
+            (seen.hidden, seen.started, seen.writing) = (true, None, true);
+        }));
     }
 
     #[test]
@@ -537,6 +616,14 @@ mod tests {
                 "{counted} {gone} {tool}"
             );
         }
+    }
+
+    #[test]
+    fn sessions_are_ended_by_number() {
+        assert_eq!(
+            cancel(&[1, 2]).text(),
+            "SELECT pg_catalog.pg_cancel_backend(pid) FROM (VALUES (1), (2)) v(pid)"
+        );
     }
 
     #[test]

@@ -4,12 +4,13 @@ use serde_json::Value;
 
 use crate::cli::app::App;
 use crate::cli::args::{Checks, RunArguments, ToolArguments};
-use crate::cli::render::{Row, error_rows};
+use crate::cli::render::{Row, error_rows, units};
 use crate::cli::report::{Done, what_and_why};
 use crate::cli::settings;
 use crate::error::{Attempt, Error, Result};
 use crate::pg::Target;
 use crate::pg::settings::Resolved;
+use crate::run::fence::FenceReport;
 use crate::run::{self, Outcome, RunOptions, RunReport};
 
 /// Runs and reports.
@@ -27,6 +28,7 @@ pub(super) async fn execute(app: &App, arguments: &RunArguments) -> Result<Done>
         retries: arguments.retries,
         on_other_writers: settings::other_writers(arguments.on_other_writers),
         rung: settings::rung(arguments.strategy),
+        fence: settings::fence(&arguments.fence),
         max_failures: arguments.max_failures,
         force: arguments.force,
         accept_losses: settings::accepted_losses(&arguments.losses),
@@ -142,6 +144,7 @@ fn rows(report: &RunReport) -> Vec<Row> {
     );
     add("revision", revisions(report));
     add("recovered", Some(report.recovered.join("\n")));
+    add("fence", report.fence.as_ref().map(fence));
     add("other writers", Some(other_writers(report)));
     add(
         "attempts",
@@ -194,6 +197,16 @@ fn checks(report: &RunReport) -> Option<String> {
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
+fn fence(fence: &FenceReport) -> String {
+    let ended = units::plural(units::how_many(fence.sessions_ended), "session", "sessions");
+    let now = match (fence.up, &fence.to_take_down) {
+        (_, Some(statement)) => format!("STILL STANDS; to take it down by hand: {statement}"),
+        (true, None) => "taken down".to_owned(),
+        (false, None) => "could not be put up".to_owned(),
+    };
+    format!("{now} ({ended} ended for it)")
+}
+
 fn other_writers(report: &RunReport) -> String {
     let lines: Vec<String> = report
         .other_writers
@@ -211,8 +224,17 @@ fn exceptions(report: &RunReport) -> String {
     }
 }
 
-/// The truth in one line (P8).
+/// The truth in one line (P8), and what is worse than all the rest of it.
 fn last_line(report: &RunReport) -> String {
+    let line = line_of_outcome(report);
+    let fence = report.fence.as_ref();
+    match fence.and_then(|fence| fence.to_take_down.as_ref()) {
+        Some(_) => format!("{line} THE FENCE STILL STANDS, others cannot write: pgbelay recover"),
+        None => line,
+    }
+}
+
+fn line_of_outcome(report: &RunReport) -> String {
     let except = exceptions(report);
     match report.outcome {
         Outcome::Migrated | Outcome::NothingToDo => line_of_success(report),

@@ -76,6 +76,7 @@ impl Assembly<'_, '_> {
             )?
             .unwrap_or_default();
         let target = Target {
+            fenced: None,
             endpoints,
             database,
             user,

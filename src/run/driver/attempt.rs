@@ -6,7 +6,7 @@ use crate::context::Phase;
 use crate::error::{Error, Kind, Result};
 use crate::journal::{Stage, Step};
 use crate::pg::{self, Secret};
-use crate::run::chronicle::{Started, ToolEnded};
+use crate::run::chronicle::{FenceRecord, Started, ToolEnded};
 use crate::run::driver::desk::Desk;
 use crate::run::driver::judge;
 use crate::run::driver::scene::Scene;
@@ -26,6 +26,8 @@ pub struct Ready<'a> {
     pub variables: Vec<(String, Secret)>,
     pub prospect: Prospect,
     pub lock: RunLock,
+    /// The fence, if one is up.
+    pub fence: Option<FenceRecord>,
     pub watch: Watch,
     pub archive: PathBuf,
     pub log: PathBuf,
@@ -103,7 +105,7 @@ async fn run_tool(ready: &Ready<'_>) -> Result<ToolReport> {
             tool::run_command(
                 argv,
                 variables,
-                scene.target,
+                &scene.target,
                 scene.options,
                 &ready.log,
                 scene.ctx,
@@ -175,7 +177,7 @@ fn of_tool(ready: &Ready<'_>, report: ToolReport) -> Failure {
 /// Reads the version rows into the report.
 pub async fn read_versions(desk: &mut Desk<'_>, ready: &Ready<'_>) -> Result<Vec<String>> {
     let scene = &ready.scene;
-    let session = pg::wait_for(scene.target, scene.options.wait, scene.ctx).await?;
+    let session = pg::wait_for(&scene.target, scene.options.wait, scene.ctx).await?;
     let tables = versions::read(&session).await?;
     session.close().await;
     desk.report.to = versions::all(&tables);

@@ -48,7 +48,7 @@ async fn take(desk: &mut Desk<'_>, scene: &Scene<'_>) -> Result<PathBuf> {
         ..DumpOptions::default()
     };
     let destination = Destination::Store(&scene.store);
-    let report = dump::backup(scene.target, &destination, &options, scene.ctx)
+    let report = dump::backup(&scene.target, &destination, &options, scene.ctx)
         .await
         .map_err(|error| error.narrowed(Kind::BackupFailed))?;
     scene.ctx.note(format!(

@@ -35,7 +35,7 @@ pub async fn drill_first(desk: &mut Desk<'_>, scene: &Scene<'_>, archive: &Path)
     let scratch = scene.options.scratch.as_ref();
     let begun = DrillBegun {
         scratch: options.scratch.clone(),
-        server: scratch.unwrap_or(scene.target).masked(),
+        server: scratch.unwrap_or(&scene.target).masked(),
         elsewhere: scratch.is_some(),
     };
     desk.record(Step::Drill, Stage::Intent, &begun)?;

@@ -10,8 +10,9 @@ use crate::archive::Reader;
 use crate::catalog::AcceptedLosses;
 use crate::context::{Context, Stop};
 use crate::error::{Error, Kind, Result};
-use crate::pg::{self, Session, Sql, Target};
+use crate::pg::{self, Session, Target};
 use crate::rollback::{self, Decision, RollbackOptions, RollbackReport, Strategy};
+use crate::run::fence;
 use crate::run::writers::{self, Observed, Watch, Window};
 use crate::run::{OnOtherWriters, OtherWriter, RunOptions};
 use crate::store::Store;
@@ -152,6 +153,12 @@ async fn observe(case: &Case<'_>, session: &Session) -> Result<Observed> {
             ..Observed::default()
         },
     };
+    if case.window.fenced_since.is_some() {
+        // Behind a fence nobody has to be watched: a session that lifts it for itself is all that
+        // the watch looks for.
+        (observed.gap, observed.unseen) = (None, 0);
+        observed.lifted = !fence::stands(session).await?;
+    }
     for writer in &case.seen_before {
         if !observed.writers.iter().any(|seen| seen.pid == writer.pid) {
             observed.writers.push(writer.clone());
@@ -171,6 +178,13 @@ fn obstacle(observed: &Observed) -> Option<String> {
             "other sessions may have written since the backup: {}{more}",
             first.line()
         ));
+    }
+    if observed.lifted {
+        return Some(
+            "the fence did not stand to the end: somebody changed the database's \
+             default_transaction_read_only meanwhile, so others may have written"
+                .to_owned(),
+        );
     }
     if observed.unseen > 0 {
         return Some(format!(
@@ -215,38 +229,15 @@ pub async fn end_tool_sessions(
         }
         if let Some(ending) = elapsed.checked_sub(patience) {
             let end = if ending < CANCEL_FOR {
-                cancel
+                writers::cancel
             } else {
-                terminate
+                writers::terminate
             };
             ctx.note(format!("ending the migration's sessions {pids:?}"));
             session.query(&end(&pids)).await?;
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
-}
-
-fn cancel(pids: &[i32]) -> Sql {
-    over(
-        pids,
-        "SELECT pg_catalog.pg_cancel_backend(pid) FROM (VALUES ",
-    )
-}
-
-fn terminate(pids: &[i32]) -> Sql {
-    over(
-        pids,
-        "SELECT pg_catalog.pg_terminate_backend(pid) FROM (VALUES ",
-    )
-}
-
-fn over(pids: &[i32], call: &'static str) -> Sql {
-    let mut sql = Sql::constant(call);
-    for (index, pid) in pids.iter().enumerate() {
-        let before = if index == 0 { "(" } else { ", (" };
-        sql = sql.then(before).number(*pid).then(")");
-    }
-    sql.then(") v(pid)")
 }
 
 fn stuck(session: &Session, pids: &[i32]) -> Error {
@@ -261,14 +252,6 @@ fn stuck(session: &Session, pids: &[i32]) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sessions_are_ended_by_number() {
-        assert_eq!(
-            cancel(&[1, 2]).text(),
-            "SELECT pg_catalog.pg_cancel_backend(pid) FROM (VALUES (1), (2)) v(pid)"
-        );
-    }
 
     #[test]
     fn p5_a_blind_watch_is_an_obstacle() {

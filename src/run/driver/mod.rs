@@ -22,7 +22,9 @@ use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::journal::{Stage, Step};
 use crate::pg::Target;
-use crate::run::chronicle::{Proven, PutBack};
+use crate::run::chronicle::{FenceRecord, Proven, PutBack};
+use crate::run::fence;
+use crate::run::lock::RunLock;
 use crate::run::outcome::{Outcome, RunReport};
 use crate::run::state::Event;
 use crate::run::{RunOptions, recover};
@@ -75,11 +77,12 @@ async fn migrate(desk: &mut Desk<'_>, ready: Ready<'_>) -> (Outcome, Option<Erro
         let failure = match attempt::attempt(desk, &ready, number).await {
             Ok(None) => {
                 warn_if_alone_no_more(desk, &ready).await;
-                break finish(ready, Outcome::Migrated, None).await;
+                break finish(desk, ready, Outcome::Migrated, None).await;
             }
             Ok(Some(failure)) => failure,
             Err(error) if desk.state().is_before_migration() => {
-                break finish(ready, desk.leave(&error), Some(error)).await;
+                let outcome = desk.leave(&error);
+                break finish(desk, ready, outcome, Some(error)).await;
             }
             // A defect or a lost journal: the database is judged all the same.
             Err(error) => Failure {
@@ -91,7 +94,7 @@ async fn migrate(desk: &mut Desk<'_>, ready: Ready<'_>) -> (Outcome, Option<Erro
         let again = number <= ready.scene.options.retries && failure.transient;
         let (outcome, error) = settle(desk, &ready, failure).await;
         if !(again && outcome == Outcome::Unchanged && retry(desk, &ready, number, &error).await) {
-            break finish(ready, outcome, error).await;
+            break finish(desk, ready, outcome, error).await;
         }
         number += 1;
     }
@@ -115,7 +118,7 @@ async fn settle(
     // Held until the database was judged.
     let _regained = match ready
         .lock
-        .still_ours(scene.target, scene.options, scene.ctx)
+        .still_ours(&scene.target, scene.options, scene.ctx)
         .await
     {
         Ok(regained) => regained,
@@ -125,7 +128,7 @@ async fn settle(
         }
     };
     let case = Case {
-        target: scene.target,
+        target: &scene.target,
         options: scene.options,
         store: &scene.store,
         archive: &ready.archive,
@@ -305,15 +308,67 @@ fn pause_before(number: u32, ctx: &Context) -> Duration {
 }
 
 async fn finish(
+    desk: &mut Desk<'_>,
     ready: Ready<'_>,
     outcome: Outcome,
     error: Option<Error>,
 ) -> (Outcome, Option<Error>) {
     let Ready {
-        lock, watch, scene, ..
+        lock,
+        watch,
+        mut scene,
+        fence,
+        ..
     } = ready;
     drop(watch);
+    let concluded = match &fence {
+        None => (outcome, error),
+        Some(fence) => without_fence(desk, &mut scene, &lock, fence, (outcome, error)).await,
+    };
     scene.session.close().await;
     lock.release().await;
-    (outcome, error)
+    concluded
+}
+
+/// Takes the fence down under the lock. Whoever is told that all is well must be able to write.
+async fn without_fence(
+    desk: &mut Desk<'_>,
+    scene: &mut Scene<'_>,
+    lock: &RunLock,
+    fence: &FenceRecord,
+    concluded: (Outcome, Option<Error>),
+) -> (Outcome, Option<Error>) {
+    // Held until it is down.
+    let regained = match lock
+        .still_ours(&scene.target, scene.options, scene.ctx)
+        .await
+    {
+        Ok(regained) => regained,
+        Err(error) => {
+            desk.warn(format!(
+                "the fence was left to the run that holds the lock now: {error}"
+            ));
+            desk.hand_over_journal();
+            return concluded;
+        }
+    };
+    let lock = regained.as_ref().unwrap_or(lock);
+    if fence::take_down(desk, scene, lock, fence).await {
+        return concluded;
+    }
+    // Without a last record the next start takes the fence down and concludes this run.
+    desk.hand_over_journal();
+    match concluded {
+        (Outcome::Migrated, _) => {
+            let by_hand = desk.report.fence.as_ref();
+            let by_hand = by_hand.and_then(|report| report.to_take_down.clone());
+            let error = Error::new(Kind::InDoubt, "take the fence down")
+                .because("it still stands: the warnings say why")
+                .now("the migration is in place and verified, but other sessions cannot write")
+                .hint("pgbelay recover")
+                .hint(by_hand.unwrap_or_default());
+            (Outcome::InDoubt, Some(error))
+        }
+        other => other,
+    }
 }

@@ -9,7 +9,8 @@ use crate::error::{Kind, Result};
 use crate::journal::{Header, Journal, Stage, Step};
 use crate::migrate::alembic::PendingRevision;
 use crate::pg::{Secret, Target};
-use crate::run::chronicle::Plan;
+use crate::run::FenceMode;
+use crate::run::chronicle::{FenceRecord, Plan};
 use crate::run::driver::attempt::Ready;
 use crate::run::driver::backup;
 use crate::run::driver::desk::Desk;
@@ -17,6 +18,7 @@ use crate::run::driver::drill;
 use crate::run::driver::refusals;
 use crate::run::driver::scene::Scene;
 use crate::run::driver::tool::{Prospect, Tool, child_variables};
+use crate::run::fence;
 use crate::run::lock::RunLock;
 use crate::run::preflight;
 use crate::run::state::Event;
@@ -26,7 +28,7 @@ use crate::verify::InvalidObjects;
 
 /// Makes everything ready; none if there is nothing to do.
 pub async fn prepare<'a>(desk: &mut Desk<'_>, mut scene: Scene<'a>) -> Result<Option<Ready<'a>>> {
-    let variables = child_variables(scene.target, scene.options, scene.ctx);
+    let variables = child_variables(&scene.target, scene.options, scene.ctx);
     let tool = Tool::find(&scene.options.migration, scene.ctx)?;
     let first = look_ahead(desk, &tool, &scene, &variables).await?;
     if first.is_nothing() {
@@ -47,21 +49,57 @@ pub async fn prepare<'a>(desk: &mut Desk<'_>, mut scene: Scene<'a>) -> Result<Op
     let plan = refusals::plan_of(scene.options, &scene.versions, &prospect);
     refusals::of_restarts(&scene.store, &scene.facts, scene.options, &plan)?;
     let log = begin_journal(desk, &scene, &plan)?;
-    let watch = watch(&scene, &lock).await?;
-    let archive = backup::back_up(desk, &scene, &plan).await?;
-    drill::drill_first(desk, &scene, &archive).await?;
-    let before = InvalidObjects::read(&scene.session).await?;
+    let fence = fence::raise(desk, &mut scene, &lock).await?;
+    let secured = secure(desk, &scene, &lock, &plan, fence.as_ref()).await;
+    let Secured {
+        watch,
+        archive,
+        before,
+    } = match (secured, &fence) {
+        (Ok(secured), _) => secured,
+        (Err(error), None) => return Err(error),
+        (Err(error), Some(fence)) => {
+            fence::take_down(desk, &mut scene, &lock, fence).await;
+            return Err(error);
+        }
+    };
     Ok(Some(Ready {
         scene,
         tool,
         variables,
         prospect,
         lock,
+        fence,
         watch,
         archive,
         log,
         before,
     }))
+}
+
+/// What the tool's start waits for, made behind the fence.
+struct Secured {
+    watch: Watch,
+    archive: PathBuf,
+    before: InvalidObjects,
+}
+
+async fn secure(
+    desk: &mut Desk<'_>,
+    scene: &Scene<'_>,
+    lock: &RunLock,
+    plan: &Plan,
+    fence: Option<&FenceRecord>,
+) -> Result<Secured> {
+    let watch = watch(scene, lock, fence).await?;
+    let archive = backup::back_up(desk, scene, plan).await?;
+    drill::drill_first(desk, scene, &archive).await?;
+    let before = InvalidObjects::read(&scene.session).await?;
+    Ok(Secured {
+        watch,
+        archive,
+        before,
+    })
 }
 
 fn nothing_to_do<'a>(desk: &mut Desk<'_>) -> Result<Option<Ready<'a>>> {
@@ -97,9 +135,13 @@ async fn check(desk: &mut Desk<'_>, tool: &Tool, scene: &Scene<'_>) -> Result<()
     refusals::of_checks(scene.options, scene.ctx)?;
     let free = scene.store.free_bytes().ok();
     let accepted = &scene.options.accept_losses;
-    let found = preflight::examine(&scene.session, scene.facts.clone(), free, accepted)
+    let mut found = preflight::examine(&scene.session, scene.facts.clone(), free, accepted)
         .await
         .map_err(|error| error.narrowed(Kind::Refused))?;
+    if scene.options.fence == FenceMode::Writes {
+        let foreseen = fence::foresee(&scene.session, &scene.facts).await?;
+        found.findings.extend(foreseen.findings);
+    }
     desk.spend("preflight", started.elapsed());
     if let Some(refusal) = preflight::refusal("start the migration", &found.findings) {
         return Err(refusal);
@@ -113,7 +155,7 @@ async fn check(desk: &mut Desk<'_>, tool: &Tool, scene: &Scene<'_>) -> Result<()
 async fn obtain_lock(desk: &mut Desk<'_>, scene: &Scene<'_>) -> Result<RunLock> {
     let _phase = scene.ctx.phase(Phase::Lock);
     let started = Instant::now();
-    let lock = RunLock::acquire(scene.target, scene.options.lock_wait, scene.ctx).await?;
+    let lock = RunLock::acquire(&scene.target, scene.options.lock_wait, scene.ctx).await?;
     desk.spend("lock", started.elapsed());
     desk.to(Event::LockObtained)?;
     Ok(lock)
@@ -180,7 +222,7 @@ fn begin_journal(desk: &mut Desk<'_>, scene: &Scene<'_>, plan: &Plan) -> Result<
     let stem = scene
         .store
         .run_stem(ctx.now(), &scene.facts.database, &ctx.run_id);
-    let header = header_of(scene.target, scene, ctx);
+    let header = header_of(&scene.target, scene, ctx);
     let journal = Journal::create(&scene.store, &stem, &header, ctx.clock.clone())?;
     desk.open_journal(journal);
     desk.record(Step::Backup, Stage::Intent, plan)?;
@@ -204,7 +246,7 @@ fn header_of(target: &Target, scene: &Scene<'_>, ctx: &Context) -> Header {
 }
 
 /// Starts to watch for other writers, before the backup's snapshot.
-async fn watch(scene: &Scene<'_>, lock: &RunLock) -> Result<Watch> {
+async fn watch(scene: &Scene<'_>, lock: &RunLock, fence: Option<&FenceRecord>) -> Result<Watch> {
     let time = writers::server_time(lock.session()).await?;
     let window = Window {
         since: time.now,
@@ -212,6 +254,7 @@ async fn watch(scene: &Scene<'_>, lock: &RunLock) -> Result<Watch> {
         run_id: scene.ctx.run_id.clone(),
         tool_started: None,
         unnamed_tool_from: unnamed_tool_from(scene, lock).await?,
+        fenced_since: fence.and_then(|fence| fence.since),
     };
     Ok(Watch::start(lock.session().clone(), window))
 }

@@ -5,6 +5,7 @@ use std::time::Instant;
 use crate::catalog::VersionTable;
 use crate::context::{Context, Phase};
 use crate::error::{Kind, Result};
+use crate::pg::target::Fenced;
 use crate::pg::{self, Session, Target};
 use crate::run::driver::desk::Desk;
 use crate::run::outcome::DatabaseLine;
@@ -15,7 +16,7 @@ use crate::store::Store;
 
 /// What every later step works with.
 pub struct Scene<'a> {
-    pub target: &'a Target,
+    pub target: Target,
     pub options: &'a RunOptions,
     pub ctx: &'a Context,
     /// For short queries before the lock; no transaction is ever opened on it.
@@ -43,7 +44,7 @@ impl<'a> Scene<'a> {
         show(desk, target, &facts, &versions);
         desk.spend("connect", started.elapsed());
         Ok(Self {
-            target,
+            target: target.clone(),
             options,
             ctx,
             session,
@@ -56,12 +57,18 @@ impl<'a> Scene<'a> {
     /// What recovery works with.
     pub fn place(&self) -> Place<'_> {
         Place {
-            target: self.target,
+            target: &self.target,
             options: self.options,
             store: &self.store,
             facts: &self.facts,
             ctx: self.ctx,
         }
+    }
+
+    /// From now on whoever connects knows of the fence, or that there is none.
+    pub fn set_fenced(&mut self, fenced: Option<Fenced>) {
+        self.target.fenced.clone_from(&fenced);
+        self.session.set_fenced(fenced);
     }
 
     /// Reads the version rows again.

@@ -13,7 +13,7 @@ use crate::migrate::sql::{ApplyOptions, Plan};
 use crate::pg::{self, Secret, Target};
 use crate::run::driver::scene::Scene;
 use crate::run::writers::Window;
-use crate::run::{Migration, RunOptions, versions};
+use crate::run::{FenceMode, Migration, RunOptions, versions};
 use crate::verify::OwnTables;
 
 /// What is run.
@@ -179,7 +179,7 @@ pub fn child_variables(
     ctx: &Context,
 ) -> Vec<(String, Secret)> {
     let mut named = target.with_application_name(&Window::tool_name(&ctx.run_id));
-    named.options = child_options(options.lock_timeout, target.options());
+    named.options = child_options(options, target.options());
     let mut variables = options.env_file_variables.clone();
     variables.retain(|(name, _)| !pg::SHADOWING_VARIABLES.contains(&name.as_str()));
     for (name, value) in named.child_environment(options.dialect.as_deref()) {
@@ -190,13 +190,17 @@ pub fn child_variables(
 }
 
 /// `PGOPTIONS`: ours first, because the last one of two equal settings wins.
-fn child_options(lock_timeout: Duration, given: Option<&str>) -> Option<String> {
-    let ours = (!lock_timeout.is_zero())
-        .then(|| format!("-c lock_timeout={}ms", lock_timeout.as_millis()));
-    match (ours, given) {
-        (Some(ours), Some(given)) => Some(format!("{ours} {given}")),
-        (ours, given) => ours.or_else(|| given.map(str::to_owned)),
+fn child_options(options: &RunOptions, given: Option<&str>) -> Option<String> {
+    let mut parts = Vec::new();
+    if !options.lock_timeout.is_zero() {
+        let milliseconds = options.lock_timeout.as_millis();
+        parts.push(format!("-c lock_timeout={milliseconds}ms"));
     }
+    if options.fence == FenceMode::Writes {
+        parts.push("-c default_transaction_read_only=off".to_owned());
+    }
+    parts.extend(given.map(str::to_owned));
+    (!parts.is_empty()).then(|| parts.join(" "))
 }
 
 /// One attempt of a command.
@@ -240,7 +244,7 @@ pub async fn run_command(
 pub async fn run_sql(directory: &Path, scene: &Scene<'_>) -> Result<ToolReport> {
     let started = Instant::now();
     let plan = Plan::read(directory)?;
-    let session = pg::connect(scene.target, "child", scene.ctx).await?;
+    let session = pg::connect(&scene.target, "child", scene.ctx).await?;
     let current = versions::all(&versions::read(&session).await?);
     let options = ApplyOptions {
         lock_timeout: scene.options.lock_timeout,
@@ -278,20 +282,21 @@ mod tests {
 
     #[test]
     fn the_operators_options_win_over_ours() {
-        let five = Duration::from_secs(5);
-        let options = |timeout, given| child_options(timeout, given);
-        assert_eq!(options(Duration::ZERO, None), None);
+        let shown = |seconds: u64, fence, given| {
+            let options = RunOptions {
+                lock_timeout: Duration::from_secs(seconds),
+                fence,
+                ..RunOptions::new(Migration::Command(Vec::new()), "backups")
+            };
+            child_options(&options, given).unwrap_or_default()
+        };
+        let (none, writes) = (FenceMode::None, FenceMode::Writes);
+        assert_eq!(shown(0, none, None), "");
+        assert_eq!(shown(0, none, Some("-c a=b")), "-c a=b");
+        assert_eq!(shown(5, none, None), "-c lock_timeout=5000ms");
         assert_eq!(
-            options(Duration::ZERO, Some("-c a=b")).as_deref(),
-            Some("-c a=b")
-        );
-        assert_eq!(
-            options(five, None).as_deref(),
-            Some("-c lock_timeout=5000ms")
-        );
-        assert_eq!(
-            options(five, Some("-c lock_timeout=1s")).as_deref(),
-            Some("-c lock_timeout=5000ms -c lock_timeout=1s")
+            shown(5, writes, Some("-c lock_timeout=1s")),
+            "-c lock_timeout=5000ms -c default_transaction_read_only=off -c lock_timeout=1s"
         );
     }
 

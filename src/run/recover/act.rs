@@ -316,5 +316,6 @@ fn window_of(story: &Story, run: &str) -> Window {
         run_id: run.to_owned(),
         tool_started: Some(started.tool_started),
         unnamed_tool_from: started.unnamed_tool_from,
+        fenced_since: story.fence.as_ref().and_then(|fence| fence.since),
     }
 }

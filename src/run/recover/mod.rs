@@ -16,6 +16,7 @@ use crate::pg::Target;
 use crate::run::RunOptions;
 use crate::run::chronicle::Story;
 use crate::run::driver::{self, Desk};
+use crate::run::fence;
 use crate::run::lock::RunLock;
 use crate::run::outcome::{Outcome, RunReport};
 use crate::run::preflight::Facts;
@@ -45,6 +46,18 @@ pub struct Recovered {
     pub lines: Vec<String>,
     /// What a rollback could not bring back because its loss was accepted.
     pub not_brought_back: Vec<String>,
+}
+
+impl Recovered {
+    /// The run had ended, only its fence was left.
+    fn of_a_fence_alone() -> Self {
+        Self {
+            outcome: Outcome::Unchanged,
+            error: None,
+            lines: Vec::new(),
+            not_brought_back: Vec::new(),
+        }
+    }
 }
 
 /// Finishes the newest run of this database if it was interrupted; what was done, or nothing.
@@ -98,17 +111,49 @@ async fn recover_at(
 }
 
 async fn finish_newest(place: &Place<'_>) -> Result<Option<Recovered>> {
-    let Some((path, story)) = newest(place)? else {
-        return Ok(None);
+    let due = match newest(place)? {
+        Some((path, story)) if needs_attention(place, &story)? => Some(path),
+        _ => None,
     };
-    if !needs_attention(place, &story)? {
+    let left = fence::the_one_left(place.store, place.facts)?;
+    if due.is_none() && left.is_none() {
         return Ok(None);
     }
     let _phase = place.ctx.phase(Phase::Recovery);
     let lock = RunLock::acquire(place.target, place.options.lock_wait, place.ctx).await?;
-    let recovered = with_lock(place, path).await;
+    let recovered = under_lock(place, &lock, due).await;
     lock.release().await;
     recovered
+}
+
+/// The fence that an interrupted run left stands until its database was judged: whatever is put
+/// back is put back behind it.
+async fn under_lock(
+    place: &Place<'_>,
+    lock: &RunLock,
+    due: Option<PathBuf>,
+) -> Result<Option<Recovered>> {
+    // The run may have taken it down while the lock was waited for.
+    let left = fence::the_one_left(place.store, place.facts)?;
+    let behind = place
+        .target
+        .behind(left.as_ref().map(|(_, record)| record.fenced()));
+    let place = Place {
+        target: &behind,
+        ..*place
+    };
+    let recovered = match due {
+        Some(path) => with_lock(&place, path).await?,
+        None => None,
+    };
+    let lines = fence::take_down_left(lock.session(), place.store, place.facts, place.ctx).await?;
+    if lines.is_empty() {
+        return Ok(recovered);
+    }
+    lines.iter().for_each(|line| place.ctx.note(line.clone()));
+    let mut recovered = recovered.unwrap_or_else(Recovered::of_a_fence_alone);
+    recovered.lines.extend(lines);
+    Ok(Some(recovered))
 }
 
 /// The journal may have grown while the lock was waited for: it is read again.
@@ -133,7 +178,7 @@ fn needs_attention(place: &Place<'_>, story: &Story) -> Result<bool> {
 
 /// The newest journal of this database that says something about its state.
 fn newest(place: &Place<'_>) -> Result<Option<(PathBuf, Story)>> {
-    let journals = journals_of(place.store, place.facts, MOST_STORIES)?;
+    let journals = journals_of(place.store, place.facts)?;
     let mut telling = journals
         .into_iter()
         .filter(|(_, story)| !story.settles_nothing());
@@ -142,14 +187,15 @@ fn newest(place: &Place<'_>) -> Result<Option<(PathBuf, Story)>> {
 
 /// What the newest runs of this database did, newest first.
 pub fn stories_of(store: &Store, facts: &Facts) -> Result<Vec<Story>> {
-    let journals = journals_of(store, facts, MOST_STORIES)?;
+    let journals = journals_of(store, facts)?;
     Ok(journals.into_iter().map(|(_, story)| story).collect())
 }
 
-fn journals_of(store: &Store, facts: &Facts, most: usize) -> Result<Vec<(PathBuf, Story)>> {
+/// The newest journals of this database, newest first.
+pub fn journals_of(store: &Store, facts: &Facts) -> Result<Vec<(PathBuf, Story)>> {
     let mut found = Vec::new();
     for file in store.journals()?.into_iter().rev() {
-        if found.len() == most {
+        if found.len() == MOST_STORIES {
             break;
         }
         let read = Journal::read(&file.path).and_then(|records: Vec<Record>| Story::of(&records));

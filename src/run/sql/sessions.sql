@@ -9,6 +9,7 @@ SELECT a.pid,
        coalesce(a.application_name, '') AS application,
        coalesce(pg_catalog.host(a.client_addr), 'local') AS client,
        a.backend_type IS NULL AS hidden,
+       coalesce(a.backend_type, 'client backend') <> 'client backend' AS background,
        (extract(epoch FROM a.backend_start) * 1000000)::bigint AS started,
        (extract(epoch FROM greatest(a.xact_start, a.query_start, a.state_change)) * 1000000)::bigint
            AS active,

@@ -16,6 +16,7 @@ mod lexer;
 mod server;
 mod shop;
 mod workplace;
+mod writer;
 
 pub use between::{Pooler, closed_port, not_postgresql, server_for_the_first, server_of_version};
 pub use call::{Call, Output, Running};
@@ -25,6 +26,7 @@ pub use lexer::psql_commands;
 pub use server::{Server, run_as};
 pub use shop::Shop;
 pub use workplace::{Workplace, gunzip, repository};
+pub use writer::Writer;
 
 /// Password of every role the tests connect as; it must never be seen again. It has every
 /// character that URLs, conninfo strings and pass files treat in their own way.

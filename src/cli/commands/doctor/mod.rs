@@ -95,6 +95,7 @@ pub(super) async fn execute(app: &App, arguments: &DoctorArguments) -> Result<Do
 /// What a run with the same arguments would be asked to do.
 fn options(app: &App, resolved: &Resolved, arguments: &DoctorArguments) -> Result<RunOptions> {
     Ok(RunOptions {
+        fence: settings::fence(&arguments.fence),
         max_failures: arguments.max_failures,
         accept_losses: settings::accepted_losses(&arguments.losses),
         ..super::run::options(app, resolved, &arguments.tool, &arguments.checks)?

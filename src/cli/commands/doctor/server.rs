@@ -9,7 +9,7 @@ use crate::error::{Kind, Result};
 use crate::pg::settings::Resolved;
 use crate::pg::{self, Session, Target};
 use crate::run::preflight::{self, Facts, Finding};
-use crate::run::{self, RunOptions};
+use crate::run::{self, FenceMode, RunOptions, fence};
 use crate::store::Store;
 
 /// What the other parts need to know of the server.
@@ -95,6 +95,11 @@ async fn ask(
         None
     };
     findings.findings.extend(left_by_drills(session).await?);
+    let foreseen = fence::foresee(session, &facts).await?;
+    findings.row("fence", foreseen.line());
+    if options.fence == FenceMode::Writes {
+        findings.findings.extend(foreseen.findings);
+    }
     let examined = preflight::examine(session, facts, free, &options.accept_losses).await?;
     findings.findings.extend(examined.findings);
     content(&examined.catalog, findings);

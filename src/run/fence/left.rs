@@ -1,0 +1,56 @@
+//! A fence that an earlier run left standing: known from its journal, taken down under the lock.
+
+use std::path::PathBuf;
+
+use crate::context::Context;
+use crate::error::Result;
+use crate::journal::{self, Journal, Stage, Step};
+use crate::pg::Session;
+use crate::run::chronicle::{FenceRecord, Story};
+use crate::run::fence;
+use crate::run::preflight::Facts;
+use crate::run::recover;
+use crate::store::Store;
+
+/// The newest journal of this database whose fence is not known to be down.
+pub(in crate::run) fn the_one_left(
+    store: &Store,
+    facts: &Facts,
+) -> Result<Option<(PathBuf, FenceRecord)>> {
+    let journals = recover::journals_of(store, facts)?;
+    Ok(journals
+        .into_iter()
+        .find_map(|(path, story)| Some((path, story.fence?))))
+}
+
+/// Takes every fence down that earlier runs of this database left. Only for whoever holds the lock:
+/// a run that is still at work holds it too. What was done is returned, for people.
+pub(in crate::run) async fn take_down_left(
+    session: &Session,
+    store: &Store,
+    facts: &Facts,
+    ctx: &Context,
+) -> Result<Vec<String>> {
+    let mut lines = Vec::new();
+    while let Some((path, _)) = the_one_left(store, facts)? {
+        let (mut journal, records) = Journal::resume(&path, ctx.clock.clone())?;
+        let story = Story::of(&records)?;
+        let Some(record) = story.fence else {
+            continue;
+        };
+        let down = FenceRecord {
+            up: false,
+            ..record.clone()
+        };
+        journal.append(Step::Fence, Stage::Intent, journal::detail_of(&down)?)?;
+        for warning in fence::lower(session, &record, ctx).await? {
+            ctx.warn(warning);
+        }
+        journal.append(Step::Fence, Stage::Outcome, journal::detail_of(&down)?)?;
+        let run = story
+            .header
+            .map_or_else(String::new, |header| header.run_id);
+        lines.push(format!("the fence of run {run} was taken down"));
+    }
+    Ok(lines)
+}
