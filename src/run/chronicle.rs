@@ -3,6 +3,7 @@
 //! Intents are synced before acting, outcomes after. [`Story::of`] reads a journal back into what
 //! recovery and the restart-loop breaker need; fields are only ever added, with a default.
 
+use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -180,6 +181,8 @@ impl Ending {
 /// A journal, read back.
 #[derive(Debug, Clone, Default)]
 pub struct Story {
+    /// When it was begun, by the client's clock; file names tell seconds only.
+    pub begun: Option<DateTime<Utc>>,
     /// Which database, which run; none if the crash came before the first record.
     pub header: Option<Header>,
     /// What it was about.
@@ -206,6 +209,7 @@ impl Story {
     /// Reads records; details that do not parse are damage and fail.
     pub fn of(records: &[Record]) -> Result<Self> {
         let mut story = Self {
+            begun: records.first().map(|record| record.time),
             header: journal::header(records)?,
             last: records
                 .iter()

@@ -132,12 +132,15 @@ impl Run<'_> {
 
     fn settings(&self) -> Sql {
         let lock = self.options.lock_timeout.as_millis();
+        let lock = i64::try_from(lock).unwrap_or(i64::MAX);
+        // Behind a fence the database's own settings would keep the files from writing.
+        let through = match self.session.fenced() {
+            Some(_) => "; SET default_transaction_read_only = off",
+            None => "",
+        };
         Sql::constant("RESET ALL; SET standard_conforming_strings = on; SET lock_timeout = ")
-            .number(
-                i64::try_from(lock)
-                    .unwrap_or(i64::MAX)
-                    .min(i64::from(i32::MAX)),
-            )
+            .number(lock.min(i64::from(i32::MAX)))
+            .then(through)
     }
 
     async fn one_transaction(&self, file: &SqlFile) -> Result<()> {

@@ -13,6 +13,7 @@ use crate::run::driver::scene::Scene;
 use crate::run::driver::tool::{self, Prospect, Tool, ToolReport};
 use crate::run::driver::transient;
 use crate::run::driver::verification;
+use crate::run::fence;
 use crate::run::lock::RunLock;
 use crate::run::state::Event;
 use crate::run::versions;
@@ -164,7 +165,10 @@ fn of_tool(ready: &Ready<'_>, report: ToolReport) -> Failure {
     };
     let what = ready.scene.options.migration.shown();
     let mut error = Error::new(kind, format!("run the migration `{what}`")).because(reason);
-    if let Some(cure) = report.explanation {
+    let held_back = ready.fence.is_some() && fence::is_held_back(&report.last_lines);
+    if held_back {
+        error = error.hint(fence::LET_THROUGH);
+    } else if let Some(cure) = report.explanation {
         error = error.hint(cure);
     }
     Failure {

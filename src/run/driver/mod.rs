@@ -15,6 +15,7 @@ mod scene;
 mod tool;
 mod transient;
 pub(in crate::run) mod verification;
+pub(in crate::run) mod withheld;
 
 use std::time::Duration;
 
@@ -233,17 +234,8 @@ fn withheld(
     failure: &Error,
 ) -> (Outcome, Option<Error>) {
     let archive = desk.report.archive.clone().unwrap_or_default();
-    let mut error = Error::new(Kind::Withheld, "roll back")
-        .because(format!("{why}. The rollback is needed because: {failure}"))
-        .now("the database is as the failed migration left it; nothing was put back")
-        .hint(format!(
-            "to put it back all the same (what it holds now is saved first): \
-             pgbelay rollback --discard-other-writes {}",
-            archive.display()
-        ));
-    for writer in &writers {
-        error = error.hint(format!("possible writer: {}", writer.line()));
-    }
+    let what = "the failed migration";
+    let error = withheld::withheld(what, &why, &writers, &archive, Some(failure));
     desk.report.other_writers = writers;
     match desk.to(Event::OtherWritersSeen) {
         Ok(()) => (Outcome::Withheld, Some(error)),

@@ -141,6 +141,8 @@ async fn check(desk: &mut Desk<'_>, tool: &Tool, scene: &Scene<'_>) -> Result<()
     if scene.options.fence == FenceMode::Writes {
         let foreseen = fence::foresee(&scene.session, &scene.facts).await?;
         found.findings.extend(foreseen.findings);
+        let dialect = scene.options.dialect.as_deref();
+        found.findings.extend(fence::of_driver(dialect));
     }
     desk.spend("preflight", started.elapsed());
     if let Some(refusal) = preflight::refusal("start the migration", &found.findings) {

@@ -48,6 +48,33 @@ pub async fn foresee(session: &Session, facts: &Facts) -> Result<Foreseen> {
     Ok(Foreseen { ended, findings })
 }
 
+/// A driver that is known not to read `PGOPTIONS`: the fence would keep the migration out too, unless
+/// it lifts it by itself.
+pub fn of_driver(dialect: Option<&str>) -> Option<Finding> {
+    let (_, driver) = dialect?.split_once('+')?;
+    let driver = DEAF_DRIVERS.into_iter().find(|known| *known == driver)?;
+    let why = "it does not read PGOPTIONS, by which the migration is let through the fence";
+    Some(Finding::warn(format!("driver {driver}"), why).cured_by(LET_THROUGH))
+}
+
+/// What a tool is told that met the fence itself.
+pub const LET_THROUGH: &str = "if the migration's own sessions are kept from writing, let it set \
+    default_transaction_read_only=off when it connects (asyncpg: server_settings={...}; pg8000: run \
+    that SET first; libpq: options), or use postgresql+psycopg:// or postgresql+psycopg2://, \
+    which read PGOPTIONS";
+
+/// Drivers that read no `PGOPTIONS`.
+const DEAF_DRIVERS: [&str; 2] = ["asyncpg", "pg8000"];
+
+/// Whether a tool's words say that it may only read (SQLSTATE 25006).
+pub fn is_held_back(lines: &[String]) -> bool {
+    let signs = ["read-only transaction", "25006", "readonlysqltransaction"];
+    lines.iter().any(|line| {
+        let line = line.to_lowercase();
+        signs.iter().any(|sign| line.contains(sign))
+    })
+}
+
 async fn each(
     session: &Session,
     sql: &'static str,
@@ -98,4 +125,34 @@ fn cannot_end(client: &Client, facts: &Facts) -> Finding {
         ),
     };
     Finding::refuse(client.shown(), why).cured_by(cure)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drivers_that_read_no_options_are_known() {
+        let named = |dialect| of_driver(Some(dialect)).map(|finding| finding.what);
+        let asyncpg = named("postgresql+asyncpg");
+        assert_eq!(asyncpg.as_deref(), Some("driver asyncpg"));
+        assert!(named("postgresql+pg8000").is_some());
+        for known in ["postgresql+psycopg2", "postgresql+psycopg", "postgresql"] {
+            assert_eq!(named(known), None);
+        }
+        assert!(of_driver(None).is_none());
+    }
+
+    #[test]
+    fn a_tool_that_met_the_fence_is_recognised() {
+        let said = |line: &str| is_held_back(&[line.to_owned()]);
+        assert!(said(
+            "ERROR:  cannot execute CREATE TABLE in a read-only transaction"
+        ));
+        assert!(said(
+            "asyncpg.exceptions.ReadOnlySQLTransactionError: unmöglich"
+        ));
+        assert!(said("{'S': 'ERROR', 'C': '25006'}"));
+        assert!(!said("relation does not exist"));
+    }
 }

@@ -15,7 +15,8 @@ mod sessions;
 
 use serde::Serialize;
 
-pub use foresee::{Foreseen, foresee};
+pub use foresee::{Foreseen, foresee, of_driver};
+pub(in crate::run) use foresee::{LET_THROUGH, is_held_back};
 pub(in crate::run) use left::{take_down_left, the_one_left};
 pub use sessions::Client;
 
@@ -249,10 +250,11 @@ fn calm(ctx: &Context) -> Context {
     }
 }
 
-/// The statement that takes the fence down by hand.
+/// What takes the fence down by hand, also from a session that it holds back: it forbids `ALTER
+/// DATABASE` too.
 fn by_hand(database: &str, record: &FenceRecord) -> String {
     let statement = Setting::statement(database, record.before.as_deref());
-    format!("{};", statement.text())
+    format!("BEGIN READ WRITE; {}; COMMIT;", statement.text())
 }
 
 fn still_up(database: &str, record: &FenceRecord, error: &Error) -> String {
@@ -261,4 +263,25 @@ fn still_up(database: &str, record: &FenceRecord, error: &Error) -> String {
          `pgbelay recover` takes it down, or by hand: {}",
         by_hand(database, record)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_can_take_it_down() {
+        let record = |before: Option<&str>| FenceRecord {
+            before: before.map(str::to_owned),
+            ..FenceRecord::default()
+        };
+        assert_eq!(
+            by_hand("shop", &record(None)),
+            "BEGIN READ WRITE; ALTER DATABASE \"shop\" RESET default_transaction_read_only; COMMIT;"
+        );
+        assert_eq!(
+            by_hand("shop", &record(Some("o'ff"))),
+            "BEGIN READ WRITE; ALTER DATABASE \"shop\" SET default_transaction_read_only TO 'o''ff'; COMMIT;"
+        );
+    }
 }

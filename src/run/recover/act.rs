@@ -7,7 +7,7 @@ use crate::error::{Error, Kind, Result};
 use crate::journal::{self, Journal, Stage, Step};
 use crate::pg;
 use crate::run::chronicle::{Ending, Proven, PutBack, Started, Story, Verified};
-use crate::run::driver::{Case, Verdict, child_variables, judge, verification};
+use crate::run::driver::{Case, Verdict, child_variables, judge, verification, withheld};
 use crate::run::outcome::Outcome;
 use crate::run::recover::{Action, Place, Recovered, decide};
 use crate::run::writers::Window;
@@ -258,7 +258,9 @@ fn of_verdict(
             let recovered = as_before(run, Proven::Restored, &report.proof, lost);
             (record, recovered)
         }
-        Verdict::Withheld { writers, why } => (None, withheld(run, archive, &why, &writers)),
+        Verdict::Withheld { writers, why } => {
+            (None, recovery_withheld(run, archive, &why, &writers))
+        }
         Verdict::InDoubt(error) => {
             let record = put_back(None, &error.to_string(), Vec::new());
             let reason = error.to_string();
@@ -276,26 +278,14 @@ fn of_verdict(
     }
 }
 
-fn withheld(
+fn recovery_withheld(
     run: &str,
     archive: &std::path::Path,
     why: &str,
     writers: &[crate::run::OtherWriter],
 ) -> Recovered {
-    let mut error = Error::new(
-        Kind::Withheld,
-        format!("roll back the interrupted run {run}"),
-    )
-    .because(why)
-    .now("the database is as that run left it; nothing was put back")
-    .hint(format!(
-        "to put it back all the same (what it holds now is saved first): \
-             pgbelay rollback --discard-other-writes {}",
-        archive.display()
-    ));
-    for writer in writers {
-        error = error.hint(format!("possible writer: {}", writer.line()));
-    }
+    let what = format!("the interrupted run {run}");
+    let error = withheld::withheld(&what, why, writers, archive, None);
     Recovered {
         outcome: Outcome::Withheld,
         error: Some(error),

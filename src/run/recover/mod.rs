@@ -209,5 +209,7 @@ pub fn journals_of(store: &Store, facts: &Facts) -> Result<Vec<(PathBuf, Story)>
             Err(_) => {}
         }
     }
+    // Names tell seconds; two of one second are told apart by their first records.
+    found.sort_by_key(|(_, story)| std::cmp::Reverse(story.begun));
     Ok(found)
 }

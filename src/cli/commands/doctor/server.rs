@@ -99,6 +99,9 @@ async fn ask(
     findings.row("fence", foreseen.line());
     if options.fence == FenceMode::Writes {
         findings.findings.extend(foreseen.findings);
+        findings
+            .findings
+            .extend(fence::of_driver(options.dialect.as_deref()));
     }
     let examined = preflight::examine(session, facts, free, &options.accept_losses).await?;
     findings.findings.extend(examined.findings);

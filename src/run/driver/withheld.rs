@@ -1,0 +1,89 @@
+//! A rollback that is due and was not begun, as a person reads it in the night (P5): who may have
+//! written, what is true now, and the one command that proceeds.
+
+use std::path::Path;
+
+use crate::error::{Error, Kind};
+use crate::run::OtherWriter;
+
+/// Sessions that are named; the report has all of them.
+const NAMED: usize = 10;
+
+/// The error of a rollback of `what` that would discard writes of others, for the reason `why`.
+pub fn withheld(
+    what: &str,
+    why: &str,
+    writers: &[OtherWriter],
+    archive: &Path,
+    failure: Option<&Error>,
+) -> Error {
+    let because = match failure {
+        None => why.to_owned(),
+        Some(failure) => format!("{why}. The rollback is needed because: {failure}"),
+    };
+    let archive = archive.display();
+    let mut error = Error::new(Kind::Withheld, format!("roll back {what}"))
+        .because(because)
+        .now(format!(
+            "the database is as {what} left it; nothing was put back, and what others wrote is there"
+        ))
+        .hint(format!(
+            "to put it back all the same (what it holds now is saved first): \
+             pgbelay rollback --discard-other-writes {archive}"
+        ))
+        .hint(format!(
+            "to see what would be lost, before that: pgbelay diff {archive}"
+        ));
+    for writer in writers.iter().take(NAMED) {
+        error = error.hint(format!("possible writer: {}", writer.line()));
+    }
+    if let Some(more) = writers.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        error = error.hint(format!(
+            "and {more} more possible writers; --json names them"
+        ));
+    }
+    error.hint("next time: run --fence writes keeps others out while the migration runs")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn writer(pid: i32) -> OtherWriter {
+        OtherWriter {
+            pid,
+            user: "app".into(),
+            application: "web".into(),
+            client: "10.0.0.1".into(),
+            last_statement: "then".into(),
+            why: "it wrote".into(),
+        }
+    }
+
+    #[test]
+    fn p5_the_command_comes_first_and_the_list_ends() {
+        let writers: Vec<OtherWriter> = (1..=12).map(writer).collect();
+        let failure = Error::operation("run the migration").because("exit 1");
+        let archive = Path::new("backups/a.sql.gz");
+        let error = withheld(
+            "the failed migration",
+            "web wrote",
+            &writers,
+            archive,
+            Some(&failure),
+        );
+        assert_eq!(error.kind(), Kind::Withheld);
+        let hints = error.hints();
+        assert!(hints[0].ends_with("rollback --discard-other-writes backups/a.sql.gz"));
+        assert!(hints[1].ends_with("pgbelay diff backups/a.sql.gz"));
+        assert_eq!(
+            hints
+                .iter()
+                .filter(|hint| hint.contains("process "))
+                .count(),
+            NAMED
+        );
+        assert!(hints.iter().any(|hint| hint.starts_with("and 2 more")));
+        assert!(error.reason().unwrap().contains("exit 1"));
+    }
+}
