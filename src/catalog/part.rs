@@ -17,7 +17,7 @@ pub struct Part {
 }
 
 impl Catalog {
-    /// The entries of the part, what they need, and for tables with rows what is defined on them. A
+    /// The entries of the part and `public`, what they need, and for tables with rows what is defined on them. A
     /// foreign key is left out where the rows that it points to are.
     #[must_use]
     pub fn part(&self, part: &Part) -> Self {
@@ -68,6 +68,8 @@ impl Catalog {
         let is_wanted = |entry: &Entry| match entry.kind {
             Kind::LargeObject | Kind::LargeObjectData => part.large_objects,
             Kind::TableData => false,
+            // A restore asks whether `public` is what it should be.
+            Kind::Schema if entry.name == "public" => true,
             _ => part.entries.contains(&entry.identity) || part.rows.contains(&entry.identity),
         };
         self.entries.iter().map(is_wanted).collect()

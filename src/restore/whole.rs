@@ -6,7 +6,7 @@ use super::lend::Loans;
 use super::work::{Ending, Work};
 use super::{RestoreReport, batch, empty, preflight};
 use crate::archive::{Manifest, Reader, Section};
-use crate::catalog::Rights;
+use crate::catalog::{Kind, Rights};
 use crate::context::Context;
 use crate::error::Result;
 use crate::pg::{Session, Sql};
@@ -35,6 +35,9 @@ pub struct Parts {
     pub sequences: BTreeSet<usize>,
     /// Whether the bytes of large objects are written: of all or of none.
     pub large_objects: bool,
+    /// Entries that are made after indexes and keys: a partition is attached to a table that stands with
+    /// its indexes, and has to bring its own, or the server makes others.
+    pub late: BTreeSet<usize>,
 }
 
 impl Parts {
@@ -45,6 +48,7 @@ impl Parts {
             tables: (0..manifest.tables.len()).collect(),
             sequences: (0..manifest.sequences.len()).collect(),
             large_objects: true,
+            late: BTreeSet::new(),
         }
     }
 }
@@ -73,14 +77,29 @@ pub async fn load_parts(
     let loans = Loans::of(reader.manifest(), present, &rights);
     let mut work = Work::new(session, Ending::Callers, reader, present, &loans, ctx);
     work.lend_in_standing_schemas(&rights).await?;
-    work.entries(Section::PreData).await?;
+    let mut early = work.wanted(Section::PreData);
+    early.retain(|entry| !parts.late.contains(entry));
+    work.make(&early).await?;
     work.entries(Section::Data).await?;
     work.rows(&parts.tables).await?;
     if parts.large_objects {
         work.large_objects().await?;
     }
     work.sequences(&parts.sequences).await?;
-    work.entries(Section::PostData).await?;
+    let is_index = |entry: &usize| {
+        let kind = reader.manifest().entries.get(*entry).map(|one| &*one.kind);
+        kind == Some(Kind::Index.name()) || kind == Some(Kind::Constraint.name())
+    };
+    let after = work.wanted(Section::PostData);
+    if parts.late.is_empty() {
+        work.make(&after).await?;
+    } else {
+        let (indexes, rest): (Vec<usize>, Vec<usize>) = after.into_iter().partition(is_index);
+        let late: Vec<usize> = parts.late.iter().copied().collect();
+        for entries in [indexes, late, rest] {
+            work.make(&entries).await?;
+        }
+    }
     batch::run(session, &loans.take_back()).await?;
     work.entries(Section::Acl).await?;
     work.entries(Section::Last).await?;

@@ -143,6 +143,7 @@ impl Attempt<'_> {
         let phase = self.ctx.phase(Phase::Save);
         begin(self.session, options).await?;
         lock_all(self.session, " IN ACCESS EXCLUSIVE MODE").await?;
+        read_freely(self.session).await?;
         let dump = DumpOptions {
             purpose: "before-rollback".to_owned(),
             revision: None,
@@ -200,13 +201,31 @@ pub(super) fn tell_unsaved(losses: &[String], reader: &Reader, ctx: &Context) {
     }
 }
 
+/// Takes off what the migration forced on us: a role that could read every row for the backup must be able
+/// to read them now. The archive's own setting comes back with the table. Returns whether there was such a
+/// table: until the end of the transaction no other session can read it.
+pub(super) async fn read_freely(session: &Session) -> Result<bool> {
+    let forced = Sql::constant(include_str!("sql/forced.sql"));
+    let rows = session.query(&forced).await?;
+    for row in &rows {
+        let free = Sql::constant("ALTER TABLE ONLY ")
+            .qualified(row.text("schema")?, row.text("name")?)
+            .then(" NO FORCE ROW LEVEL SECURITY");
+        session.execute(&free).await?;
+    }
+    Ok(!rows.is_empty())
+}
+
 /// Opens the transaction.
 pub(super) async fn begin(session: &Session, options: &RollbackOptions) -> Result<()> {
+    let begin = lock_wait(options, "BEGIN;\nSET LOCAL lock_timeout = ");
+    session.execute(&begin.then(";")).await
+}
+
+/// The statement, and how long to wait for each lock.
+pub(super) fn lock_wait(options: &RollbackOptions, set: &'static str) -> Sql {
     let milliseconds = i128::try_from(options.lock_timeout.as_millis()).unwrap_or(i128::MAX);
-    let begin = Sql::constant("BEGIN;\nSET LOCAL lock_timeout = ")
-        .number(milliseconds.min(i128::from(i32::MAX)))
-        .then(";");
-    session.execute(&begin).await
+    Sql::constant(set).number(milliseconds.min(i128::from(i32::MAX)))
 }
 
 /// The proof, if the states are equal; `how` says more about the reading.

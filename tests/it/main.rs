@@ -61,4 +61,5 @@ mod run_recovery;
 mod scenarios;
 mod sql_files;
 mod tls;
+mod undo;
 mod verify_checks;

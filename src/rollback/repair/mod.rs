@@ -104,6 +104,8 @@ struct Attempt<'a> {
     reader: &'a Reader,
     options: &'a RollbackOptions,
     ctx: &'a Context,
+    /// Whether no other session could read what this transaction has locked.
+    alone: bool,
     saved: Option<PathBuf>,
     seconds: RollbackSeconds,
 }
@@ -120,6 +122,7 @@ impl<'a> Attempt<'a> {
             reader,
             options,
             ctx,
+            alone: false,
             saved: None,
             seconds: RollbackSeconds::default(),
         }
@@ -128,6 +131,7 @@ impl<'a> Attempt<'a> {
     async fn run(&mut self, store: &Store, in_place: bool) -> Result<Proof, Ended> {
         rebuild::begin(self.session, self.options).await?;
         rebuild::lock_all(self.session, " IN SHARE MODE").await?;
+        self.alone = rebuild::read_freely(self.session).await?;
         let archive = State::of_archive(self.reader)?;
         let live = catalog::read_steady(self.session).await?;
         let unmendable = self.unmendable(&live, &archive, in_place).await?;
@@ -227,8 +231,11 @@ impl<'a> Attempt<'a> {
         let bytes: u64 = tables.iter().map(|table| table.size_bytes).sum();
         let wanted = usize::try_from(bytes / WORTH_ANOTHER).unwrap_or(usize::MAX);
         let mut aides = Vec::new();
-        while aides.len() + 1 < self.options.jobs && aides.len() < wanted {
-            aides.push(pg::connect_beside(self.session, "proof", self.ctx).await?);
+        while !self.alone && aides.len() + 1 < self.options.jobs && aides.len() < wanted {
+            let aide = pg::connect_beside(self.session, "proof", self.ctx).await?;
+            aide.execute(&rebuild::lock_wait(self.options, "SET lock_timeout = "))
+                .await?;
+            aides.push(aide);
         }
         let mut sessions = vec![self.session];
         sessions.extend(&aides);

@@ -352,17 +352,18 @@ fn drop_of(entry: &Entry, sides: &Sides<'_>, fates: &[Fate]) -> Result<Option<St
 fn goes_with_another(entry: &Entry, live: &Catalog, fates: &[Fate]) -> bool {
     let goes = |need: &usize| fates[*need] == Fate::Goes;
     match entry.kind {
-        Kind::Comment | Kind::SecurityLabel | Kind::Acl | Kind::Owner => {
-            entry.depends.iter().any(goes)
-        }
+        Kind::Comment
+        | Kind::SecurityLabel
+        | Kind::Acl
+        | Kind::Owner
+        | Kind::IndexAttach
+        | Kind::TriggerState => entry.depends.iter().any(goes),
         // Not defaults: a sequence is made after its table, and goes before it.
         Kind::CheckConstraint
         | Kind::Constraint
         | Kind::Index
-        | Kind::IndexAttach
         | Kind::Rule
         | Kind::Trigger
-        | Kind::TriggerState
         | Kind::Policy
         | Kind::RowSecurity
         | Kind::Statistics => {
@@ -507,7 +508,27 @@ fn parts(sides: &Sides<'_>, loaded: BTreeSet<usize>, fates: &[Fate]) -> Parts {
     Parts {
         present: present.map(|(at, _)| at).collect(),
         sequences: moved.map(|(at, _)| at).collect(),
+        late: attached_to_standing(sides, &places),
         tables: loaded,
         large_objects: sides.large_objects,
     }
+}
+
+/// Partitions that are attached again to tables that stay.
+fn attached_to_standing(sides: &Sides<'_>, places: &HashMap<&str, usize>) -> BTreeSet<usize> {
+    let records = sides.manifest.entries.iter().enumerate();
+    let late = records.filter(|(_, record)| {
+        let child = record.identity.strip_prefix("attach of ");
+        let needs = record
+            .depends
+            .iter()
+            .filter_map(|&need| usize::try_from(need).ok());
+        let mut needs = needs.filter_map(|need| sides.manifest.entries.get(need));
+        record.kind == Kind::TableAttach.name()
+            && !places.contains_key(record.identity.as_str())
+            && needs.any(|one| {
+                Some(one.identity.as_str()) != child && places.contains_key(one.identity.as_str())
+            })
+    });
+    late.map(|(at, _)| at).collect()
 }
