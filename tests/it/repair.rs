@@ -79,8 +79,7 @@ on_all_servers! {
         let saved = Reader::open(&report.saved.expect("P4")).expect("an archive");
         assert!(saved.manifest().partial);
         let copy = bench.database.sibling();
-        copy.own_public();
-        bench.restore_by("app", &copy, &saved).expect("a restore of what was saved");
+        bench.restore_by("postgres", &copy, &saved).expect("a restore of what was saved");
         assert_eq!(copy.sql("SELECT count(DISTINCT name) FROM shop.users"), "1");
         assert_eq!(copy.sql("SELECT b FROM shop.made"), "a@b.example");
         assert_eq!(copy.sql("SELECT a FROM shop.new"), "1");
