@@ -80,6 +80,9 @@ on_all_servers! {
         // All of before is in the backup, and nothing came between it and the end of the rollback.
         let archives = shop.workplace.archives();
         let backup = archives.iter().find(|path| !path.to_string_lossy().contains("before-rollback"));
+        let text = gunzip(backup.expect("a backup"));
+        let fence = "default_transaction_read_only=on";
+        assert!(!String::from_utf8_lossy(&text).contains(fence), "the fence is in the archive");
         let held = ledger_of(&shop, backup.expect("a backup"));
         assert!(held.is_subset(&now) && held.len() >= 20, "{held:?}");
         let saved = archives.iter().find(|path| path.to_string_lossy().contains("before-rollback"));

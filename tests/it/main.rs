@@ -35,6 +35,7 @@ mod data_trees;
 mod determinism;
 mod drill;
 mod extension_members;
+mod fence;
 mod field;
 mod harness;
 mod hostile;

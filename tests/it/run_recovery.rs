@@ -6,9 +6,6 @@ use nix::sys::signal::Signal;
 
 use crate::support::{Call, Shop};
 
-#[path = "fence.rs"]
-mod fence;
-
 fn wait_for(shop: &Shop, file: &str) {
     let path = shop.workplace.directory().join(file);
     for _ in 0..1200 {
