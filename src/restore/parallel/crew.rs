@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use super::ahead::Ahead;
 use super::schedule::{Job, Next, NodeId, Schedule};
 use super::tally::Tally;
-use super::tuning;
+use super::{effort, tuning};
 use crate::archive::{MemberKind, Reader};
 use crate::catalog::Kind;
 use crate::context::Context;
@@ -271,17 +271,28 @@ impl Worker {
         shared
             .tally
             .begins(self.session.backend_pid(), &statement.what, builds);
+        let spared = match effort::builds_gin(statement) {
+            true => tuning::spare_gin(&self.session, shared.tally.weight(index)).await?,
+            false => None,
+        };
+        self.run_until_done(statement).await?;
+        if let Some(memory) = spared {
+            tuning::set_memory(&self.session, memory).await?;
+        }
+        shared.tally.made(index);
+        Ok(())
+    }
+
+    async fn run_until_done(&self, statement: &Statement) -> Result<()> {
         let mut tries = 0;
         loop {
             tries += 1;
             match batch::run_one(&self.session, statement).await {
-                Ok(()) => break,
+                Ok(()) => return Ok(()),
                 Err(error) if error.sqlstate() == Some(DEADLOCK) && tries < TRIES => {}
                 Err(error) => return Err(error),
             }
         }
-        shared.tally.made(index);
-        Ok(())
     }
 
     /// Processors of workers that have nothing to do may help to build an index.

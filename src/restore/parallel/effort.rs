@@ -23,6 +23,14 @@ const FOREIGN_KEY_PERCENT: u64 = 12;
 /// Access methods whose builds are slow, as deparsed definitions name them.
 const SLOW_METHODS: [&str; 3] = [" USING gin (", " USING gist (", " USING spgist ("];
 
+/// As [`SLOW_METHODS`]; the one that [`super::tuning::spare_gin`] is about.
+const GIN: &str = SLOW_METHODS[0];
+
+/// Whether a statement builds a GIN index. A name that looks like it costs nothing but memory.
+pub(super) fn builds_gin(statement: &Statement) -> bool {
+    statement.sql.text().contains(GIN)
+}
+
 /// What estimates need to know beside the manifest.
 #[derive(Debug, Default)]
 pub(super) struct Load {
