@@ -27,6 +27,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use self::script::Script;
 use self::workers::Team;
@@ -325,10 +326,9 @@ async fn publish(draft: Draft) -> Result<BackupReport> {
 /// Opens the archive again and checks every byte, row count and digest (P1).
 pub async fn check(archive: &Path, ctx: &Context) -> Result<()> {
     let _phase = ctx.phase(Phase::Check);
-    let path = archive.to_path_buf();
+    let reader = in_place(|| Reader::open(archive))?;
     let watcher = ctx.clone();
     let checked = tokio::task::spawn_blocking(move || {
-        let reader = Reader::open(&path)?;
         reader.check(&mut |done, total| {
             watcher.progress(Progress {
                 what: "reading the archive back".to_owned(),
@@ -342,6 +342,15 @@ pub async fn check(archive: &Path, ctx: &Context) -> Result<()> {
         .await
         .attempt(|| format!("check the archive {}", archive.display()))??;
     Ok(())
+}
+
+/// Runs what takes moments and much memory on this thread, where memory was freed before: the allocator keeps that
+/// for the thread, and another one would take as much again.
+fn in_place<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::current().runtime_flavor() {
+        RuntimeFlavor::CurrentThread => work(),
+        _ => tokio::task::block_in_place(work),
+    }
 }
 
 /// Directory and file name of the archive.
