@@ -39,7 +39,8 @@ const LOCKED: &str = "55P03";
 
 /// How long a worker may take to connect. Whoever waits for the leader to let a shared catalog go (REINDEX of
 /// another database, say) keeps new connections waiting, and the server sees no deadlock in that.
-pub(super) const WORKER_WAIT: Duration = Duration::from_secs(15);
+/// Less than connecting itself takes for a failure (10 s unless told otherwise), which would end the backup.
+pub(super) const WORKER_WAIT: Duration = Duration::from_secs(8);
 
 /// The server's table of locks is full.
 const NO_ROOM_FOR_LOCKS: &str = "53200";
