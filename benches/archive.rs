@@ -112,6 +112,7 @@ fn archive(rows: &str) -> (tempfile::TempDir, Reader) {
         accepted_losses: Vec::new(),
         needs: Vec::new(),
         partial: false,
+        counters: None,
     };
     let path = writer.finish(manifest).unwrap();
     (directory, Reader::open(&path).unwrap())

@@ -54,6 +54,38 @@ pub struct Manifest {
     /// to it.
     #[serde(default, skip_serializing_if = "is_false")]
     pub partial: bool,
+    /// What the server had counted before the snapshot was taken; rollbacks with `--proof counters`
+    /// compare it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counters: Option<CountersRecord>,
+}
+
+/// The server's counts of rows written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CountersRecord {
+    /// When this database's counts were last reset, as the server prints it; empty for never.
+    pub reset: String,
+    /// One for each of [`Manifest::tables`], in their order.
+    pub tables: Vec<WrittenRecord>,
+    /// Those of large objects.
+    pub large_objects: WrittenRecord,
+}
+
+/// Where a table is stored and how much was written to it, as the server counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct WrittenRecord {
+    /// Its OID.
+    pub oid: u32,
+    /// `pg_relation_filenode`: another one after every rewrite and TRUNCATE.
+    pub file: u32,
+    /// `relnatts`: columns that it ever had.
+    pub columns: u32,
+    /// Rows inserted, rolled back ones too.
+    pub inserted: u64,
+    /// Rows updated.
+    pub updated: u64,
+    /// Rows deleted.
+    pub deleted: u64,
 }
 
 fn is_false(value: &bool) -> bool {

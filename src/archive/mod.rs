@@ -20,8 +20,9 @@ pub use check::CheckReport;
 pub use compress::{Compressed, MAX_MEMBER_TEXT, compress};
 pub use digest::{BytesDigest, TableDigest};
 pub use manifest::{
-    DatabaseFacts, EntryRecord, ExtensionRecord, LargeObjectRecord, Manifest, MemberKind,
-    MemberRecord, NeedRecord, Section, SequenceRecord, TableRecord, TextPlace, VersionTableRecord,
+    CountersRecord, DatabaseFacts, EntryRecord, ExtensionRecord, LargeObjectRecord, Manifest,
+    MemberKind, MemberRecord, NeedRecord, Section, SequenceRecord, TableRecord, TextPlace,
+    VersionTableRecord, WrittenRecord,
 };
 pub use reader::{Reader, copy_rows};
 pub use source::{FileSource, Source};
@@ -73,6 +74,7 @@ pub(crate) mod tests {
             accepted_losses: Vec::new(),
             needs: Vec::new(),
             partial: false,
+            counters: None,
         }
     }
 

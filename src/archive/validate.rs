@@ -15,6 +15,7 @@ pub(super) fn validate(manifest: &Manifest, data_length: u64) -> Result<(), Stri
     }
     members(manifest, data_length)?;
     tables(manifest)?;
+    counters(manifest)?;
     entries(manifest)?;
     acyclic(manifest)
 }
@@ -56,6 +57,15 @@ fn one_member(manifest: &Manifest, member: &MemberRecord) -> Result<(), String> 
         (MemberKind::Data, _) => Err("it names no table of the manifest".into()),
         (_, None) if member.rows == 0 => Ok(()),
         _ => Err("only data members have a table and rows".into()),
+    }
+}
+
+/// Counts stand for tables by their places.
+fn counters(manifest: &Manifest) -> Result<(), String> {
+    let counters = manifest.counters.as_ref();
+    match counters.is_none_or(|counters| counters.tables.len() == manifest.tables.len()) {
+        true => Ok(()),
+        false => Err("it does not count for each table".into()),
     }
 }
 

@@ -15,6 +15,7 @@ mod changed;
 mod closed_world;
 mod comments;
 mod constraints;
+mod counters;
 mod database;
 mod defaults;
 mod domains;
@@ -55,6 +56,7 @@ mod version_tables;
 mod views;
 
 pub use closed_world::{knows_shape, require_references};
+pub use counters::{Counters, read_counters};
 pub use database::{read as read_database, system_identifier};
 pub use entry::{
     Blocks, Catalog, DatabaseProperties, Entry, Extension, Kind, Sequence, Table, Through,

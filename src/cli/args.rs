@@ -239,6 +239,10 @@ pub(crate) struct RunArguments {
     #[arg(long, value_enum, default_value_t = StrategyArgument::Auto, env = "PGBELAY_STRATEGY", hide_env_values = true)]
     pub strategy: StrategyArgument,
 
+    /// What proves after a rollback that rows are equal
+    #[arg(long, value_enum, default_value_t = ProofArgument::Content, env = "PGBELAY_PROOF", hide_env_values = true)]
+    pub proof: ProofArgument,
+
     /// Time for one attempt of the migration tool
     #[arg(long, value_name = "TIME", default_value = "1h", env = "PGBELAY_TIMEOUT", hide_env_values = true, value_parser = duration::parse)]
     pub timeout: Duration,
@@ -452,8 +456,21 @@ pub(crate) struct RollbackArguments {
     #[arg(long, value_enum, default_value_t = StrategyArgument::Auto)]
     pub strategy: StrategyArgument,
 
+    /// What proves that rows are equal
+    #[arg(long, value_enum, default_value_t = ProofArgument::Content)]
+    pub proof: ProofArgument,
+
     #[command(flatten)]
     pub losses: Losses,
+}
+
+/// What proves that rows are equal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProofArgument {
+    /// Every row is read
+    Content,
+    /// Tables that the server counted no write for are not read; needs PostgreSQL 15 and no crash since
+    Counters,
 }
 
 /// How a database is put back.
@@ -532,6 +549,10 @@ pub(crate) struct RecoverArguments {
     /// How to put the database back if the interrupted run has to be undone
     #[arg(long, value_enum, default_value_t = StrategyArgument::Auto, env = "PGBELAY_STRATEGY", hide_env_values = true)]
     pub strategy: StrategyArgument,
+
+    /// What proves after a rollback that rows are equal
+    #[arg(long, value_enum, default_value_t = ProofArgument::Content, env = "PGBELAY_PROOF", hide_env_values = true)]
+    pub proof: ProofArgument,
 }
 
 /// Form of the definitions.

@@ -5,12 +5,12 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use super::args::{
-    Checks, Fence, FenceArguments, Global, Losses, OtherWriters, RunArguments, StrategyArgument,
-    ToolArguments,
+    Checks, Fence, FenceArguments, Global, Losses, OtherWriters, ProofArgument, RunArguments,
+    StrategyArgument, ToolArguments,
 };
 use crate::catalog::AcceptedLosses;
 use crate::error::{Error, Result};
-use crate::rollback::Rung;
+use crate::rollback::{ProofMode, Rung};
 use crate::run::{FenceMode, Migration, OnOtherWriters};
 
 /// More connections than this help no backup and hurt small servers.
@@ -98,6 +98,14 @@ pub(crate) fn child_name(migration: &Migration) -> String {
 pub(crate) fn accepted_losses(typed: &Losses) -> AcceptedLosses {
     let words = typed.accepted.iter();
     words.fold(AcceptedLosses::default(), AcceptedLosses::and)
+}
+
+/// What proves a rollback.
+pub(crate) fn proof(typed: ProofArgument) -> ProofMode {
+    match typed {
+        ProofArgument::Content => ProofMode::Content,
+        ProofArgument::Counters => ProofMode::Counters,
+    }
 }
 
 /// What a rollback does about others.

@@ -9,10 +9,12 @@ use chrono::{DateTime, Utc};
 
 use super::script::Script;
 use crate::archive::{
-    DatabaseFacts, EntryRecord, ExtensionRecord, Manifest, NeedRecord, SequenceRecord, TableDigest,
-    TableRecord, VersionTableRecord,
+    CountersRecord, DatabaseFacts, EntryRecord, ExtensionRecord, Manifest, NeedRecord,
+    SequenceRecord, TableDigest, TableRecord, VersionTableRecord,
 };
-use crate::catalog::{Catalog, Entry, Extension, Need, Sequence, Table, Uncovered, VersionTable};
+use crate::catalog::{
+    Catalog, Counters, Entry, Extension, Need, Sequence, Table, Uncovered, VersionTable,
+};
 use crate::error::{Attempt, Result};
 use crate::pg::ServerVersion;
 
@@ -33,11 +35,16 @@ pub(super) struct Facts {
     pub version: ServerVersion,
     /// Whether the catalog is a part of the database's.
     pub partial: bool,
+    /// What the server had counted before the snapshot; none where nothing is compared with it.
+    pub counters: Option<Counters>,
 }
 
 /// The manifest without members, and the text of its script.
 pub(super) fn of_catalog(catalog: Catalog, facts: Facts) -> Result<(Manifest, Script)> {
     let database = database(&catalog, &facts.version);
+    let counters = facts
+        .counters
+        .map(|counters| written(&catalog.tables, &counters));
     let mut script = Script::new(&catalog.sequences, catalog.large_objects);
     let mut records = Vec::with_capacity(catalog.entries.len());
     for (index, one) in catalog.entries.into_iter().enumerate() {
@@ -67,8 +74,20 @@ pub(super) fn of_catalog(catalog: Catalog, facts: Facts) -> Result<(Manifest, Sc
         accepted_losses: catalog.uncovered.iter().map(Uncovered::label).collect(),
         needs: catalog.needs.into_iter().map(need).collect(),
         partial: facts.partial,
+        counters,
     };
     Ok((manifest, script))
+}
+
+fn written(tables: &[Table], counters: &Counters) -> CountersRecord {
+    CountersRecord {
+        reset: counters.reset.clone(),
+        tables: tables
+            .iter()
+            .map(|table| counters.table(table.oid))
+            .collect(),
+        large_objects: counters.large_objects(),
+    }
 }
 
 /// An index as the manifest stores it.

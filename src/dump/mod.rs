@@ -32,7 +32,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use self::script::Script;
 use self::workers::Team;
 use crate::archive::{Manifest, Reader, Writer};
-use crate::catalog::{self, AcceptedLosses, Catalog, Locking, Part};
+use crate::catalog::{self, AcceptedLosses, Catalog, Counters, Locking, Part};
 use crate::context::{Context, Phase, Progress};
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::pg::{self, Session, Sql, Target};
@@ -169,12 +169,16 @@ async fn read_steadily(
     ctx: &Context,
 ) -> Result<BackupReport> {
     for _ in 0..ATTEMPTS {
-        let created = ctx.now();
+        let moment = Moment {
+            created: ctx.now(),
+            // Before the snapshot: a count that comes late must not hide a later write.
+            counters: Some(catalog::read_counters(session).await?),
+        };
         let locking = Locking::tables(options.table_lock_wait);
         let mut steady = catalog::open_steady(session, locking, ctx).await?;
         let catalog = std::mem::take(&mut steady.catalog);
         let team = Team::gather(session, &catalog, options, ctx).await?;
-        let draft = draft(session, team, catalog, created, destination, options, ctx).await?;
+        let draft = draft(session, team, catalog, moment, destination, options, ctx).await?;
         let fit = steady.rows_fit().await?;
         steady.close().await;
         session.execute(&Sql::constant("ROLLBACK")).await?;
@@ -206,15 +210,25 @@ pub async fn write(
     options: &DumpOptions,
     ctx: &Context,
 ) -> Result<BackupReport> {
-    let created = ctx.now();
+    let moment = Moment {
+        created: ctx.now(),
+        counters: None,
+    };
     let catalog = catalog::read_locked(session).await?;
     let catalog = match &options.part {
         Some(part) => catalog.part(part),
         None => catalog,
     };
     let team = Team::alone(session, &catalog)?;
-    let draft = draft(session, team, catalog, created, destination, options, ctx).await?;
+    let draft = draft(session, team, catalog, moment, destination, options, ctx).await?;
     publish(draft).await
+}
+
+/// When a reading begins.
+struct Moment {
+    created: DateTime<Utc>,
+    /// What the server had counted by then.
+    counters: Option<Counters>,
 }
 
 /// An archive that lacks its manifest; dropping it removes the file.
@@ -229,7 +243,7 @@ async fn draft(
     session: &Session,
     team: Team<'_>,
     catalog: Catalog,
-    created: DateTime<Utc>,
+    moment: Moment,
     destination: &Destination<'_>,
     options: &DumpOptions,
     ctx: &Context,
@@ -243,7 +257,8 @@ async fn draft(
     require_covered(&catalog, options)?;
     let settings = pg::pinned_settings(session).await?;
     let facts = manifest::Facts {
-        created,
+        created: moment.created,
+        counters: moment.counters,
         snapshot,
         settings,
         purpose: options.purpose.clone(),

@@ -10,7 +10,7 @@ use crate::archive::Manifest;
 use crate::catalog;
 use crate::context::Context;
 use crate::error::Result;
-use crate::pg::{Session, Sql};
+use crate::pg::{Row, Session, Sql};
 
 /// Statuses asked for at most; beyond it, comparing content is the better question.
 const MOST_TRANSACTIONS: u64 = 100_000;
@@ -34,9 +34,39 @@ pub(super) async fn by_transaction_ids(
     manifest: &Manifest,
     ctx: &Context,
 ) -> Result<Testimony> {
-    let row = session
-        .query_one(&Sql::constant(include_str!("sql/horizon.sql")))
-        .await?;
+    let row = horizon(session).await?;
+    if let Some(reason) = objection_of(session, &row, manifest, ctx).await? {
+        return Ok(silent(reason));
+    }
+    let now = row.text("snapshot")?;
+    match (Snapshot::parse(&manifest.snapshot), Snapshot::parse(now)) {
+        (Some(old), Some(new)) => judge(session, &old, &new).await,
+        _ => Ok(silent("a snapshot is not readable")),
+    }
+}
+
+async fn horizon(session: &Session) -> Result<Row> {
+    let sql = Sql::constant(include_str!("sql/horizon.sql"));
+    session.query_one(&sql).await
+}
+
+/// Why nothing that the server remembers can be compared with the archive's time: it is another one, or
+/// has forgotten.
+pub(super) async fn objection(
+    session: &Session,
+    manifest: &Manifest,
+    ctx: &Context,
+) -> Result<Option<String>> {
+    let row = horizon(session).await?;
+    objection_of(session, &row, manifest, ctx).await
+}
+
+async fn objection_of(
+    session: &Session,
+    row: &Row,
+    manifest: &Manifest,
+    ctx: &Context,
+) -> Result<Option<String>> {
     let horizon = Horizon {
         in_recovery: row.bool("in_recovery")?,
         recovered: row.bool("recovered")?,
@@ -46,21 +76,13 @@ pub(super) async fn by_transaction_ids(
     };
     let cluster = catalog::system_identifier(session).await?;
     if cluster.is_empty() || cluster != manifest.database.system_identifier {
-        return Ok(silent(
-            "the archive cannot be shown to come from this cluster",
-        ));
+        let reason = "the archive cannot be shown to come from this cluster";
+        return Ok(Some(reason.to_owned()));
     }
     if row.number::<u32>("database_oid")? != manifest.database.oid {
-        return Ok(silent("the archive is of another database"));
+        return Ok(Some("the archive is of another database".to_owned()));
     }
-    if let Some(reason) = horizon.objection() {
-        return Ok(silent(reason));
-    }
-    let now = row.text("snapshot")?;
-    match (Snapshot::parse(&manifest.snapshot), Snapshot::parse(now)) {
-        (Some(old), Some(new)) => judge(session, &old, &new).await,
-        _ => Ok(silent("a snapshot is not readable")),
-    }
+    Ok(horizon.objection().map(str::to_owned))
 }
 
 fn silent(reason: impl Into<String>) -> Testimony {

@@ -189,7 +189,7 @@ impl Attempt<'_> {
         let before = State::of_archive(self.reader)?;
         let manifest = Some(self.reader.manifest());
         let after = State::of_database_like(self.session, manifest, self.ctx).await?;
-        verdict(&before, &after, "")
+        verdict(&before, &after, "content", "")
     }
 }
 
@@ -228,12 +228,12 @@ pub(super) fn lock_wait(options: &RollbackOptions, set: &'static str) -> Sql {
     Sql::constant(set).number(milliseconds.min(i128::from(i32::MAX)))
 }
 
-/// The proof, if the states are equal; `how` says more about the reading.
-pub(super) fn verdict(before: &State, after: &State, how: &str) -> Result<Proof> {
+/// The proof, if the states are equal; `mode` names it, `how` says more about the reading.
+pub(super) fn verdict(before: &State, after: &State, mode: &str, how: &str) -> Result<Proof> {
     let mut difference = compare(before, after);
     let not_brought_back = take_lost(&mut difference);
     if difference.is_empty() && !difference.rows_not_compared {
-        let mut text = proof_text(before) + how;
+        let mut text = format!("{mode}: {}{how}", covered(before));
         if !not_brought_back.is_empty() {
             text += &format!("; not brought back: {}", not_brought_back.join(", "));
         }
@@ -270,6 +270,10 @@ fn take_lost(difference: &mut Difference) -> Vec<String> {
 
 /// What a content proof covers, and what it does not.
 pub(super) fn proof_text(state: &State) -> String {
+    format!("content: {}", covered(state))
+}
+
+fn covered(state: &State) -> String {
     let by_name = match state.uncovered.len() {
         0 => String::new(),
         count => format!(
@@ -278,7 +282,7 @@ pub(super) fn proof_text(state: &State) -> String {
         ),
     };
     format!(
-        "content: {}, {} with {}, {} equal{by_name}",
+        "{}, {} with {}, {} equal{by_name}",
         counted(state.entries.len(), "definition", "definitions"),
         counted(state.tables.len(), "table", "tables"),
         counted(state.row_count(), "row", "rows"),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::catalog::{AcceptedLosses, Locking};
 use crate::pg::{Secret, Target};
-use crate::rollback::Rung;
+use crate::rollback::{ProofMode, Rung};
 
 /// What brings the database to its new schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +77,8 @@ pub struct RunOptions {
     pub on_other_writers: OnOtherWriters,
     /// Which rungs a rollback may take.
     pub rung: Rung,
+    /// What proves after a rollback that rows are equal.
+    pub proof: ProofMode,
     /// Whether writes of others are kept out.
     pub fence: FenceMode,
     /// Equal failures in a row after which a run is refused.
@@ -133,6 +135,7 @@ impl RunOptions {
             retries: Self::DEFAULT_RETRIES,
             on_other_writers: OnOtherWriters::Stop,
             rung: Rung::Auto,
+            proof: ProofMode::Content,
             fence: FenceMode::None,
             max_failures: Self::DEFAULT_MAX_FAILURES,
             force: false,

@@ -24,6 +24,7 @@ pub fn sample_manifest() -> Manifest {
     let first = TABLES.find("CREATE TABLE public.\"").unwrap() as u64;
     Manifest {
         partial: false,
+        counters: None,
         format: 0,
         tool: "pgbelay 0.1.0".into(),
         purpose: "backup".into(),

@@ -160,7 +160,7 @@ on_all_servers! {
 }
 
 /// A psql that sits in a transaction until it is dropped.
-struct Blocker(std::process::Child);
+pub struct Blocker(std::process::Child);
 
 impl Blocker {
     fn start(bench: &Bench) -> Self {
@@ -170,7 +170,7 @@ impl Blocker {
         )
     }
 
-    fn with(bench: &Bench, sql: &str) -> Self {
+    pub fn with(bench: &Bench, sql: &str) -> Self {
         let mut command = bench
             .database
             .server()

@@ -15,6 +15,7 @@ pub(super) async fn execute(app: &App, arguments: &RecoverArguments) -> Result<D
         scratch: scratch(app),
         on_other_writers: settings::other_writers(arguments.on_other_writers),
         rung: settings::rung(arguments.strategy),
+        proof: settings::proof(arguments.proof),
         ..super::run::options(app, &resolved, &arguments.tool, &arguments.checks)?
     };
     let report = run::recover(&resolved.target, &options, &app.ctx).await;

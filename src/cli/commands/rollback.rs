@@ -38,6 +38,7 @@ pub(super) async fn execute(app: &App, arguments: &RollbackArguments) -> Result<
     );
     let options = RollbackOptions {
         rung: settings::rung(arguments.strategy),
+        proof: settings::proof(arguments.proof),
         discard_other_writes: arguments.discard_other_writes,
         other_database: arguments.other_database,
         jobs: app.settings.jobs,

@@ -28,6 +28,7 @@ pub(super) async fn execute(app: &App, arguments: &RunArguments) -> Result<Done>
         retries: arguments.retries,
         on_other_writers: settings::other_writers(arguments.on_other_writers),
         rung: settings::rung(arguments.strategy),
+        proof: settings::proof(arguments.proof),
         fence: settings::fence(&arguments.fence),
         max_failures: arguments.max_failures,
         force: arguments.force,

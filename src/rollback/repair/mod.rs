@@ -13,8 +13,9 @@ mod proof;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use super::counters::{self, Counts};
 use super::rebuild::{Ended, Proof, silence_event_triggers};
-use super::{RollbackOptions, RollbackReport, RollbackSeconds, rebuild};
+use super::{ProofMode, RollbackOptions, RollbackReport, RollbackSeconds, rebuild};
 use crate::archive::{Reader, TableDigest};
 use crate::catalog::{self, AcceptedLosses, Catalog};
 use crate::compare::{self, Difference, State};
@@ -96,6 +97,10 @@ struct Found {
     differing: BTreeSet<String>,
     /// By identity; as a state has them.
     large_objects: BTreeMap<String, String>,
+    /// Identities of tables that were not read: nobody wrote to them, by the server's counts.
+    trusted: BTreeSet<String>,
+    /// Why the counts could not be asked, if they should have been.
+    silent: Option<String>,
 }
 
 /// One transaction.
@@ -137,7 +142,7 @@ impl<'a> Attempt<'a> {
         let unmendable = self.unmendable(&live, &archive, in_place).await?;
         let found = self.look(&live, &archive, &unmendable).await?;
         let plan = self.plan(&live, &archive, &found, &unmendable)?;
-        self.save(store, &live, &plan).await?;
+        self.save(store, &live, &plan, &found.trusted).await?;
         self.put_back(&live, &plan).await?;
         let phase = self.ctx.phase(Phase::Proof);
         let proof = self.prove(&live, &archive, &plan, &found).await?;
@@ -203,26 +208,63 @@ impl<'a> Attempt<'a> {
         unmendable: &BTreeSet<String>,
     ) -> Result<Found> {
         let phase = self.ctx.phase(Phase::Proof);
-        let mut found = Found {
-            digests: BTreeMap::new(),
-            differing: BTreeSet::new(),
-            large_objects: compare::large_objects(self.session, live).await?,
-        };
+        let mut found = self.trust(live, archive).await?;
         let first = self.plan(live, archive, &found, unmendable)?;
         let manifest = self.reader.manifest();
         let recorded = |at: &usize| {
             let table = &live.tables[*at];
-            let mut records = manifest.tables.iter();
-            let record = records.find(|record| record.identity == table.identity)?;
+            let record = proof::record_of(table, manifest)?;
             compare::as_recorded(table, record, manifest)
         };
-        let tables: Vec<_> = first.untouched.iter().filter_map(recorded).collect();
+        let tables = first.untouched.iter().filter_map(recorded);
+        let tables: Vec<_> = tables
+            .filter(|table| !found.digests.contains_key(&table.identity))
+            .collect();
         let digests = self.digests(&tables).await?;
         for (table, digest) in tables.iter().zip(digests) {
             found.digests.insert(table.identity.clone(), digest);
         }
         found.differing = proof::differing(live, manifest, &found.digests);
         self.seconds.decide += phase.elapsed().as_secs_f64();
+        Ok(found)
+    }
+
+    /// What need not be read: tables that are as they were recorded because nobody wrote to them.
+    async fn trust(&self, live: &Catalog, archive: &State) -> Result<Found> {
+        let mut found = Found {
+            digests: BTreeMap::new(),
+            differing: BTreeSet::new(),
+            large_objects: BTreeMap::new(),
+            trusted: BTreeSet::new(),
+            silent: None,
+        };
+        let manifest = self.reader.manifest();
+        let mut read_large_objects = true;
+        if self.options.proof == ProofMode::Counters {
+            match counters::untouched(self.session, manifest, live, self.ctx).await? {
+                Counts::Silent(why) => {
+                    self.ctx
+                        .note(format!("counts cannot tell ({why}): reading every row"));
+                    found.silent = Some(why);
+                }
+                Counts::Untouched {
+                    tables,
+                    large_objects,
+                } => {
+                    let records = manifest.tables.iter();
+                    let records = records.filter(|record| tables.contains(&record.identity));
+                    found.digests = records
+                        .map(|record| (record.identity.clone(), proof::recorded(record)))
+                        .collect();
+                    found.trusted = tables;
+                    read_large_objects = !large_objects;
+                }
+            }
+        }
+        found.large_objects = match read_large_objects {
+            true => compare::large_objects(self.session, live).await?,
+            false => archive.large_objects.clone(),
+        };
         Ok(found)
     }
 
@@ -267,10 +309,17 @@ impl<'a> Attempt<'a> {
     }
 
     /// Saves what will go (P4).
-    async fn save(&mut self, store: &Store, live: &Catalog, plan: &Plan) -> Result<()> {
+    async fn save(
+        &mut self,
+        store: &Store,
+        live: &Catalog,
+        plan: &Plan,
+        trusted: &BTreeSet<String>,
+    ) -> Result<()> {
         let phase = self.ctx.phase(Phase::Save);
         let mut part = plan.saved.clone();
-        for table in proof::losing_columns(self.session, live, self.reader.manifest(), plan).await?
+        for table in
+            proof::losing_columns(self.session, live, self.reader.manifest(), plan, trusted).await?
         {
             part.rows.insert(table);
         }
@@ -341,8 +390,15 @@ impl<'a> Attempt<'a> {
             true => compare::large_objects(self.session, &live).await?,
             false => found.large_objects.clone(),
         };
-        let counted = compare::counted(reread, "table", "tables");
-        let how = format!("; all were read under lock, {counted} again after the repair");
-        rebuild::verdict(archive, &after, &how)
+        let how = proof::how(found, &untouched, reread);
+        rebuild::verdict(archive, &after, self.mode(found), &how)
+    }
+
+    /// How rows are proven in the end.
+    fn mode(&self, found: &Found) -> &'static str {
+        match self.options.proof == ProofMode::Counters && found.silent.is_none() {
+            true => "counters",
+            false => "content",
+        }
     }
 }

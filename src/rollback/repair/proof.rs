@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Found;
 use super::plan::Plan;
 use crate::archive::{Manifest, TableDigest, TableRecord};
 use crate::catalog::{self, Catalog, Table};
@@ -18,13 +19,7 @@ pub(super) fn differing(
 ) -> BTreeSet<String> {
     let recorded = sums(manifest.tables.iter().map(|record| {
         let whole = record.through.as_ref().unwrap_or(&record.identity);
-        let sum = u128::from_str_radix(&record.digest, 16).unwrap_or_default();
-        let digest = TableDigest {
-            rows: record.rows,
-            bytes: record.bytes,
-            sum,
-        };
-        (whole.as_str(), Some(digest))
+        (whole.as_str(), Some(recorded(record)))
     }));
     let found = sums(live.tables.iter().map(|table| {
         let digest = digests.get(&table.identity);
@@ -34,6 +29,38 @@ pub(super) fn differing(
         digest.is_some() && recorded.get(*whole).is_some_and(|one| one != *digest)
     });
     differ.map(|(whole, _)| (*whole).to_owned()).collect()
+}
+
+/// What a table's rows were when the archive was made.
+pub(super) fn recorded(record: &TableRecord) -> TableDigest {
+    TableDigest {
+        rows: record.rows,
+        bytes: record.bytes,
+        // The manifest's reader has checked that it is one.
+        sum: u128::from_str_radix(&record.digest, 16).unwrap_or_default(),
+    }
+}
+
+/// How rows were compared, for the proof's words.
+pub(super) fn how(found: &Found, untouched: &BTreeSet<(u32, &str)>, reread: usize) -> String {
+    let unread = untouched
+        .iter()
+        .filter(|(_, one)| found.trusted.contains(*one));
+    let unread = unread.count();
+    let again = compare::counted(reread, "table", "tables");
+    if unread > 0 {
+        let unread = compare::counted(unread, "table", "tables");
+        return format!(
+            "; {unread} NOT read: the server counted no write to them since the backup; the others were read \
+             under lock, {again} after the repair"
+        );
+    }
+    let why = found.silent.as_ref();
+    let why = why.map(|why| format!("; counts could not tell: {why}"));
+    format!(
+        "; all were read under lock, {again} again after the repair{}",
+        why.unwrap_or_default()
+    )
 }
 
 /// Sums by what is compared as a whole; none where a part was not read.
@@ -81,20 +108,23 @@ pub(super) fn as_proven(table: &Table, manifest: &Manifest) -> Table {
     recorded.unwrap_or_else(|| table.clone())
 }
 
-fn record_of<'a>(table: &Table, manifest: &'a Manifest) -> Option<&'a TableRecord> {
+pub(super) fn record_of<'a>(table: &Table, manifest: &'a Manifest) -> Option<&'a TableRecord> {
     let mut records = manifest.tables.iter();
     records.find(|record| record.identity == table.identity)
 }
 
-/// Identities of tables that stay and lose columns with values in them.
+/// Identities of tables that stay and lose columns with values in them. Nobody wrote to those that are
+/// trusted: their new columns hold what the definition says.
 pub(super) async fn losing_columns(
     session: &Session,
     live: &Catalog,
     manifest: &Manifest,
     plan: &Plan,
+    trusted: &BTreeSet<String>,
 ) -> Result<Vec<String>> {
     let mut losing = Vec::new();
-    for table in plan.untouched.iter().map(|&at| &live.tables[at]) {
+    let tables = plan.untouched.iter().map(|&at| &live.tables[at]);
+    for table in tables.filter(|table| !trusted.contains(&table.identity)) {
         let Some(record) = record_of(table, manifest) else {
             continue;
         };

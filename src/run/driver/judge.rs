@@ -97,6 +97,7 @@ async fn verdict(
     intend()?;
     let options = RollbackOptions {
         rung: case.options.rung,
+        proof: case.options.proof,
         discard_other_writes: discard,
         jobs: case.options.jobs,
         // Accepted when the archive was taken: without it this run would not have started.
@@ -107,7 +108,7 @@ async fn verdict(
     let mut result =
         rollback::roll_back_decided(case.target, &reader, store, &options, decision, ctx).await;
     if let Ok(report) = &mut result {
-        report.seconds.decide = decided.as_secs_f64();
+        report.seconds.decide += decided.as_secs_f64();
     }
     Ok(of_rollback(result))
 }

@@ -1,0 +1,125 @@
+//! Which tables nobody has written to since the backup, by the server's own counts (`--proof counters`).
+//!
+//! Sound where counts cannot be missing: not before PostgreSQL 15, whose sessions send them by datagrams;
+//! not after a crash or a reset; not while another session may have commits that it has not reported;
+//! and only with the table's file and its recorded columns unchanged, which no count shows. What a superuser
+//! does who switches counting off in his own session is not seen (docs/rollback.md).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::evidence;
+use crate::archive::{Manifest, TableRecord, WrittenRecord};
+use crate::catalog::{self, Catalog};
+use crate::context::Context;
+use crate::error::Result;
+use crate::pg::{Session, Sql};
+
+/// The first major whose sessions put their counts where they cannot get lost.
+const SINCE: u32 = 15;
+
+/// What the counts say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Counts {
+    /// Nothing, for this reason.
+    Silent(String),
+    /// Nobody wrote to these.
+    Untouched {
+        /// Identities of tables.
+        tables: BTreeSet<String>,
+        /// Whether large objects are among it.
+        large_objects: bool,
+    },
+}
+
+/// Asks the server. The caller's transaction holds locks that keep writers out of every table.
+pub(super) async fn untouched(
+    session: &Session,
+    manifest: &Manifest,
+    live: &Catalog,
+    ctx: &Context,
+) -> Result<Counts> {
+    let silent = |reason: String| Ok(Counts::Silent(reason));
+    let Some(before) = &manifest.counters else {
+        return silent("the archive has no counts".to_owned());
+    };
+    if session.version().major() < SINCE {
+        return silent("before PostgreSQL 15 counts may get lost".to_owned());
+    }
+    if let Some(reason) = evidence::objection(session, manifest, ctx).await? {
+        return silent(reason);
+    }
+    if let Some(reason) = unreported(session, ctx).await? {
+        return silent(reason);
+    }
+    let now = catalog::read_counters(session).await?;
+    if now.reset != before.reset {
+        return silent("counts were reset since the backup".to_owned());
+    }
+    let names: BTreeMap<u32, &str> = live
+        .tables
+        .iter()
+        .map(|table| (table.oid, table.identity.as_str()))
+        .collect();
+    let mut tables = BTreeSet::new();
+    for (record, written) in manifest.tables.iter().zip(&before.tables) {
+        let is_it = names.get(&written.oid) == Some(&record.identity.as_str());
+        let later = now.table(written.oid);
+        if is_it
+            && same_rows(written, &later)
+            && same_columns(session, record, written, &later).await?
+        {
+            tables.insert(record.identity.clone());
+        }
+    }
+    Ok(Counts::Untouched {
+        tables,
+        large_objects: now.large_objects() == before.large_objects,
+    })
+}
+
+fn same_rows(before: &WrittenRecord, now: &WrittenRecord) -> bool {
+    WrittenRecord {
+        columns: before.columns,
+        ..*now
+    } == *before
+}
+
+/// Whether the recorded columns are those of then: a column that was dropped and added again under its
+/// name has another number, and no count and no file tells of it.
+async fn same_columns(
+    session: &Session,
+    record: &TableRecord,
+    before: &WrittenRecord,
+    now: &WrittenRecord,
+) -> Result<bool> {
+    if before.columns == now.columns {
+        return Ok(true);
+    }
+    let sql = Sql::constant(include_str!("sql/newer_columns.sql"))
+        .then("\n   AND attribute.attrelid = ")
+        .number(now.oid)
+        .then(" AND attribute.attnum > ")
+        .number(before.columns);
+    let rows = session.query(&sql).await?;
+    for row in &rows {
+        let name = row.string("name")?;
+        if record.columns.contains(&name) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Why counts may be missing at this moment.
+async fn unreported(session: &Session, ctx: &Context) -> Result<Option<String>> {
+    let sql = Sql::constant(include_str!("sql/reporting.sql"))
+        .literal(&format!("pgbelay {} ", ctx.run_id))
+        .then(" AS called) AS ours");
+    let row = session.query_one(&sql).await?;
+    if !row.bool("counting")? {
+        return Ok(Some("track_counts is off for somebody".to_owned()));
+    }
+    let sessions: u64 = row.number("sessions")?;
+    Ok((sessions > 0)
+        .then(|| format!("{sessions} other sessions may have written what is not counted yet")))
+}
