@@ -65,8 +65,6 @@ pub struct DumpOptions {
     pub worker_wait: Duration,
     /// Where several connections read: a table of more bytes is read in ranges of its blocks.
     pub unit_bytes: u64,
-    /// What of the database [`write`] takes; all of it if none.
-    pub part: Option<Part>,
 }
 
 impl Default for DumpOptions {
@@ -79,7 +77,6 @@ impl Default for DumpOptions {
             table_lock_wait: Locking::DEFAULT_WAIT,
             worker_wait: workers::WORKER_WAIT,
             unit_bytes: units::UNIT_BYTES,
-            part: None,
         }
     }
 }
@@ -173,6 +170,7 @@ async fn read_steadily(
             created: ctx.now(),
             // Before the snapshot: a count that comes late must not hide a later write.
             counters: Some(catalog::read_counters(session).await?),
+            partial: false,
         };
         let locking = Locking::tables(options.table_lock_wait);
         let mut steady = catalog::open_steady(session, locking, ctx).await?;
@@ -210,25 +208,49 @@ pub async fn write(
     options: &DumpOptions,
     ctx: &Context,
 ) -> Result<BackupReport> {
-    let moment = Moment {
-        created: ctx.now(),
-        counters: None,
-    };
+    let moment = Moment::unobserved(ctx);
     let catalog = catalog::read_locked(session).await?;
-    let catalog = match &options.part {
-        Some(part) => catalog.part(part),
-        None => catalog,
-    };
     let team = Team::alone(session, &catalog)?;
     let draft = draft(session, team, catalog, moment, destination, options, ctx).await?;
     publish(draft).await
 }
 
-/// When a reading begins.
+/// As [`write`], of a part of the `catalog` that was read in the same transaction.
+pub async fn write_part(
+    session: &Session,
+    destination: &Destination<'_>,
+    options: &DumpOptions,
+    (catalog, part): (&Catalog, &Part),
+    ctx: &Context,
+) -> Result<BackupReport> {
+    let moment = Moment {
+        partial: true,
+        ..Moment::unobserved(ctx)
+    };
+    let catalog = catalog.part(part);
+    let team = Team::alone(session, &catalog)?;
+    let draft = draft(session, team, catalog, moment, destination, options, ctx).await?;
+    publish(draft).await
+}
+
+/// When a reading begins, and what it is about to read.
 struct Moment {
     created: DateTime<Utc>,
     /// What the server had counted by then.
     counters: Option<Counters>,
+    /// Whether the catalog is a part of the database's.
+    partial: bool,
+}
+
+impl Moment {
+    /// Of a reading that nothing will be compared with.
+    fn unobserved(ctx: &Context) -> Self {
+        Self {
+            created: ctx.now(),
+            counters: None,
+            partial: false,
+        }
+    }
 }
 
 /// An archive that lacks its manifest; dropping it removes the file.
@@ -263,7 +285,7 @@ async fn draft(
         settings,
         purpose: options.purpose.clone(),
         version: session.version().clone(),
-        partial: options.part.is_some(),
+        partial: moment.partial,
     };
     let (mut manifest, script) = manifest::of_catalog(catalog, facts)?;
     let (directory, name) = place(destination, options, &manifest)?;

@@ -28,6 +28,7 @@ use crate::archive::Reader;
 use crate::catalog::{self, AcceptedLosses, loss_of_label};
 use crate::compare::Difference;
 use crate::context::Context;
+use crate::dump;
 use crate::error::{Error, Kind, Result};
 use crate::pg::{self, Session, Target};
 use crate::store::Store;
@@ -254,6 +255,10 @@ async fn by_rungs(
                 "repairing only what differs did not do ({why}): rebuilding everything"
             )),
         }
+        // All of it is needed now.
+        dump::check(reader.path(), ctx)
+            .await
+            .map_err(|error| undone(error, None))?;
     }
     rebuild::rebuild(session, target, reader, store, options, difference, ctx).await
 }

@@ -97,8 +97,9 @@ struct Found {
     differing: BTreeSet<String>,
     /// By identity; as a state has them.
     large_objects: BTreeMap<String, String>,
-    /// Identities of tables that were not read: nobody wrote to them, by the server's counts.
-    trusted: BTreeSet<String>,
+    /// Identities of tables that nobody wrote to, by the server's counts. They are read all the same
+    /// unless the operator trusts counts.
+    unwritten: BTreeSet<String>,
     /// Why the counts could not be asked, if they should have been.
     silent: Option<String>,
 }
@@ -142,7 +143,7 @@ impl<'a> Attempt<'a> {
         let unmendable = self.unmendable(&live, &archive, in_place).await?;
         let found = self.look(&live, &archive, &unmendable).await?;
         let plan = self.plan(&live, &archive, &found, &unmendable)?;
-        self.save(store, &live, &plan, &found.trusted).await?;
+        self.save(store, &live, &plan, &found.unwritten).await?;
         self.put_back(&live, &plan).await?;
         let phase = self.ctx.phase(Phase::Proof);
         let proof = self.prove(&live, &archive, &plan, &found).await?;
@@ -235,30 +236,32 @@ impl<'a> Attempt<'a> {
             digests: BTreeMap::new(),
             differing: BTreeSet::new(),
             large_objects: BTreeMap::new(),
-            trusted: BTreeSet::new(),
+            unwritten: BTreeSet::new(),
             silent: None,
         };
         let manifest = self.reader.manifest();
         let mut read_large_objects = true;
-        if self.options.proof == ProofMode::Counters {
-            match counters::untouched(self.session, manifest, live, self.ctx).await? {
-                Counts::Silent(why) => {
-                    self.ctx
-                        .note(format!("counts cannot tell ({why}): reading every row"));
-                    found.silent = Some(why);
-                }
-                Counts::Untouched {
-                    tables,
-                    large_objects,
-                } => {
+        let asked = self.options.proof == ProofMode::Counters;
+        match counters::untouched(self.session, manifest, live, self.ctx).await? {
+            Counts::Silent(why) if asked => {
+                self.ctx
+                    .note(format!("counts cannot tell ({why}): reading every row"));
+                found.silent = Some(why);
+            }
+            Counts::Silent(_) => {}
+            Counts::Untouched {
+                tables,
+                large_objects,
+            } => {
+                if asked {
                     let records = manifest.tables.iter();
                     let records = records.filter(|record| tables.contains(&record.identity));
                     found.digests = records
                         .map(|record| (record.identity.clone(), proof::recorded(record)))
                         .collect();
-                    found.trusted = tables;
                     read_large_objects = !large_objects;
                 }
+                found.unwritten = tables;
             }
         }
         found.large_objects = match read_large_objects {
@@ -273,7 +276,8 @@ impl<'a> Attempt<'a> {
         let bytes: u64 = tables.iter().map(|table| table.size_bytes).sum();
         let wanted = usize::try_from(bytes / WORTH_ANOTHER).unwrap_or(usize::MAX);
         let mut aides = Vec::new();
-        while !self.alone && aides.len() + 1 < self.options.jobs && aides.len() < wanted {
+        // Two sessions for each job: one works while the other one's rows travel.
+        while !self.alone && aides.len() + 1 < 2 * self.options.jobs && aides.len() < wanted {
             let aide = pg::connect_beside(self.session, "proof", self.ctx).await?;
             aide.execute(&rebuild::lock_wait(self.options, "SET lock_timeout = "))
                 .await?;
@@ -314,12 +318,13 @@ impl<'a> Attempt<'a> {
         store: &Store,
         live: &Catalog,
         plan: &Plan,
-        trusted: &BTreeSet<String>,
+        unwritten: &BTreeSet<String>,
     ) -> Result<()> {
         let phase = self.ctx.phase(Phase::Save);
         let mut part = plan.saved.clone();
         for table in
-            proof::losing_columns(self.session, live, self.reader.manifest(), plan, trusted).await?
+            proof::losing_columns(self.session, live, self.reader.manifest(), plan, unwritten)
+                .await?
         {
             part.rows.insert(table);
         }
@@ -328,10 +333,11 @@ impl<'a> Attempt<'a> {
             jobs: self.options.jobs,
             accept: AcceptedLosses::all(),
             table_lock_wait: self.options.lock_timeout,
-            part: Some(part),
             ..DumpOptions::default()
         };
-        let report = dump::write(self.session, &Destination::Store(store), &dump, self.ctx).await?;
+        let destination = Destination::Store(store);
+        let what = (live, &part);
+        let report = dump::write_part(self.session, &destination, &dump, what, self.ctx).await?;
         dump::check(&report.archive, self.ctx).await?;
         rebuild::tell_unsaved(&report.accepted_losses, self.reader, self.ctx);
         self.saved = Some(report.archive);
@@ -390,7 +396,7 @@ impl<'a> Attempt<'a> {
             true => compare::large_objects(self.session, &live).await?,
             false => found.large_objects.clone(),
         };
-        let how = proof::how(found, &untouched, reread);
+        let how = proof::how(found, self.mode(found), &untouched, reread);
         rebuild::verdict(archive, &after, self.mode(found), &how)
     }
 

@@ -42,11 +42,20 @@ pub(super) fn recorded(record: &TableRecord) -> TableDigest {
 }
 
 /// How rows were compared, for the proof's words.
-pub(super) fn how(found: &Found, untouched: &BTreeSet<(u32, &str)>, reread: usize) -> String {
+pub(super) fn how(
+    found: &Found,
+    mode: &str,
+    untouched: &BTreeSet<(u32, &str)>,
+    reread: usize,
+) -> String {
     let unread = untouched
         .iter()
-        .filter(|(_, one)| found.trusted.contains(*one));
-    let unread = unread.count();
+        .filter(|(_, one)| found.unwritten.contains(*one));
+    let unread = if mode == "counters" {
+        unread.count()
+    } else {
+        0
+    };
     let again = compare::counted(reread, "table", "tables");
     if unread > 0 {
         let unread = compare::counted(unread, "table", "tables");
@@ -113,18 +122,18 @@ pub(super) fn record_of<'a>(table: &Table, manifest: &'a Manifest) -> Option<&'a
     records.find(|record| record.identity == table.identity)
 }
 
-/// Identities of tables that stay and lose columns with values in them. Nobody wrote to those that are
-/// trusted: their new columns hold what the definition says.
+/// Identities of tables that stay and lose columns with values in them. Nobody wrote to those that
+/// are `unwritten`: their new columns hold what the definition says.
 pub(super) async fn losing_columns(
     session: &Session,
     live: &Catalog,
     manifest: &Manifest,
     plan: &Plan,
-    trusted: &BTreeSet<String>,
+    unwritten: &BTreeSet<String>,
 ) -> Result<Vec<String>> {
     let mut losing = Vec::new();
     let tables = plan.untouched.iter().map(|&at| &live.tables[at]);
-    for table in tables.filter(|table| !trusted.contains(&table.identity)) {
+    for table in tables.filter(|table| !unwritten.contains(&table.identity)) {
         let Some(record) = record_of(table, manifest) else {
             continue;
         };
