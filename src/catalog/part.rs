@@ -1,9 +1,9 @@
 //! A part of a catalog that stands by itself: some objects with what they need, and the rows of some
 //! tables.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::entry::{Catalog, Entry, Kind};
+use super::entry::{Catalog, Entry, Kind, Table};
 
 /// Which part.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -12,8 +12,24 @@ pub struct Part {
     pub entries: BTreeSet<String>,
     /// Identities of tables with their rows.
     pub rows: BTreeSet<String>,
+    /// Of these tables, the rows that a condition (`WHERE …`) names.
+    pub only: BTreeMap<String, String>,
     /// Whether all large objects belong to it.
     pub large_objects: bool,
+}
+
+impl Part {
+    fn has_all_rows(&self, table: &str) -> bool {
+        self.rows.contains(table) && !self.only.contains_key(table)
+    }
+
+    fn rows_of(&self, table: &Table) -> Table {
+        let condition = self.only.get(&table.identity).cloned();
+        Table {
+            condition: condition.or_else(|| table.condition.clone()),
+            ..table.clone()
+        }
+    }
 }
 
 impl Catalog {
@@ -36,7 +52,7 @@ impl Catalog {
                 .tables
                 .iter()
                 .filter(|table| rows(&table.identity))
-                .cloned()
+                .map(|table| part.rows_of(table))
                 .collect(),
             sequences: self
                 .sequences
@@ -116,7 +132,7 @@ impl Catalog {
     fn relations_have_rows(&self, key: &Entry, part: &Part) -> bool {
         let needs = key.depends.iter().map(|&need| &self.entries[need]);
         let mut tables = needs.filter(|entry| entry.kind == Kind::Table);
-        tables.all(|table| part.rows.contains(&table.identity))
+        tables.all(|table| part.has_all_rows(&table.identity))
     }
 
     fn renumbered(&self, kept: &[usize]) -> Vec<Entry> {

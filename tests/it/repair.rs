@@ -129,6 +129,35 @@ on_all_servers! {
         }
     }
 
+    /// Few rows of many are put back one by one, equal rows as often as they occurred: the table's file stays,
+    /// and only what went is saved.
+    fn rows_are_put_back_one_by_one(server) {
+        if server.major < 15 {
+            return;
+        }
+        let bench = Bench::empty(server);
+        bench.database.sql_as_owner("CREATE TABLE r (a integer, b text); CREATE INDEX ON r (a); \
+            INSERT INTO r SELECT n % 1000, CASE WHEN n % 7 > 0 THEN repeat('x', n % 50) || E'\\t\\n\\\\' END FROM generate_series(1, 60000) n; \
+            CREATE TABLE p (id integer PRIMARY KEY, r text); INSERT INTO p SELECT n, 'p' FROM generate_series(1, 9000) n; \
+            CREATE TABLE c (id integer REFERENCES p ON UPDATE CASCADE); INSERT INTO c SELECT 1 + n % 9000 FROM generate_series(1, 9000) n");
+        let reader = bench.archive();
+        let before = bench.database.dump();
+        let files = "SELECT string_agg(pg_relation_filenode(oid)::text, ' ' ORDER BY oid) FROM pg_class \
+            WHERE relkind IN ('r', 'i') AND relnamespace = 'public'::regnamespace";
+        let file = bench.database.sql(files);
+        let report = repaired(&bench, &reader, &before, "DELETE FROM r WHERE a = 17; UPDATE r SET b = 'other' WHERE a = 18; \
+            INSERT INTO r SELECT 19, NULL FROM generate_series(1, 30); UPDATE p SET id = id + 100000 WHERE id % 100 = 0; \
+            CREATE TABLE made ()");
+        assert_eq!(bench.database.sql(files), file);
+        let saved = Reader::open(&report.saved.expect("P4")).expect("an archive");
+        let rows: Vec<(String, u64)> = saved.manifest().tables.iter().map(|one| (one.name.clone(), one.rows)).collect();
+        let rows = |table: &str| rows.iter().find(|one| one.0 == table).map(|one| one.1);
+        assert_eq!((rows("r"), rows("p"), rows("c")), (Some(90), Some(90), Some(90)), "60 changed and 30 added");
+        let copy = bench.database.sibling();
+        bench.restore_by("postgres", &copy, &saved).expect("a restore of what was saved");
+        assert_eq!(copy.sql("SELECT count(*) FROM r WHERE b = 'other'"), "60");
+    }
+
     /// Counts that were reset, or that a session still keeps to itself, are not asked.
     fn counters_that_cannot_speak_are_not_heard(server) {
         if server.major < 15 {

@@ -7,6 +7,7 @@
 //! guessed wrong is not committed, and the next rung is taken.
 
 mod mend;
+mod patch;
 mod plan;
 mod proof;
 
@@ -17,15 +18,16 @@ use super::counters::{self, Counts};
 use super::rebuild::{Ended, Proof, silence_event_triggers};
 use super::{ProofMode, RollbackOptions, RollbackReport, RollbackSeconds, rebuild};
 use crate::archive::{Reader, TableDigest};
-use crate::catalog::{self, AcceptedLosses, Catalog};
+use crate::catalog::{self, AcceptedLosses, Catalog, Table};
 use crate::compare::{self, Difference, State};
 use crate::context::{Context, Phase};
 use crate::dump::{self, Destination, DumpOptions};
 use crate::error::{Error, Kind, Result};
 use crate::pg::{self, Session, Sql, Target};
-use crate::restore;
+use crate::restore::{self, Statement};
 use crate::store::Store;
 
+use patch::{Patch, Placed};
 use plan::{Plan, Sides, Unfit};
 
 /// How a repair ended that did not go through.
@@ -48,8 +50,8 @@ pub(super) async fn repair(
 ) -> Result<RollbackReport, Missed> {
     let mut in_place = true;
     loop {
-        let mut attempt = Attempt::new(session, reader, options, ctx);
-        let result = attempt.run(store, in_place).await;
+        let mut attempt = Attempt::new(session, reader, options, in_place, ctx);
+        let result = attempt.run(store).await;
         let Attempt { saved, seconds, .. } = attempt;
         let error = match result {
             Ok(proof) => {
@@ -100,6 +102,11 @@ struct Found {
     /// Identities of tables that nobody wrote to, by the server's counts. They are read all the same
     /// unless the operator trusts counts.
     unwritten: BTreeSet<String>,
+    /// Whether the counts spoke.
+    counted: bool,
+    /// What is put back row by row, by table identity.
+    patches: BTreeMap<String, Patch>,
+    patched: BTreeSet<String>,
     /// Why the counts could not be asked, if they should have been.
     silent: Option<String>,
 }
@@ -110,6 +117,8 @@ struct Attempt<'a> {
     reader: &'a Reader,
     options: &'a RollbackOptions,
     ctx: &'a Context,
+    /// Whether objects are changed in place, and tables row by row.
+    in_place: bool,
     /// Whether no other session could read what this transaction has locked.
     alone: bool,
     saved: Option<PathBuf>,
@@ -121,6 +130,7 @@ impl<'a> Attempt<'a> {
         session: &'a Session,
         reader: &'a Reader,
         options: &'a RollbackOptions,
+        in_place: bool,
         ctx: &'a Context,
     ) -> Self {
         Self {
@@ -128,23 +138,24 @@ impl<'a> Attempt<'a> {
             reader,
             options,
             ctx,
+            in_place,
             alone: false,
             saved: None,
             seconds: RollbackSeconds::default(),
         }
     }
 
-    async fn run(&mut self, store: &Store, in_place: bool) -> Result<Proof, Ended> {
+    async fn run(&mut self, store: &Store) -> Result<Proof, Ended> {
         rebuild::begin(self.session, self.options).await?;
         rebuild::lock_all(self.session, " IN SHARE MODE").await?;
         self.alone = rebuild::read_freely(self.session).await?;
         let archive = State::of_archive(self.reader)?;
         let live = catalog::read_steady(self.session).await?;
-        let unmendable = self.unmendable(&live, &archive, in_place).await?;
+        let unmendable = self.unmendable(&live, &archive).await?;
         let found = self.look(&live, &archive, &unmendable).await?;
         let plan = self.plan(&live, &archive, &found, &unmendable)?;
-        self.save(store, &live, &plan, &found.unwritten).await?;
-        self.put_back(&live, &plan).await?;
+        self.save(store, &live, &plan, &found).await?;
+        self.put_back(&live, &plan, &found).await?;
         let phase = self.ctx.phase(Phase::Proof);
         let proof = self.prove(&live, &archive, &plan, &found).await?;
         self.session
@@ -156,12 +167,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// What changing in place does not do: tried and taken back, so that what is saved is as it was.
-    async fn unmendable(
-        &self,
-        live: &Catalog,
-        archive: &State,
-        in_place: bool,
-    ) -> Result<BTreeSet<String>> {
+    async fn unmendable(&self, live: &Catalog, archive: &State) -> Result<BTreeSet<String>> {
         let mut failed = BTreeSet::new();
         for entry in &live.entries {
             let Some(wanted) = archive.entries.get(&entry.identity) else {
@@ -173,7 +179,7 @@ impl<'a> Attempt<'a> {
             }
             let drop = entry.drop.as_deref();
             let mends = mend::in_place(entry.kind, &text, &wanted.text, drop);
-            let Some(mends) = mends.filter(|_| in_place) else {
+            let Some(mends) = mends.filter(|_| self.in_place) else {
                 failed.insert(entry.identity.clone());
                 continue;
             };
@@ -221,9 +227,13 @@ impl<'a> Attempt<'a> {
         let tables: Vec<_> = tables
             .filter(|table| !found.digests.contains_key(&table.identity))
             .collect();
-        let digests = self.digests(&tables).await?;
-        for (table, digest) in tables.iter().zip(digests) {
+        let (suspects, others) = self.suspects(tables, &found);
+        let (digests, placed) = self.read(&others, &suspects).await?;
+        for (table, digest) in others.iter().zip(digests) {
             found.digests.insert(table.identity.clone(), digest);
+        }
+        for (table, placed) in suspects.iter().zip(placed) {
+            self.compare_rows(table, placed, &mut found).await?;
         }
         found.differing = proof::differing(live, manifest, &found.digests);
         self.seconds.decide += phase.elapsed().as_secs_f64();
@@ -237,6 +247,9 @@ impl<'a> Attempt<'a> {
             differing: BTreeSet::new(),
             large_objects: BTreeMap::new(),
             unwritten: BTreeSet::new(),
+            counted: false,
+            patches: BTreeMap::new(),
+            patched: BTreeSet::new(),
             silent: None,
         };
         let manifest = self.reader.manifest();
@@ -262,6 +275,7 @@ impl<'a> Attempt<'a> {
                     read_large_objects = !large_objects;
                 }
                 found.unwritten = tables;
+                found.counted = true;
             }
         }
         found.large_objects = match read_large_objects {
@@ -271,7 +285,25 @@ impl<'a> Attempt<'a> {
         Ok(found)
     }
 
-    async fn digests(&self, tables: &[catalog::Table]) -> Result<Vec<TableDigest>> {
+    /// Tables that were written to are looked at row by row, where the counts tell which.
+    fn suspects(&self, tables: Vec<Table>, found: &Found) -> (Vec<Table>, Vec<Table>) {
+        let manifest = self.reader.manifest();
+        let is_suspect = |table: &Table| {
+            let record = proof::record_of(table, manifest);
+            self.in_place
+                && found.counted
+                && !found.unwritten.contains(&table.identity)
+                && record.is_some_and(|record| patch::is_fit(table, record))
+        };
+        tables.into_iter().partition(is_suspect)
+    }
+
+    /// Reads tables: all of them at once where other sessions may.
+    async fn read(
+        &self,
+        tables: &[Table],
+        suspects: &[Table],
+    ) -> Result<(Vec<TableDigest>, Vec<Option<Placed>>)> {
         const WORTH_ANOTHER: u64 = 16 << 20;
         let bytes: u64 = tables.iter().map(|table| table.size_bytes).sum();
         let wanted = usize::try_from(bytes / WORTH_ANOTHER).unwrap_or(usize::MAX);
@@ -283,13 +315,60 @@ impl<'a> Attempt<'a> {
                 .await?;
             aides.push(aide);
         }
-        let mut sessions = vec![self.session];
-        sessions.extend(&aides);
-        let digests = compare::digests(&sessions, tables, self.ctx).await;
+        let placed = self.placed(suspects);
+        let result = match aides.is_empty() {
+            true => {
+                let digests = compare::digests(&[self.session], tables, self.ctx).await?;
+                Ok((digests, placed.await?))
+            }
+            // Our own session reads the suspects, the others read the others.
+            false => {
+                let sessions: Vec<&Session> = aides.iter().collect();
+                let digests = compare::digests(&sessions, tables, self.ctx);
+                futures_util::future::try_join(digests, placed).await
+            }
+        };
         for aide in aides {
             aide.close().await;
         }
-        digests
+        result
+    }
+
+    async fn placed(&self, tables: &[Table]) -> Result<Vec<Option<Placed>>> {
+        let mut all = Vec::with_capacity(tables.len());
+        for table in tables {
+            all.push(patch::read(self.session, table).await?);
+        }
+        Ok(all)
+    }
+
+    /// Notes what a suspect's rows are, and what would put them back one by one.
+    async fn compare_rows(
+        &self,
+        table: &Table,
+        placed: Option<Placed>,
+        found: &mut Found,
+    ) -> Result<()> {
+        let Some(placed) = placed else {
+            let one = std::slice::from_ref(table);
+            let digests = compare::digests(&[self.session], one, self.ctx).await?;
+            let digests = digests.into_iter();
+            found
+                .digests
+                .extend(digests.map(|one| (table.identity.clone(), one)));
+            return Ok(());
+        };
+        found.digests.insert(table.identity.clone(), placed.digest);
+        let tables = &self.reader.manifest().tables;
+        let index = tables.iter().position(|one| one.identity == table.identity);
+        let Some(index) = index.filter(|&at| proof::recorded(&tables[at]) != placed.digest) else {
+            return Ok(());
+        };
+        if let Some(patch) = tokio::task::block_in_place(|| placed.patch(self.reader, index))? {
+            found.patches.insert(table.identity.clone(), patch);
+            found.patched.insert(table.identity.clone());
+        }
+        Ok(())
     }
 
     fn plan(
@@ -304,6 +383,7 @@ impl<'a> Attempt<'a> {
             manifest: self.reader.manifest(),
             archive,
             differing: &found.differing,
+            patched: &found.patched,
             large_objects: found.large_objects != archive.large_objects,
             unmendable,
         };
@@ -318,15 +398,27 @@ impl<'a> Attempt<'a> {
         store: &Store,
         live: &Catalog,
         plan: &Plan,
-        unwritten: &BTreeSet<String>,
+        found: &Found,
     ) -> Result<()> {
         let phase = self.ctx.phase(Phase::Save);
         let mut part = plan.saved.clone();
-        for table in
-            proof::losing_columns(self.session, live, self.reader.manifest(), plan, unwritten)
-                .await?
+        for table in proof::losing_columns(
+            self.session,
+            live,
+            self.reader.manifest(),
+            plan,
+            &found.unwritten,
+        )
+        .await?
         {
             part.rows.insert(table);
+        }
+        for (table, patch) in &found.patches {
+            // One that loses columns is saved as a whole: they may hold something in any row.
+            if plan.patched.contains(table) && !proof::has_more_columns(table, live, self.reader) {
+                part.only
+                    .insert(table.clone(), patch.condition().text().to_owned());
+            }
         }
         let dump = DumpOptions {
             purpose: "before-rollback".to_owned(),
@@ -345,23 +437,34 @@ impl<'a> Attempt<'a> {
         Ok(())
     }
 
-    async fn put_back(&mut self, live: &Catalog, plan: &Plan) -> Result<()> {
+    async fn put_back(&mut self, live: &Catalog, plan: &Plan, found: &Found) -> Result<()> {
         let phase = self.ctx.phase(Phase::Rollback);
         silence_event_triggers(self.session).await?;
-        let all = plan.drops.iter().chain(&plan.emptied);
-        let mut statements: Vec<_> = all.cloned().collect();
-        statements.extend(
-            plan.mends
-                .iter()
-                .flat_map(|(_, mends)| mends.iter().cloned()),
-        );
-        for statements in statements.chunks(100) {
-            restore::run_statements(self.session, statements).await?;
+        let mends = plan.mends.iter().flat_map(|(_, mends)| mends);
+        // Columns that the archive's rows know nothing of go before these rows come; what its rows have
+        // to fulfil comes after.
+        let (removals, others): (Vec<&Statement>, Vec<&Statement>) =
+            mends.partition(|mend| mend.sql.text().contains(" DROP COLUMN "));
+        let first = plan.drops.iter().chain(&plan.emptied).chain(removals);
+        self.run_all(first.cloned().collect()).await?;
+        for record in &self.reader.manifest().tables {
+            let patch = found.patches.get(&record.identity);
+            if let Some(patch) = patch.filter(|_| plan.patched.contains(&record.identity)) {
+                patch.apply(self.session, record).await?;
+            }
         }
+        self.run_all(others.into_iter().cloned().collect()).await?;
         restore::load_parts(self.session, self.reader, &plan.parts, self.ctx).await?;
         let (now, then) = (&live.database, &self.reader.manifest().database);
         restore::set_properties(self.session, &now.name, &now.properties, &then.properties).await?;
         self.seconds.rollback = phase.elapsed().as_secs_f64();
+        Ok(())
+    }
+
+    async fn run_all(&self, statements: Vec<Statement>) -> Result<()> {
+        for statements in statements.chunks(100) {
+            restore::run_statements(self.session, statements).await?;
+        }
         Ok(())
     }
 

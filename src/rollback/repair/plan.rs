@@ -43,6 +43,8 @@ pub(super) struct Sides<'a> {
     pub archive: &'a State,
     /// Identities of tables (or of trees that rows move in) whose rows differ.
     pub differing: &'a BTreeSet<String>,
+    /// Of these, identities of tables that are put back row by row.
+    pub patched: &'a BTreeSet<String>,
     /// Whether a large object differs.
     pub large_objects: bool,
     /// Identities that cannot be changed in place.
@@ -62,6 +64,8 @@ pub(super) struct Plan {
     pub parts: Parts,
     /// What is saved first (P4).
     pub saved: Part,
+    /// Identities of tables that are put back row by row.
+    pub patched: BTreeSet<String>,
     /// Indexes into the live tables: what is left as it is.
     pub untouched: BTreeSet<usize>,
 }
@@ -90,6 +94,7 @@ pub(super) fn plan(sides: &Sides<'_>) -> Result<Plan, Unfit> {
         .map(|one| fate(one, sides))
         .collect();
     let mut loaded = BTreeSet::new();
+    make_way(sides, &loaded, &mut fates);
     loop {
         spread(sides.live, &mut fates);
         let now = tables_to_load(sides, &fates);
@@ -106,6 +111,7 @@ pub(super) fn plan(sides: &Sides<'_>) -> Result<Plan, Unfit> {
         emptied: emptied(sides, &loaded, &fates),
         mends: mends(sides.live, &fates),
         saved: saved(sides, &loaded, &fates),
+        patched: patched(sides, &loaded, &fates),
         untouched: untouched(sides, &loaded, &fates),
         ..Plan::default()
     };
@@ -207,7 +213,11 @@ fn tables_to_load(sides: &Sides<'_>, fates: &[Fate]) -> BTreeSet<usize> {
         .filter(|one| !stays.contains_key(one.identity.as_str()));
     wholes.extend(missing.map(whole));
     let numbered = tables.iter().enumerate();
-    let wanted = numbered.filter(|(_, record)| wholes.contains(whole(record)));
+    let is_patched = |record: &TableRecord| {
+        let identity = record.identity.as_str();
+        sides.patched.contains(identity) && stays.contains_key(identity)
+    };
+    let wanted = numbered.filter(|(_, one)| wholes.contains(whole(one)) && !is_patched(one));
     wanted.map(|(at, _)| at).collect()
 }
 
@@ -220,17 +230,17 @@ fn staying<'a>(live: &'a Catalog, fates: &[Fate]) -> HashMap<&'a str, usize> {
         .collect()
 }
 
+/// Tables whose rows are put back, with the bytes that are loaded as a whole.
+fn touched<'a>(sides: &Sides<'a>, loaded: &BTreeSet<usize>) -> BTreeMap<&'a str, u64> {
+    let patched = sides.patched.iter().map(|identity| (identity.as_str(), 0));
+    let loaded = loaded.iter().map(|&at| &sides.manifest.tables[at]);
+    let loaded = loaded.map(|record| (record.identity.as_str(), record.bytes));
+    patched.chain(loaded).collect()
+}
+
 /// Takes away what would act on rows that are loaded into a table that stays.
 fn make_way(sides: &Sides<'_>, loaded: &BTreeSet<usize>, fates: &mut [Fate]) {
-    let bytes: BTreeMap<&str, u64> = loaded
-        .iter()
-        .map(|&at| {
-            (
-                &*sides.manifest.tables[at].identity,
-                sides.manifest.tables[at].bytes,
-            )
-        })
-        .collect();
+    let bytes = touched(sides, loaded);
     let attached: BTreeSet<usize> = sides
         .live
         .entries
@@ -257,14 +267,11 @@ fn make_way(sides: &Sides<'_>, loaded: &BTreeSet<usize>, fates: &mut [Fate]) {
 
 /// Materialized views that show rows of these tables, over however many views, are filled again.
 fn refresh_what_reads(sides: &Sides<'_>, loaded: &BTreeSet<usize>, fates: &mut [Fate]) {
-    let tables = loaded
-        .iter()
-        .map(|&at| sides.manifest.tables[at].identity.as_str());
-    let tables: BTreeSet<&str> = tables.collect();
+    let tables = touched(sides, loaded);
     let entries = &sides.live.entries;
     let mut reads = vec![false; entries.len()];
     for (at, entry) in entries.iter().enumerate() {
-        reads[at] = tables.contains(entry.identity.as_str())
+        reads[at] = tables.contains_key(entry.identity.as_str())
             || entry.depends.iter().any(|&need| reads[need]);
         if reads[at] && entry.kind == Kind::MaterializedViewData && fates[at] == Fate::Stays {
             fates[at] = Fate::RunAgain;
@@ -444,14 +451,11 @@ fn is_child(live: &Catalog, attach: &Entry, need: usize) -> bool {
 /// Rows that go, and every definition that does not stay as it is.
 fn saved(sides: &Sides<'_>, loaded: &BTreeSet<usize>, fates: &[Fate]) -> Part {
     let stays = staying(sides.live, fates);
-    let loaded: BTreeSet<&str> = loaded
-        .iter()
-        .map(|&at| sides.manifest.tables[at].identity.as_str())
-        .collect();
+    let touched = touched(sides, loaded);
     let tables = sides.live.tables.iter();
     let rows = tables.filter(|table| {
         let identity = table.identity.as_str();
-        !stays.contains_key(identity) || loaded.contains(identity)
+        !stays.contains_key(identity) || touched.contains_key(identity)
     });
     let differs = |entry: &&Entry| {
         let archive = sides.archive.entries.get(&entry.identity);
@@ -467,20 +471,30 @@ fn saved(sides: &Sides<'_>, loaded: &BTreeSet<usize>, fates: &[Fate]) -> Part {
             .map(|entry| entry.identity.clone())
             .collect(),
         large_objects: sides.large_objects,
+        ..Part::default()
     }
+}
+
+/// Tables that stay, and are not loaded as a whole.
+fn patched(sides: &Sides<'_>, loaded: &BTreeSet<usize>, fates: &[Fate]) -> BTreeSet<String> {
+    let stays = staying(sides.live, fates);
+    let is_loaded = |identity: &String| {
+        let mut loaded = loaded.iter().map(|&at| &sides.manifest.tables[at].identity);
+        loaded.any(|one| one == identity)
+    };
+    let wanted = sides.patched.iter();
+    let wanted = wanted.filter(|one| stays.contains_key(one.as_str()) && !is_loaded(one));
+    wanted.cloned().collect()
 }
 
 fn untouched(sides: &Sides<'_>, loaded: &BTreeSet<usize>, fates: &[Fate]) -> BTreeSet<usize> {
     let stays = staying(sides.live, fates);
-    let loaded: BTreeSet<&str> = loaded
-        .iter()
-        .map(|&at| sides.manifest.tables[at].identity.as_str())
-        .collect();
+    let touched = touched(sides, loaded);
     let tables = sides.live.tables.iter().enumerate();
     tables
         .filter(|(_, table)| {
             let identity = table.identity.as_str();
-            stays.contains_key(identity) && !loaded.contains(identity)
+            stays.contains_key(identity) && !touched.contains_key(identity)
         })
         .map(|(at, _)| at)
         .collect()

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Found;
 use super::plan::Plan;
-use crate::archive::{Manifest, TableDigest, TableRecord};
+use crate::archive::{Manifest, Reader, TableDigest, TableRecord};
 use crate::catalog::{self, Catalog, Table};
 use crate::compare;
 use crate::error::Result;
@@ -120,6 +120,15 @@ pub(super) fn as_proven(table: &Table, manifest: &Manifest) -> Table {
 pub(super) fn record_of<'a>(table: &Table, manifest: &'a Manifest) -> Option<&'a TableRecord> {
     let mut records = manifest.tables.iter();
     records.find(|record| record.identity == table.identity)
+}
+
+/// Whether a table has columns that the archive does not know.
+pub(super) fn has_more_columns(identity: &str, live: &Catalog, reader: &Reader) -> bool {
+    let mut tables = live.tables.iter();
+    let table = tables.find(|table| table.identity == identity);
+    let record = table.and_then(|table| record_of(table, reader.manifest()));
+    let known = |column: &String| record.is_some_and(|record| record.columns.contains(column));
+    table.is_none_or(|table| !table.columns.iter().all(known))
 }
 
 /// Identities of tables that stay and lose columns with values in them. Nobody wrote to those that

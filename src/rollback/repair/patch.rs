@@ -1,0 +1,281 @@
+//! Which rows of a table differ, row by row: so that a few of many are put back without the others.
+//!
+//! Rows are told by the hash of their text, as digests are made of. What the live table has beyond the
+//! archive goes by its place in the file (`ctid`), which stays what it is under our lock; what it
+//! lacks is loaded. Equal rows count as often as they occur.
+
+use std::ops::ControlFlow;
+
+use bytes::Bytes;
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::archive::{Manifest, MemberKind, Reader, TableDigest, TableRecord, copy_rows};
+use crate::catalog::{self, Table};
+use crate::error::{Error, Result};
+use crate::pg::{Session, Sql};
+
+/// Rows up to which a table is looked at row by row: 24 bytes of memory each.
+const MOST_ROWS: u64 = 4_000_000;
+/// Rows that are put back one by one; beyond it the table is loaded as a whole.
+const MOST_CHANGES: usize = 100_000;
+/// Text of rows that is kept until it is loaded.
+const MOST_BYTES: usize = 32 << 20;
+/// Rows deleted with one statement.
+const DELETED_AT_ONCE: usize = 5_000;
+
+/// A row's place in its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    block: u32,
+    tuple: u16,
+}
+
+/// A table's rows as they are: their digest, and for each its hash and place.
+#[derive(Debug, Default)]
+pub(super) struct Placed {
+    pub digest: TableDigest,
+    rows: Vec<(u128, Place)>,
+}
+
+/// What to do to a table that stays.
+#[derive(Debug, Default)]
+pub(super) struct Patch {
+    deleted: Vec<Place>,
+    /// COPY text.
+    inserted: Vec<u8>,
+    loaded: u64,
+}
+
+/// Whether the table can be looked at row by row.
+pub(super) fn is_fit(table: &Table, record: &TableRecord) -> bool {
+    record.through.is_none()
+        && table.condition.is_none()
+        && record.rows <= MOST_ROWS
+        && table.heap_blocks > 0
+}
+
+/// Reads a table (as it was recorded) with the places of its rows. Too many rows end the reading: none.
+pub(super) async fn read(session: &Session, table: &Table) -> Result<Option<Placed>> {
+    let mut sql = Sql::constant("COPY (SELECT ctid");
+    for column in &table.columns {
+        sql = sql.then(", ").ident(column);
+    }
+    let sql = sql
+        .then(" FROM ONLY ")
+        .qualified(&table.schema, &table.name)
+        .then(") TO STDOUT")
+        .sql(&Sql::deparsed(&*table.copy_options));
+    let unread = |error| catalog::rows_unread(&table.identity, error);
+    let mut placed = Some(Placed::default());
+    let mut copy = session.copy_out(&sql).await.map_err(unread)?;
+    let take = |rows: &[u8]| {
+        for row in rows.split_inclusive(|&byte| byte == b'\n') {
+            let taken = placed.as_mut().is_some_and(|placed| placed.take(row));
+            if !taken {
+                placed = None;
+            }
+        }
+        ControlFlow::Continue(())
+    };
+    copy.rows(take).await.map_err(unread)?;
+    Ok(placed)
+}
+
+impl Placed {
+    /// Takes a row whose first field is its place; false if that cannot be.
+    fn take(&mut self, row: &[u8]) -> bool {
+        let (place, rest): (&[u8], &[u8]) = match memchr::memchr(b'\t', row) {
+            Some(end) => (&row[..end], &row[end + 1..]),
+            None => (row.trim_ascii_end(), b"\n"),
+        };
+        let Some(place) = Place::parse(place) else {
+            return false;
+        };
+        self.digest.add_row(rest);
+        self.rows.push((xxh3_128(rest), place));
+        self.digest.rows <= MOST_ROWS
+    }
+
+    /// What makes the archive's rows of these; none if it is too much to do row by row.
+    ///
+    /// # Errors
+    /// When a member of the archive is damaged.
+    pub fn patch(mut self, reader: &Reader, index: usize) -> Result<Option<Patch>> {
+        self.rows.sort_unstable_by_key(|(hash, _)| *hash);
+        // For the first of equal rows, how many of them the archive has.
+        let mut known = vec![0_u32; self.rows.len()];
+        let mut patch = Patch::default();
+        for text in members(reader, index)? {
+            for row in text?.split_inclusive(|&byte| byte == b'\n') {
+                if !self.knows(row, &mut known) && !patch.insert(row) {
+                    return Ok(None);
+                }
+            }
+        }
+        let mut start = 0;
+        while start < self.rows.len() {
+            let hash = self.rows[start].0;
+            let run = self.rows[start..]
+                .iter()
+                .take_while(|row| row.0 == hash)
+                .count();
+            let kept = usize::try_from(known[start]).unwrap_or(run).min(run);
+            let extra = &self.rows[start + kept..start + run];
+            patch.deleted.extend(extra.iter().map(|(_, place)| *place));
+            start += run;
+        }
+        Ok((patch.deleted.len() <= MOST_CHANGES).then_some(patch))
+    }
+
+    /// Whether the row is there once more than it was asked for.
+    fn knows(&self, row: &[u8], known: &mut [u32]) -> bool {
+        let hash = xxh3_128(row);
+        let start = self.rows.partition_point(|(one, _)| *one < hash);
+        let Some(count) = known.get_mut(start) else {
+            return false;
+        };
+        let next = usize::try_from(*count)
+            .ok()
+            .and_then(|count| self.rows.get(start + count));
+        let there = next.is_some_and(|(one, _)| *one == hash);
+        *count += u32::from(there);
+        there
+    }
+}
+
+/// Rows of a table's members, checked.
+fn members(reader: &Reader, index: usize) -> Result<impl Iterator<Item = Result<Bytes>>> {
+    let manifest: &Manifest = reader.manifest();
+    let table = manifest.tables.get(index).ok_or_else(|| {
+        Error::operation("look at rows in the archive").because("it has no such table")
+    })?;
+    let of_table = move |member: Option<u32>| {
+        member.and_then(|table| usize::try_from(table).ok()) == Some(index)
+    };
+    let members = manifest.members.iter().zip(0_u32..);
+    let data = members
+        .filter(move |(member, _)| member.kind == MemberKind::Data && of_table(member.table));
+    Ok(data.map(move |(_, number)| {
+        let text = Bytes::from(reader.member_text(number)?);
+        let rows = copy_rows(&text, &table.copy).map(|rows| text.slice_ref(rows));
+        rows.ok_or_else(|| {
+            Error::operation(format!(
+                "read the rows of {} in the archive",
+                table.identity
+            ))
+            .because(format!("member {number} is no COPY of it"))
+        })
+    }))
+}
+
+impl Place {
+    /// `(12,7)`.
+    fn parse(text: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(text).ok()?;
+        let (block, tuple) = text.strip_prefix('(')?.strip_suffix(')')?.split_once(',')?;
+        Some(Self {
+            block: block.parse().ok()?,
+            tuple: tuple.parse().ok()?,
+        })
+    }
+}
+
+impl Patch {
+    /// Whether there is still room.
+    fn insert(&mut self, row: &[u8]) -> bool {
+        self.inserted.extend_from_slice(row);
+        self.loaded += 1;
+        self.inserted.len() <= MOST_BYTES
+            && usize::try_from(self.loaded).is_ok_and(|loaded| loaded <= MOST_CHANGES)
+    }
+
+    /// Which rows go: what follows `FROM ONLY table`.
+    pub fn condition(&self) -> Sql {
+        Self::places(&self.deleted)
+    }
+
+    fn places(places: &[Place]) -> Sql {
+        let mut sql = Sql::constant("WHERE ctid = ANY ('{");
+        for (at, place) in places.iter().enumerate() {
+            sql = sql
+                .then(if at == 0 { "\"(" } else { ",\"(" })
+                .number(place.block)
+                .then(",")
+                .number(place.tuple)
+                .then(")\"");
+        }
+        sql.then("}'::pg_catalog.tid[])")
+    }
+
+    /// Deletes and loads. No trigger, foreign key or policy is in the way any more.
+    pub async fn apply(&self, session: &Session, record: &TableRecord) -> Result<()> {
+        let attempt = || format!("put back rows of {}", record.identity);
+        for places in self.deleted.chunks(DELETED_AT_ONCE) {
+            let delete = Sql::constant("DELETE FROM ONLY ")
+                .qualified(&record.schema, &record.name)
+                .then(" ")
+                .sql(&Self::places(places));
+            let deleted = session.execute(&delete).await;
+            deleted.map_err(|error| error.attempting(attempt()))?;
+        }
+        if self.loaded == 0 {
+            return Ok(());
+        }
+        let copy = session.copy_in(&Sql::deparsed(record.copy.clone())).await;
+        let mut copy = copy.map_err(|error| error.attempting(attempt()))?;
+        // The end has the server's words about what failed here.
+        let _ = copy.send(Bytes::from(self.inserted.clone())).await;
+        let taken = copy
+            .finish()
+            .await
+            .map_err(|error| error.attempting(attempt()))?;
+        if taken == self.loaded {
+            return Ok(());
+        }
+        let why = format!("the server took {taken} rows of {}", self.loaded);
+        Err(Error::operation(attempt()).because(why))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn placed(rows: &[&str]) -> Placed {
+        let mut placed = Placed::default();
+        for (at, row) in rows.iter().enumerate() {
+            assert!(placed.take(format!("({at},1)\t{row}\n").as_bytes()));
+        }
+        placed.rows.sort_unstable_by_key(|(hash, _)| *hash);
+        placed
+    }
+
+    #[test]
+    fn equal_rows_count_as_often_as_they_occur() {
+        let placed = placed(&["a", "b", "a"]);
+        let mut known = vec![0; 3];
+        let mut knows = |row: &str| placed.knows(format!("{row}\n").as_bytes(), &mut known);
+        assert!(knows("a") && knows("a") && !knows("a"));
+        assert!(knows("b") && !knows("b") && !knows("c"));
+    }
+
+    #[test]
+    fn a_digest_does_not_hold_the_places() {
+        let mut digest = TableDigest::default();
+        digest.add_row(b"x\ty\n");
+        digest.add_row(b"\n");
+        let mut placed = Placed::default();
+        assert!(placed.take(b"(3,4)\tx\ty\n") && placed.take(b"(3,5)\n"));
+        assert_eq!(placed.digest, digest);
+        assert!(!placed.take(b"x\ty\n"));
+    }
+
+    #[test]
+    fn places_are_written_as_an_array() {
+        let place = |tuple| Place { block: 12, tuple };
+        assert_eq!(
+            Patch::places(&[place(1), place(2)]).text(),
+            "WHERE ctid = ANY ('{\"(12,1)\",\"(12,2)\"}'::pg_catalog.tid[])"
+        );
+    }
+}
