@@ -35,6 +35,10 @@ struct Place {
 pub(super) struct Placed {
     pub digest: TableDigest,
     rows: Vec<(u128, Place)>,
+    /// Leading bits of a hash that tell its range.
+    bits: u32,
+    /// For each range of hashes the place of its first row, when sorted; one more at the end.
+    starts: Vec<usize>,
 }
 
 /// What to do to a table that stays.
@@ -101,7 +105,7 @@ impl Placed {
     /// # Errors
     /// When a member of the archive is damaged.
     pub fn patch(mut self, reader: &Reader, index: usize) -> Result<Option<Patch>> {
-        self.rows.sort_unstable_by_key(|(hash, _)| *hash);
+        self.sort();
         // For the first of equal rows, how many of them the archive has.
         let mut known = vec![0_u32; self.rows.len()];
         let mut patch = Patch::default();
@@ -127,10 +131,33 @@ impl Placed {
         Ok((patch.deleted.len() <= MOST_CHANGES).then_some(patch))
     }
 
+    /// Sorts by hash, and notes where each range of hashes begins: as many ranges as rows, so a row is found
+    /// in a step or two instead of the twenty of a search in millions.
+    fn sort(&mut self) {
+        self.rows.sort_unstable_by_key(|(hash, _)| *hash);
+        self.bits = self.rows.len().max(1).ilog2();
+        let ranges = 1_usize << self.bits;
+        self.starts = vec![0; ranges + 1];
+        for at in 0..self.rows.len() {
+            let range = self.range(self.rows[at].0);
+            self.starts[range + 1] += 1;
+        }
+        for at in 0..ranges {
+            self.starts[at + 1] += self.starts[at];
+        }
+    }
+
+    fn range(&self, hash: u128) -> usize {
+        let upper = hash.checked_shr(u128::BITS - self.bits).unwrap_or(0);
+        usize::try_from(upper).unwrap_or(0)
+    }
+
     /// Whether the row is there once more than it was asked for.
     fn knows(&self, row: &[u8], known: &mut [u32]) -> bool {
         let hash = xxh3_128(row);
-        let start = self.rows.partition_point(|(one, _)| *one < hash);
+        let range = self.range(hash);
+        let (first, end) = (self.starts[range], self.starts[range + 1]);
+        let start = first + self.rows[first..end].partition_point(|(one, _)| *one < hash);
         let Some(count) = known.get_mut(start) else {
             return false;
         };
@@ -246,7 +273,7 @@ mod tests {
         for (at, row) in rows.iter().enumerate() {
             assert!(placed.take(format!("({at},1)\t{row}\n").as_bytes()));
         }
-        placed.rows.sort_unstable_by_key(|(hash, _)| *hash);
+        placed.sort();
         placed
     }
 
