@@ -9,9 +9,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::mend;
+use super::{drops, mend};
 use crate::archive::{Manifest, TableRecord};
-use crate::catalog::{Catalog, Entry, Kind, Part, Uncovered};
+use crate::catalog::{Catalog, Entry, Kind, Part};
 use crate::compare::State;
 use crate::pg::Sql;
 use crate::restore::{Parts, Statement};
@@ -76,7 +76,7 @@ pub(super) struct Unfit(pub String);
 
 /// What happens to a live entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Fate {
+pub(super) enum Fate {
     Stays,
     Mended(Vec<String>),
     /// Stays, and the archive's text is run again: it changes what is there.
@@ -107,7 +107,7 @@ pub(super) fn plan(sides: &Sides<'_>) -> Result<Plan, Unfit> {
     refresh_what_reads(sides, &loaded, &mut fates);
     suspend_default_privileges(sides, &mut fates);
     let mut plan = Plan {
-        drops: drops(sides, &fates)?,
+        drops: drops::drops(sides, &fates)?,
         emptied: emptied(sides, &loaded, &fates),
         mends: mends(sides.live, &fates),
         saved: saved(sides, &loaded, &fates),
@@ -297,105 +297,6 @@ fn suspend_default_privileges(sides: &Sides<'_>, fates: &mut [Fate]) {
     }
 }
 
-fn drops(sides: &Sides<'_>, fates: &[Fate]) -> Result<Vec<Statement>, Unfit> {
-    // Event triggers first: they would run the user's code on the drops that follow.
-    let is_event_trigger = |object: &&Uncovered| object.catalog.ends_with("pg_event_trigger");
-    let known = &sides.archive.uncovered;
-    let since = sides.live.uncovered.iter();
-    let since = since.filter(|object| !known.contains(&object.label()));
-    let (first, rest): (Vec<_>, Vec<_>) = since.partition(is_event_trigger);
-    let removed = first.into_iter().chain(rest);
-    let mut drops: Vec<Statement> = removed
-        .filter_map(|object| {
-            Some(statement(
-                "drop",
-                &object.description,
-                object.drop.as_deref()?,
-            ))
-        })
-        .collect();
-    for (at, entry) in sides.live.entries.iter().enumerate().rev() {
-        if fates[at] == Fate::Goes {
-            drops.extend(drop_of(entry, sides, fates)?);
-        }
-    }
-    Ok(drops)
-}
-
-fn statement(verb: &str, what: &str, sql: &str) -> Statement {
-    let sql = sql.trim_end();
-    let end = if sql.ends_with(';') { "\n" } else { ";\n" };
-    Statement {
-        what: format!("{verb} {what}"),
-        sql: Sql::deparsed(format!("{sql}{end}")),
-    }
-}
-
-/// None if it goes with its relation.
-fn drop_of(entry: &Entry, sides: &Sides<'_>, fates: &[Fate]) -> Result<Option<Statement>, Unfit> {
-    if goes_with_another(entry, sides.live, fates) {
-        return Ok(None);
-    }
-    if let Some(drop) = entry.drop.as_deref() {
-        return Ok(Some(statement("drop", &entry.identity, drop)));
-    }
-    let is_content = matches!(
-        entry.kind,
-        Kind::TableData | Kind::SequenceSet | Kind::LargeObjectData | Kind::MaterializedViewData
-    );
-    // An identity column's sequence goes with the column. The archive's text is run over what is there.
-    if is_content
-        || entry.kind == Kind::Sequence
-        || sides.archive.entries.contains_key(&entry.identity)
-    {
-        return Ok(None);
-    }
-    Err(Unfit(format!(
-        "{} cannot be removed by itself",
-        entry.identity
-    )))
-}
-
-fn goes_with_another(entry: &Entry, live: &Catalog, fates: &[Fate]) -> bool {
-    let goes = |need: &usize| fates[*need] == Fate::Goes;
-    match entry.kind {
-        Kind::Comment
-        | Kind::SecurityLabel
-        | Kind::Acl
-        | Kind::Owner
-        | Kind::IndexAttach
-        | Kind::TriggerState => entry.depends.iter().any(goes),
-        // Not defaults: a sequence is made after its table, and goes before it.
-        Kind::CheckConstraint
-        | Kind::Constraint
-        | Kind::Index
-        | Kind::Rule
-        | Kind::Trigger
-        | Kind::Policy
-        | Kind::RowSecurity
-        | Kind::Statistics => {
-            // What else it needs may go earlier than the relation.
-            let (relations, others): (Vec<usize>, Vec<usize>) = entry
-                .depends
-                .iter()
-                .partition(|&&need| has_columns(live, need));
-            !relations.is_empty() && relations.iter().all(goes) && !others.iter().any(goes)
-        }
-        _ => false,
-    }
-}
-
-fn has_columns(live: &Catalog, at: usize) -> bool {
-    matches!(
-        live.entries[at].kind,
-        Kind::Table
-            | Kind::View
-            | Kind::MaterializedView
-            | Kind::ForeignTable
-            | Kind::ExtensionTable
-    )
-}
-
 fn emptied(sides: &Sides<'_>, loaded: &BTreeSet<usize>, fates: &[Fate]) -> Vec<Statement> {
     let stays = staying(sides.live, fates);
     let records = loaded.iter().map(|&at| &sides.manifest.tables[at]);
@@ -428,7 +329,7 @@ fn mends(live: &Catalog, fates: &[Fate]) -> Vec<(String, Vec<Statement>)> {
     for (at, entry) in live.entries.iter().enumerate() {
         if let Fate::Mended(statements) = &fates[at] {
             let statements = statements.iter();
-            let statements = statements.map(|sql| statement("change", &entry.identity, sql));
+            let statements = statements.map(|sql| drops::statement("change", &entry.identity, sql));
             found.push((
                 below.contains(&at),
                 entry.identity.clone(),

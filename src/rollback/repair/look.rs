@@ -1,0 +1,203 @@
+//! What the rows are before anything is changed: which tables differ, and in which rows.
+//!
+//! Our own locks keep writers out, so several sessions see the same rows. What the server counted no write
+//! for is not read if the operator trusts counts; what it counted writes for is read row by row.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::patch::{self, Patch, Placed};
+use super::{Attempt, proof};
+use crate::archive::TableDigest;
+use crate::catalog::{Catalog, Table};
+use crate::compare::{self, State};
+use crate::context::Phase;
+use crate::error::Result;
+use crate::pg::{self, Session};
+use crate::rollback::counters::{self, Counts};
+use crate::rollback::{ProofMode, rebuild};
+
+/// What the rows were before anything was changed.
+pub(super) struct Found {
+    /// By table identity.
+    pub digests: BTreeMap<String, TableDigest>,
+    /// Identities of tables, or of trees that rows move in, whose rows differ from the archive's.
+    pub differing: BTreeSet<String>,
+    /// By identity; as a state has them.
+    pub large_objects: BTreeMap<String, String>,
+    /// Identities of tables that nobody wrote to, by the server's counts. They are read all the same
+    /// unless the operator trusts counts.
+    pub unwritten: BTreeSet<String>,
+    /// Whether the counts spoke.
+    pub counted: bool,
+    /// What is put back row by row, by table identity.
+    pub patches: BTreeMap<String, Patch>,
+    pub patched: BTreeSet<String>,
+    /// Why the counts could not be asked, if they should have been.
+    pub silent: Option<String>,
+}
+
+impl Attempt<'_> {
+    /// Reads the rows of all tables that could stay.
+    pub(super) async fn look(
+        &mut self,
+        live: &Catalog,
+        archive: &State,
+        unmendable: &BTreeSet<String>,
+    ) -> Result<Found> {
+        let phase = self.ctx.phase(Phase::Proof);
+        let mut found = self.trust(live, archive).await?;
+        let first = self.plan(live, archive, &found, unmendable)?;
+        let manifest = self.reader.manifest();
+        let recorded = |at: &usize| {
+            let table = &live.tables[*at];
+            let record = proof::record_of(table, manifest)?;
+            compare::as_recorded(table, record, manifest)
+        };
+        let tables = first.untouched.iter().filter_map(recorded);
+        let tables: Vec<_> = tables
+            .filter(|table| !found.digests.contains_key(&table.identity))
+            .collect();
+        let (suspects, others) = self.suspects(tables, &found);
+        let (digests, placed) = self.read(&others, &suspects).await?;
+        for (table, digest) in others.iter().zip(digests) {
+            found.digests.insert(table.identity.clone(), digest);
+        }
+        for (table, placed) in suspects.iter().zip(placed) {
+            self.compare_rows(table, placed, &mut found).await?;
+        }
+        found.differing = proof::differing(live, manifest, &found.digests);
+        self.seconds.decide += phase.elapsed().as_secs_f64();
+        Ok(found)
+    }
+
+    /// What need not be read: tables that are as they were recorded because nobody wrote to them.
+    async fn trust(&self, live: &Catalog, archive: &State) -> Result<Found> {
+        let mut found = Found {
+            digests: BTreeMap::new(),
+            differing: BTreeSet::new(),
+            large_objects: BTreeMap::new(),
+            unwritten: BTreeSet::new(),
+            counted: false,
+            patches: BTreeMap::new(),
+            patched: BTreeSet::new(),
+            silent: None,
+        };
+        let manifest = self.reader.manifest();
+        let mut read_large_objects = true;
+        let asked = self.options.proof == ProofMode::Counters;
+        match counters::untouched(self.session, manifest, live, self.ctx).await? {
+            Counts::Silent(why) if asked => {
+                self.ctx
+                    .note(format!("counts cannot tell ({why}): reading every row"));
+                found.silent = Some(why);
+            }
+            Counts::Silent(_) => {}
+            Counts::Untouched {
+                tables,
+                large_objects,
+            } => {
+                if asked {
+                    let records = manifest.tables.iter();
+                    let records = records.filter(|record| tables.contains(&record.identity));
+                    found.digests = records
+                        .map(|record| (record.identity.clone(), proof::recorded(record)))
+                        .collect();
+                    read_large_objects = !large_objects;
+                }
+                found.unwritten = tables;
+                found.counted = true;
+            }
+        }
+        found.large_objects = match read_large_objects {
+            true => compare::large_objects(self.session, live).await?,
+            false => archive.large_objects.clone(),
+        };
+        Ok(found)
+    }
+
+    /// Tables that were written to are looked at row by row, where the counts tell which.
+    fn suspects(&self, tables: Vec<Table>, found: &Found) -> (Vec<Table>, Vec<Table>) {
+        let manifest = self.reader.manifest();
+        let is_suspect = |table: &Table| {
+            let record = proof::record_of(table, manifest);
+            self.in_place
+                && found.counted
+                && !found.unwritten.contains(&table.identity)
+                && record.is_some_and(|record| patch::is_fit(table, record))
+        };
+        tables.into_iter().partition(is_suspect)
+    }
+
+    /// Reads tables: all of them at once where other sessions may.
+    async fn read(
+        &self,
+        tables: &[Table],
+        suspects: &[Table],
+    ) -> Result<(Vec<TableDigest>, Vec<Option<Placed>>)> {
+        const WORTH_ANOTHER: u64 = 16 << 20;
+        let bytes: u64 = tables.iter().map(|table| table.size_bytes).sum();
+        let wanted = usize::try_from(bytes / WORTH_ANOTHER).unwrap_or(usize::MAX);
+        let mut aides = Vec::new();
+        // Two sessions for each job: one works while the other one's rows travel.
+        while !self.alone && aides.len() + 1 < 2 * self.options.jobs && aides.len() < wanted {
+            let aide = pg::connect_beside(self.session, "proof", self.ctx).await?;
+            aide.execute(&rebuild::lock_wait(self.options, "SET lock_timeout = "))
+                .await?;
+            aides.push(aide);
+        }
+        let placed = self.placed(suspects);
+        let result = match aides.is_empty() {
+            true => {
+                let digests = compare::digests(&[self.session], tables, self.ctx).await?;
+                Ok((digests, placed.await?))
+            }
+            // Our own session reads the suspects, the others read the others.
+            false => {
+                let sessions: Vec<&Session> = aides.iter().collect();
+                let digests = compare::digests(&sessions, tables, self.ctx);
+                futures_util::future::try_join(digests, placed).await
+            }
+        };
+        for aide in aides {
+            aide.close().await;
+        }
+        result
+    }
+
+    async fn placed(&self, tables: &[Table]) -> Result<Vec<Option<Placed>>> {
+        let mut all = Vec::with_capacity(tables.len());
+        for table in tables {
+            all.push(patch::read(self.session, table).await?);
+        }
+        Ok(all)
+    }
+
+    /// Notes what a suspect's rows are, and what would put them back one by one.
+    async fn compare_rows(
+        &self,
+        table: &Table,
+        placed: Option<Placed>,
+        found: &mut Found,
+    ) -> Result<()> {
+        let Some(placed) = placed else {
+            let one = std::slice::from_ref(table);
+            let digests = compare::digests(&[self.session], one, self.ctx).await?;
+            let digests = digests.into_iter();
+            found
+                .digests
+                .extend(digests.map(|one| (table.identity.clone(), one)));
+            return Ok(());
+        };
+        found.digests.insert(table.identity.clone(), placed.digest);
+        let tables = &self.reader.manifest().tables;
+        let index = tables.iter().position(|one| one.identity == table.identity);
+        let Some(index) = index.filter(|&at| proof::recorded(&tables[at]) != placed.digest) else {
+            return Ok(());
+        };
+        if let Some(patch) = tokio::task::block_in_place(|| placed.patch(self.reader, index))? {
+            found.patches.insert(table.identity.clone(), patch);
+            found.patched.insert(table.identity.clone());
+        }
+        Ok(())
+    }
+}
