@@ -192,8 +192,26 @@ impl Reader {
         Ok(text)
     }
 
+    /// Reads the whole file and compares each member's hash: what was once proven whole still is what it was.
+    /// Nothing is decompressed; [`Reader::check`] does that.
+    ///
+    /// # Errors
+    /// For the first damaged member.
+    pub fn require_undamaged(&self) -> Result<()> {
+        for (index, member) in self.manifest.members.iter().enumerate() {
+            self.checked_bytes(member)
+                .map_err(|failure| self.member_failed(index, failure))?;
+        }
+        Ok(())
+    }
+
     /// Reads and verifies one member.
     pub(super) fn checked_text(&self, member: &MemberRecord) -> Result<Vec<u8>, Failure> {
+        let bytes = self.checked_bytes(member)?;
+        decompress(&bytes, member.text_length).map_err(Failure::Damage)
+    }
+
+    fn checked_bytes(&self, member: &MemberRecord) -> Result<Vec<u8>, Failure> {
         let mut bytes = vec![
             0;
             usize::try_from(member.length)
@@ -207,7 +225,7 @@ impl Reader {
                 "its hash is not what the manifest says".into(),
             ));
         }
-        decompress(&bytes, member.text_length).map_err(Failure::Damage)
+        Ok(bytes)
     }
 
     /// Turns a member's failure into an error that says where.

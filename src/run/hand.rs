@@ -11,7 +11,7 @@ use crate::dump;
 use crate::error::{Kind, Result};
 use crate::journal::{self, Header, Journal, Stage, Step};
 use crate::pg::{self, Secret, Target};
-use crate::rollback::{self, RollbackOptions, RollbackOutcome, RollbackReport, Rung};
+use crate::rollback::{self, ProofMode, RollbackOptions, RollbackOutcome, RollbackReport, Rung};
 use crate::run::chronicle::{BackedUp, Ending, Proven, PutBack};
 use crate::run::driver::{Tool, child_variables, verification};
 use crate::run::fence;
@@ -34,10 +34,13 @@ pub async fn roll_back(
     lock_wait: Duration,
     ctx: &Context,
 ) -> Result<RollbackReport> {
-    // Damage is met here, before anything is locked or saved, and not half way through. A repair uses
-    // few members, checks each when it does, and commits nothing if one is damaged.
-    if options.rung == Rung::Rebuild {
-        dump::check(reader.path(), ctx).await?;
+    // Damage is met here, before anything is locked or saved, and not half way through. With counters
+    // nothing may take time by the size of the database: each member is checked when it is used, and
+    // nothing is committed if one is damaged.
+    match (options.rung, options.proof) {
+        (Rung::Rebuild, _) => dump::check(reader.path(), ctx).await?,
+        (_, ProofMode::Content) => tokio::task::block_in_place(|| reader.require_undamaged())?,
+        (_, ProofMode::Counters) => {}
     }
     let lock = RunLock::acquire(target, lock_wait, ctx).await?;
     let session = pg::connect(target, "facts", ctx).await?;

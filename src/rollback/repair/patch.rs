@@ -14,7 +14,7 @@ use crate::catalog::{self, Table};
 use crate::error::{Error, Result};
 use crate::pg::{Session, Sql};
 
-/// Rows up to which a table is looked at row by row: 24 bytes of memory each.
+/// Rows up to which a table is looked at row by row: some 40 bytes of memory each.
 const MOST_ROWS: u64 = 4_000_000;
 /// Rows that are put back one by one; beyond it the table is loaded as a whole.
 const MOST_CHANGES: usize = 100_000;
