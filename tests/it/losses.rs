@@ -174,7 +174,14 @@ on_servers! {
         let oid = database.sql("SELECT 'pg_catalog.stowaway()'::regprocedure::oid");
         workplace.write("steps/0001_more.sql", "CREATE TABLE more (a integer);\nDELETE FROM public.t;");
         workplace.write("steps/0002_fails.sql", "SELECT 1 / 0;");
+        // A repair has no need to touch the table that it is on.
         let arguments = ["run", "--json", "--accept-loss", "all", "--sql", "steps"];
+        let repaired = call(&workplace, &database, &arguments).assert_code(1);
+        assert_eq!(repaired.json()["strategy"], "repair", "{repaired}");
+        assert_eq!(repaired.json()["not_brought_back"], serde_json::json!([]), "{repaired}");
+        assert_eq!(database.sql("SELECT count(*) FROM pg_index WHERE NOT indisvalid"), "1");
+        assert_eq!(database.sql("SELECT count(*) FROM public.t"), "2");
+        let arguments = [&arguments[..], &["--strategy", "rebuild"]].concat();
         let output = call(&workplace, &database, &arguments).assert_code(1);
         let json = output.json();
         assert_eq!(json["outcome"], "rolled-back", "{output}");
