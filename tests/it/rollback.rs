@@ -352,11 +352,14 @@ on_all_servers! {
         let reader = with_a_false_digest(&bench, &bench.archive());
         bench.database.sql_as_owner("DROP TABLE shop.empty");
         let damaged = bench.database.dump();
-        let error = bench.roll_back(&reader).expect_err("not proven");
-        assert_eq!(error.kind(), Kind::InDoubt);
-        assert!(error.to_string().contains("content differs"), "{error}");
-        assert!(error.database_now().unwrap().contains("did not commit"), "{error:?}");
-        bench.database.assert_is(&damaged);
+        for rung in [Rung::Repair, Rung::Rebuild] {
+            let options = RollbackOptions { rung, ..RollbackOptions::default() };
+            let error = bench.roll_back_with(&reader, &options).expect_err("not proven");
+            assert_eq!(error.kind(), Kind::InDoubt);
+            assert!(error.to_string().contains("content differs"), "{error}");
+            assert!(error.database_now().unwrap().contains("did not commit"), "{error:?}");
+            bench.database.assert_is(&damaged);
+        }
     }
 
     /// An inheritance child that got its parent's column late cannot get its order of columns
