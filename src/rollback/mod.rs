@@ -165,7 +165,15 @@ pub async fn roll_back(
 ) -> Result<RollbackReport> {
     refuse_losses(reader, options)?;
     let session = pg::connect(target, "rollback", ctx).await?;
-    let result = on_session(&session, target, reader, store, options, ctx).await;
+    let scene = Scene {
+        session: &session,
+        target,
+        reader,
+        store,
+        options,
+        ctx,
+    };
+    let result = decide_and_act(&scene).await;
     session.close().await;
     result
 }
@@ -181,41 +189,49 @@ pub async fn roll_back_decided(
 ) -> Result<RollbackReport> {
     refuse_losses(reader, options)?;
     let session = pg::connect(target, "rollback", ctx).await?;
+    let scene = Scene {
+        session: &session,
+        target,
+        reader,
+        store,
+        options,
+        ctx,
+    };
     let result = async {
         require_same_database(&session, reader, options).await?;
-        act_on(&session, target, reader, store, options, decision, ctx).await
+        act_on(&scene, decision).await
     }
     .await;
     session.close().await;
     result
 }
 
-async fn on_session(
-    session: &Session,
-    target: &Target,
-    reader: &Reader,
-    store: &Store,
-    options: &RollbackOptions,
-    ctx: &Context,
-) -> Result<RollbackReport> {
-    require_same_database(session, reader, options).await?;
+/// What every rung works with.
+#[derive(Clone, Copy)]
+struct Scene<'a> {
+    /// The one connection that writes.
+    session: &'a Session,
+    /// For connections that read beside it, and after it.
+    target: &'a Target,
+    reader: &'a Reader,
+    /// For what is saved first (P4).
+    store: &'a Store,
+    options: &'a RollbackOptions,
+    ctx: &'a Context,
+}
+
+async fn decide_and_act(scene: &Scene<'_>) -> Result<RollbackReport> {
+    require_same_database(scene.session, scene.reader, scene.options).await?;
     let started = std::time::Instant::now();
-    let decision = decide(session, reader, ctx).await?;
+    let decision = decide(scene.session, scene.reader, scene.ctx).await?;
     let decided = started.elapsed().as_secs_f64();
-    let mut report = act_on(session, target, reader, store, options, decision, ctx).await?;
+    let mut report = act_on(scene, decision).await?;
     report.seconds.decide += decided;
     Ok(report)
 }
 
-async fn act_on(
-    session: &Session,
-    target: &Target,
-    reader: &Reader,
-    store: &Store,
-    options: &RollbackOptions,
-    decision: Decision,
-    ctx: &Context,
-) -> Result<RollbackReport> {
+async fn act_on(scene: &Scene<'_>, decision: Decision) -> Result<RollbackReport> {
+    let (session, options) = (scene.session, scene.options);
     Ok(match decision {
         Decision::Unchanged { evidence } => unchanged(evidence),
         Decision::SequencesOnly {
@@ -223,29 +239,20 @@ async fn act_on(
             evidence,
         } => {
             sessions::refuse_open_transactions(session, options).await?;
-            sequences::set_back(session, reader, &difference, &evidence).await?
+            sequences::set_back(session, scene.reader, &difference, &evidence).await?
         }
         Decision::Changed { difference } => {
             sessions::refuse_open_transactions(session, options).await?;
-            by_rungs(session, target, reader, store, options, &difference, ctx).await?
+            by_rungs(scene, &difference).await?
         }
     })
 }
 
 /// Repairs what differs; where that does not lead to the archive's state, rebuilds everything.
-async fn by_rungs(
-    session: &Session,
-    target: &Target,
-    reader: &Reader,
-    store: &Store,
-    options: &RollbackOptions,
-    difference: &Difference,
-    ctx: &Context,
-) -> Result<RollbackReport> {
+async fn by_rungs(scene: &Scene<'_>, difference: &Difference) -> Result<RollbackReport> {
+    let Scene { options, ctx, .. } = *scene;
     if options.rung != Rung::Rebuild {
-        let repaired =
-            repair::repair(session, target, reader, store, options, difference, ctx).await;
-        match repaired {
+        match repair::repair(scene, difference).await {
             Ok(report) => return Ok(report),
             Err(repair::Missed::Final(error)) => return Err(error),
             Err(repair::Missed::NextRung(why)) if options.rung == Rung::Repair => {
@@ -256,11 +263,11 @@ async fn by_rungs(
             )),
         }
         // All of it is needed now.
-        dump::check(reader.path(), ctx)
+        dump::check(scene.reader.path(), ctx)
             .await
             .map_err(|error| undone(error, None))?;
     }
-    rebuild::rebuild(session, target, reader, store, options, difference, ctx).await
+    rebuild::rebuild(scene, difference).await
 }
 
 fn not_repaired(why: String) -> Error {

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::{
-    RollbackOptions, RollbackOutcome, RollbackReport, RollbackSeconds, Strategy, clear, public,
-    undone,
+    RollbackOptions, RollbackOutcome, RollbackReport, RollbackSeconds, Scene, Strategy, clear,
+    public, undone,
 };
 use crate::archive::Reader;
 use crate::catalog::{self, AcceptedLosses, Rights};
@@ -17,9 +17,8 @@ use crate::compare::{Difference, State, compare, counted};
 use crate::context::{Context, Phase};
 use crate::dump::{self, Destination, DumpOptions};
 use crate::error::{Error, Kind, Result};
-use crate::pg::{self, Session, Sql, Target};
+use crate::pg::{self, Session, Sql};
 use crate::restore;
-use crate::store::Store;
 
 /// Tables named in one LOCK statement.
 const LOCKED_AT_ONCE: usize = 500;
@@ -28,27 +27,20 @@ const LOCKED_AT_ONCE: usize = 500;
 const SHOWN_DIFFERENCES: usize = 20;
 
 /// Rebuilds the database; commits only what is proven equal to the archive.
-pub(super) async fn rebuild(
-    session: &Session,
-    target: &Target,
-    reader: &Reader,
-    store: &Store,
-    options: &RollbackOptions,
-    difference: &Difference,
-    ctx: &Context,
-) -> Result<RollbackReport> {
+pub(super) async fn rebuild(scene: &Scene<'_>, difference: &Difference) -> Result<RollbackReport> {
+    let Scene {
+        session, reader, ..
+    } = *scene;
     let mut attempt = Attempt {
-        session,
-        reader,
-        ctx,
+        scene: *scene,
         saved: None,
         seconds: RollbackSeconds::default(),
     };
-    let result = attempt.run(store, options).await;
+    let result = attempt.run().await;
     let Attempt { saved, seconds, .. } = attempt;
     match result {
         Ok(proof) => {
-            confirm(target, reader, ctx).await?;
+            confirm(scene).await?;
             Ok(report(Strategy::Rebuild, proof, saved, seconds, difference))
         }
         Err(Ended::NotCommitted(error)) => {
@@ -118,20 +110,19 @@ pub(super) struct Proof {
 
 /// One attempt, with what is known about it so far.
 struct Attempt<'a> {
-    session: &'a Session,
-    reader: &'a Reader,
-    ctx: &'a Context,
+    scene: Scene<'a>,
     saved: Option<PathBuf>,
     seconds: RollbackSeconds,
 }
 
 impl Attempt<'_> {
-    async fn run(&mut self, store: &Store, options: &RollbackOptions) -> Result<Proof, Ended> {
-        self.save(store, options).await?;
+    async fn run(&mut self) -> Result<Proof, Ended> {
+        self.save().await?;
         self.rebuild().await?;
-        let phase = self.ctx.phase(Phase::Proof);
+        let phase = self.scene.ctx.phase(Phase::Proof);
         let proof = self.prove().await?;
-        self.session
+        self.scene
+            .session
             .execute(&Sql::constant("COMMIT"))
             .await
             .map_err(Ended::Unknown)?;
@@ -140,56 +131,69 @@ impl Attempt<'_> {
     }
 
     /// Opens the transaction, locks, and saves what it will remove (P4).
-    async fn save(&mut self, store: &Store, options: &RollbackOptions) -> Result<()> {
-        let phase = self.ctx.phase(Phase::Save);
-        begin(self.session, options).await?;
-        lock_all(self.session, " IN ACCESS EXCLUSIVE MODE").await?;
-        read_freely(self.session).await?;
+    async fn save(&mut self) -> Result<()> {
+        let scene = self.scene;
+        let phase = scene.ctx.phase(Phase::Save);
+        begin(&scene).await?;
+        lock_all(self.scene.session, " IN ACCESS EXCLUSIVE MODE").await?;
+        read_freely(self.scene.session).await?;
         let dump = DumpOptions {
             purpose: "before-rollback".to_owned(),
             revision: None,
-            jobs: options.jobs,
+            jobs: scene.options.jobs,
             accept: AcceptedLosses::all(),
-            table_lock_wait: options.lock_timeout,
+            table_lock_wait: scene.options.lock_timeout,
             ..DumpOptions::default()
         };
-        let destination = Destination::Store(store);
-        let report = dump::write(self.session, &destination, &dump, self.ctx).await?;
-        dump::check(&report.archive, self.ctx).await?;
-        tell_unsaved(&report.accepted_losses, self.reader, self.ctx);
+        let destination = Destination::Store(scene.store);
+        let report = dump::write(self.scene.session, &destination, &dump, self.scene.ctx).await?;
+        dump::check(&report.archive, self.scene.ctx).await?;
+        tell_unsaved(&report.accepted_losses, self.scene.reader, self.scene.ctx);
         self.saved = Some(report.archive);
         self.seconds.save = phase.elapsed().as_secs_f64();
         Ok(())
     }
 
     async fn rebuild(&mut self) -> Result<()> {
-        let phase = self.ctx.phase(Phase::Rollback);
-        silence_event_triggers(self.session).await?;
-        let live = catalog::read_steady(self.session).await?;
-        let archive = State::of_archive(self.reader)?;
-        let rights = Rights::of(self.session).await?;
-        let plan = clear::plan(&live, self.reader.manifest(), &archive, &rights);
+        let phase = self.scene.ctx.phase(Phase::Rollback);
+        silence_event_triggers(self.scene.session).await?;
+        let live = catalog::read_steady(self.scene.session).await?;
+        let archive = State::of_archive(self.scene.reader)?;
+        let rights = Rights::of(self.scene.session).await?;
+        let plan = clear::plan(&live, self.scene.reader.manifest(), &archive, &rights);
         for statements in plan.drops.chunks(100) {
-            restore::run_statements(self.session, statements).await?;
+            restore::run_statements(self.scene.session, statements).await?;
         }
         if plan.reset_public {
-            public::reset(self.session).await?;
+            public::reset(self.scene.session).await?;
         }
         if plan.create_public {
-            public::create(self.session).await?;
+            public::create(self.scene.session).await?;
         }
-        restore::load_except(self.session, self.reader, &plan.present, self.ctx).await?;
-        let (now, then) = (&live.database, &self.reader.manifest().database);
-        restore::set_properties(self.session, &now.name, &now.properties, &then.properties).await?;
+        restore::load_except(
+            self.scene.session,
+            self.scene.reader,
+            &plan.present,
+            self.scene.ctx,
+        )
+        .await?;
+        let (now, then) = (&live.database, &self.scene.reader.manifest().database);
+        restore::set_properties(
+            self.scene.session,
+            &now.name,
+            &now.properties,
+            &then.properties,
+        )
+        .await?;
         self.seconds.rollback = phase.elapsed().as_secs_f64();
         Ok(())
     }
 
     /// Reads everything again inside the transaction and compares (P3).
     async fn prove(&self) -> Result<Proof> {
-        let before = State::of_archive(self.reader)?;
-        let manifest = Some(self.reader.manifest());
-        let after = State::of_database_like(self.session, manifest, self.ctx).await?;
+        let before = State::of_archive(self.scene.reader)?;
+        let manifest = Some(self.scene.reader.manifest());
+        let after = State::of_database_like(self.scene.session, manifest, self.scene.ctx).await?;
         verdict(&before, &after, "content", "")
     }
 }
@@ -218,9 +222,9 @@ pub(super) async fn read_freely(session: &Session) -> Result<bool> {
 }
 
 /// Opens the transaction.
-pub(super) async fn begin(session: &Session, options: &RollbackOptions) -> Result<()> {
-    let begin = lock_wait(options, "BEGIN;\nSET LOCAL lock_timeout = ");
-    session.execute(&begin.then(";")).await
+pub(super) async fn begin(scene: &Scene<'_>) -> Result<()> {
+    let begin = lock_wait(scene.options, "BEGIN;\nSET LOCAL lock_timeout = ");
+    scene.session.execute(&begin.then(";")).await
 }
 
 /// The statement, and how long to wait for each lock.
@@ -337,11 +341,11 @@ pub(super) async fn silence_event_triggers(session: &Session) -> Result<()> {
 }
 
 /// After the commit, with a connection of its own: the version rows are what the archive says.
-pub(super) async fn confirm(target: &Target, reader: &Reader, ctx: &Context) -> Result<()> {
-    let session = pg::connect(target, "proof", ctx).await?;
+pub(super) async fn confirm(scene: &Scene<'_>) -> Result<()> {
+    let session = pg::connect(scene.target, "proof", scene.ctx).await?;
     let found = catalog::read_version_tables(&session).await;
     session.close().await;
-    let recorded = reader.manifest().version_tables.iter();
+    let recorded = scene.reader.manifest().version_tables.iter();
     let recorded = recorded.map(|table| (&table.schema, &table.name, &table.revisions));
     let found = found?;
     let found = found.iter();

@@ -44,10 +44,10 @@ impl Attempt<'_> {
         archive: &State,
         unmendable: &BTreeSet<String>,
     ) -> Result<Found> {
-        let phase = self.ctx.phase(Phase::Proof);
+        let phase = self.scene.ctx.phase(Phase::Proof);
         let mut found = self.trust(live, archive).await?;
         let first = self.plan(live, archive, &found, unmendable)?;
-        let manifest = self.reader.manifest();
+        let manifest = self.scene.reader.manifest();
         let recorded = |at: &usize| {
             let table = &live.tables[*at];
             let record = proof::record_of(table, manifest)?;
@@ -82,12 +82,13 @@ impl Attempt<'_> {
             patched: BTreeSet::new(),
             silent: None,
         };
-        let manifest = self.reader.manifest();
+        let manifest = self.scene.reader.manifest();
         let mut read_large_objects = true;
-        let asked = self.options.proof == ProofMode::Counters;
-        match counters::untouched(self.session, manifest, live, self.ctx).await? {
+        let asked = self.scene.options.proof == ProofMode::Counters;
+        match counters::untouched(self.scene.session, manifest, live, self.scene.ctx).await? {
             Counts::Silent(why) if asked => {
-                self.ctx
+                self.scene
+                    .ctx
                     .note(format!("counts cannot tell ({why}): reading every row"));
                 found.silent = Some(why);
             }
@@ -109,7 +110,7 @@ impl Attempt<'_> {
             }
         }
         found.large_objects = match read_large_objects {
-            true => compare::large_objects(self.session, live).await?,
+            true => compare::large_objects(self.scene.session, live).await?,
             false => archive.large_objects.clone(),
         };
         Ok(found)
@@ -117,7 +118,7 @@ impl Attempt<'_> {
 
     /// Tables that were written to are looked at row by row, where the counts tell which.
     fn suspects(&self, tables: Vec<Table>, found: &Found) -> (Vec<Table>, Vec<Table>) {
-        let manifest = self.reader.manifest();
+        let manifest = self.scene.reader.manifest();
         let is_suspect = |table: &Table| {
             let record = proof::record_of(table, manifest);
             self.in_place
@@ -139,22 +140,26 @@ impl Attempt<'_> {
         let wanted = usize::try_from(bytes / WORTH_ANOTHER).unwrap_or(usize::MAX);
         let mut aides = Vec::new();
         // Two sessions for each job: one works while the other one's rows travel.
-        while !self.alone && aides.len() + 1 < 2 * self.options.jobs && aides.len() < wanted {
-            let aide = pg::connect_beside(self.session, "proof", self.ctx).await?;
-            aide.execute(&rebuild::lock_wait(self.options, "SET lock_timeout = "))
-                .await?;
+        while !self.alone && aides.len() + 1 < 2 * self.scene.options.jobs && aides.len() < wanted {
+            let aide = pg::connect_beside(self.scene.session, "proof", self.scene.ctx).await?;
+            aide.execute(&rebuild::lock_wait(
+                self.scene.options,
+                "SET lock_timeout = ",
+            ))
+            .await?;
             aides.push(aide);
         }
         let placed = self.placed(suspects);
         let result = match aides.is_empty() {
             true => {
-                let digests = compare::digests(&[self.session], tables, self.ctx).await?;
+                let digests =
+                    compare::digests(&[self.scene.session], tables, self.scene.ctx).await?;
                 Ok((digests, placed.await?))
             }
             // Our own session reads the suspects, the others read the others.
             false => {
                 let sessions: Vec<&Session> = aides.iter().collect();
-                let digests = compare::digests(&sessions, tables, self.ctx);
+                let digests = compare::digests(&sessions, tables, self.scene.ctx);
                 futures_util::future::try_join(digests, placed).await
             }
         };
@@ -167,7 +172,7 @@ impl Attempt<'_> {
     async fn placed(&self, tables: &[Table]) -> Result<Vec<Option<Placed>>> {
         let mut all = Vec::with_capacity(tables.len());
         for table in tables {
-            all.push(patch::read(self.session, table).await?);
+            all.push(patch::read(self.scene.session, table).await?);
         }
         Ok(all)
     }
@@ -181,7 +186,7 @@ impl Attempt<'_> {
     ) -> Result<()> {
         let Some(placed) = placed else {
             let one = std::slice::from_ref(table);
-            let digests = compare::digests(&[self.session], one, self.ctx).await?;
+            let digests = compare::digests(&[self.scene.session], one, self.scene.ctx).await?;
             let digests = digests.into_iter();
             found
                 .digests
@@ -189,12 +194,13 @@ impl Attempt<'_> {
             return Ok(());
         };
         found.digests.insert(table.identity.clone(), placed.digest);
-        let tables = &self.reader.manifest().tables;
+        let tables = &self.scene.reader.manifest().tables;
         let index = tables.iter().position(|one| one.identity == table.identity);
         let Some(index) = index.filter(|&at| proof::recorded(&tables[at]) != placed.digest) else {
             return Ok(());
         };
-        if let Some(patch) = tokio::task::block_in_place(|| placed.patch(self.reader, index))? {
+        if let Some(patch) = tokio::task::block_in_place(|| placed.patch(self.scene.reader, index))?
+        {
             found.patches.insert(table.identity.clone(), patch);
             found.patched.insert(table.identity.clone());
         }

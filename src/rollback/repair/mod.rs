@@ -17,16 +17,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::rebuild::{Ended, Proof, silence_event_triggers};
-use super::{ProofMode, RollbackOptions, RollbackReport, RollbackSeconds, rebuild};
-use crate::archive::Reader;
+use super::{ProofMode, RollbackReport, RollbackSeconds, Scene, rebuild};
 use crate::catalog::{self, AcceptedLosses, Catalog};
 use crate::compare::{self, Difference, State};
-use crate::context::{Context, Phase};
+use crate::context::Phase;
 use crate::dump::{self, Destination, DumpOptions};
 use crate::error::{Error, Kind, Result};
-use crate::pg::{Session, Sql, Target};
+use crate::pg::{Session, Sql};
 use crate::restore::{self, Statement};
-use crate::store::Store;
 
 use look::Found;
 use plan::{Plan, Sides, Unfit};
@@ -41,22 +39,20 @@ pub(super) enum Missed {
 
 /// Puts back what differs; commits only what is proven equal to the archive.
 pub(super) async fn repair(
-    session: &Session,
-    target: &Target,
-    reader: &Reader,
-    store: &Store,
-    options: &RollbackOptions,
+    scene: &Scene<'_>,
     difference: &Difference,
-    ctx: &Context,
 ) -> Result<RollbackReport, Missed> {
+    let Scene {
+        session, reader, ..
+    } = *scene;
     let mut in_place = true;
     loop {
-        let mut attempt = Attempt::new(session, reader, options, in_place, ctx);
-        let result = attempt.run(store).await;
+        let mut attempt = Attempt::new(scene, in_place);
+        let result = attempt.run().await;
         let Attempt { saved, seconds, .. } = attempt;
         let error = match result {
             Ok(proof) => {
-                let confirmed = rebuild::confirm(target, reader, ctx).await;
+                let confirmed = rebuild::confirm(scene).await;
                 return confirmed
                     .map(|()| {
                         rebuild::report(super::Strategy::Repair, proof, saved, seconds, difference)
@@ -80,7 +76,7 @@ pub(super) async fn repair(
         if !in_place {
             return Err(Missed::NextRung(error.reason().unwrap_or_default()));
         }
-        ctx.note(format!(
+        scene.ctx.note(format!(
             "repair in place: {error}; trying without changes in place"
         ));
         in_place = false;
@@ -94,10 +90,7 @@ fn is_final(error: &Error, session: &Session) -> bool {
 
 /// One transaction.
 struct Attempt<'a> {
-    session: &'a Session,
-    reader: &'a Reader,
-    options: &'a RollbackOptions,
-    ctx: &'a Context,
+    scene: Scene<'a>,
     /// Whether objects are changed in place, and tables row by row.
     in_place: bool,
     /// Whether no other session could read what this transaction has locked.
@@ -107,18 +100,9 @@ struct Attempt<'a> {
 }
 
 impl<'a> Attempt<'a> {
-    fn new(
-        session: &'a Session,
-        reader: &'a Reader,
-        options: &'a RollbackOptions,
-        in_place: bool,
-        ctx: &'a Context,
-    ) -> Self {
+    fn new(scene: &Scene<'a>, in_place: bool) -> Self {
         Self {
-            session,
-            reader,
-            options,
-            ctx,
+            scene: *scene,
             in_place,
             alone: false,
             saved: None,
@@ -126,20 +110,21 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    async fn run(&mut self, store: &Store) -> Result<Proof, Ended> {
-        rebuild::begin(self.session, self.options).await?;
-        rebuild::lock_all(self.session, " IN SHARE MODE").await?;
-        self.alone = rebuild::read_freely(self.session).await?;
-        let archive = State::of_archive(self.reader)?;
-        let live = catalog::read_steady(self.session).await?;
+    async fn run(&mut self) -> Result<Proof, Ended> {
+        rebuild::begin(&self.scene).await?;
+        rebuild::lock_all(self.scene.session, " IN SHARE MODE").await?;
+        self.alone = rebuild::read_freely(self.scene.session).await?;
+        let archive = State::of_archive(self.scene.reader)?;
+        let live = catalog::read_steady(self.scene.session).await?;
         let unmendable = self.unmendable(&live, &archive).await?;
         let found = self.look(&live, &archive, &unmendable).await?;
         let plan = self.plan(&live, &archive, &found, &unmendable)?;
-        self.save(store, &live, &plan, &found).await?;
+        self.save(&live, &plan, &found).await?;
         self.put_back(&live, &plan, &found).await?;
-        let phase = self.ctx.phase(Phase::Proof);
+        let phase = self.scene.ctx.phase(Phase::Proof);
         let proof = self.prove(&live, &archive, &plan, &found).await?;
-        self.session
+        self.scene
+            .session
             .execute(&Sql::constant("COMMIT"))
             .await
             .map_err(Ended::Unknown)?;
@@ -172,7 +157,7 @@ impl<'a> Attempt<'a> {
     }
 
     async fn would_do(&self, statements: &[String]) -> Result<bool> {
-        let session = self.session;
+        let session = self.scene.session;
         session.execute(&Sql::constant("SAVEPOINT trial")).await?;
         let mut all = Sql::default();
         for statement in statements {
@@ -197,7 +182,7 @@ impl<'a> Attempt<'a> {
     ) -> Result<Plan> {
         let sides = Sides {
             live,
-            manifest: self.reader.manifest(),
+            manifest: self.scene.reader.manifest(),
             archive,
             differing: &found.differing,
             patched: &found.patched,
@@ -210,19 +195,13 @@ impl<'a> Attempt<'a> {
     }
 
     /// Saves what will go (P4).
-    async fn save(
-        &mut self,
-        store: &Store,
-        live: &Catalog,
-        plan: &Plan,
-        found: &Found,
-    ) -> Result<()> {
-        let phase = self.ctx.phase(Phase::Save);
+    async fn save(&mut self, live: &Catalog, plan: &Plan, found: &Found) -> Result<()> {
+        let phase = self.scene.ctx.phase(Phase::Save);
         let mut part = plan.saved.clone();
         for table in proof::losing_columns(
-            self.session,
+            self.scene.session,
             live,
-            self.reader.manifest(),
+            self.scene.reader.manifest(),
             plan,
             &found.unwritten,
         )
@@ -232,31 +211,40 @@ impl<'a> Attempt<'a> {
         }
         for (table, patch) in &found.patches {
             // One that loses columns is saved as a whole: they may hold something in any row.
-            if plan.patched.contains(table) && !proof::has_more_columns(table, live, self.reader) {
+            if plan.patched.contains(table)
+                && !proof::has_more_columns(table, live, self.scene.reader)
+            {
                 part.only
                     .insert(table.clone(), patch.condition().text().to_owned());
             }
         }
         let dump = DumpOptions {
             purpose: "before-rollback".to_owned(),
-            jobs: self.options.jobs,
+            jobs: self.scene.options.jobs,
             accept: AcceptedLosses::all(),
-            table_lock_wait: self.options.lock_timeout,
+            table_lock_wait: self.scene.options.lock_timeout,
             ..DumpOptions::default()
         };
-        let destination = Destination::Store(store);
+        let destination = Destination::Store(self.scene.store);
         let what = (live, &part);
-        let report = dump::write_part(self.session, &destination, &dump, what, self.ctx).await?;
-        dump::check(&report.archive, self.ctx).await?;
-        rebuild::tell_unsaved(&report.accepted_losses, self.reader, self.ctx);
+        let report = dump::write_part(
+            self.scene.session,
+            &destination,
+            &dump,
+            what,
+            self.scene.ctx,
+        )
+        .await?;
+        dump::check(&report.archive, self.scene.ctx).await?;
+        rebuild::tell_unsaved(&report.accepted_losses, self.scene.reader, self.scene.ctx);
         self.saved = Some(report.archive);
         self.seconds.save = phase.elapsed().as_secs_f64();
         Ok(())
     }
 
     async fn put_back(&mut self, live: &Catalog, plan: &Plan, found: &Found) -> Result<()> {
-        let phase = self.ctx.phase(Phase::Rollback);
-        silence_event_triggers(self.session).await?;
+        let phase = self.scene.ctx.phase(Phase::Rollback);
+        silence_event_triggers(self.scene.session).await?;
         let mends = plan.mends.iter().flat_map(|(_, mends)| mends);
         // Columns that the archive's rows know nothing of go before these rows come; what its rows have
         // to fulfil comes after.
@@ -264,23 +252,35 @@ impl<'a> Attempt<'a> {
             mends.partition(|mend| mend.sql.text().contains(" DROP COLUMN "));
         let first = plan.drops.iter().chain(&plan.emptied).chain(removals);
         self.run_all(first.cloned().collect()).await?;
-        for record in &self.reader.manifest().tables {
+        for record in &self.scene.reader.manifest().tables {
             let patch = found.patches.get(&record.identity);
             if let Some(patch) = patch.filter(|_| plan.patched.contains(&record.identity)) {
-                patch.apply(self.session, record).await?;
+                patch.apply(self.scene.session, record).await?;
             }
         }
         self.run_all(others.into_iter().cloned().collect()).await?;
-        restore::load_parts(self.session, self.reader, &plan.parts, self.ctx).await?;
-        let (now, then) = (&live.database, &self.reader.manifest().database);
-        restore::set_properties(self.session, &now.name, &now.properties, &then.properties).await?;
+        restore::load_parts(
+            self.scene.session,
+            self.scene.reader,
+            &plan.parts,
+            self.scene.ctx,
+        )
+        .await?;
+        let (now, then) = (&live.database, &self.scene.reader.manifest().database);
+        restore::set_properties(
+            self.scene.session,
+            &now.name,
+            &now.properties,
+            &then.properties,
+        )
+        .await?;
         self.seconds.rollback = phase.elapsed().as_secs_f64();
         Ok(())
     }
 
     async fn run_all(&self, statements: Vec<Statement>) -> Result<()> {
         for statements in statements.chunks(100) {
-            restore::run_statements(self.session, statements).await?;
+            restore::run_statements(self.scene.session, statements).await?;
         }
         Ok(())
     }
@@ -293,9 +293,9 @@ impl<'a> Attempt<'a> {
         plan: &Plan,
         found: &Found,
     ) -> Result<Proof> {
-        let manifest = self.reader.manifest();
-        let live = catalog::read_steady(self.session).await?;
-        let untouched = proof::untouched(self.session, before, plan).await?;
+        let manifest = self.scene.reader.manifest();
+        let live = catalog::read_steady(self.scene.session).await?;
+        let untouched = proof::untouched(self.scene.session, before, plan).await?;
         let mut digests = BTreeMap::new();
         let mut again = Vec::new();
         for table in &live.tables {
@@ -305,7 +305,7 @@ impl<'a> Attempt<'a> {
                 None => again.push(proof::as_proven(table, manifest)),
             }
         }
-        let read = compare::digests(&[self.session], &again, self.ctx).await?;
+        let read = compare::digests(&[self.scene.session], &again, self.scene.ctx).await?;
         let reread = again.len();
         for (table, digest) in again.iter().zip(read) {
             digests.insert(table.identity.clone(), digest);
@@ -313,7 +313,7 @@ impl<'a> Attempt<'a> {
         let mut after = State::of_catalog(&live);
         after.set_rows(&live, manifest, &digests);
         after.large_objects = match plan.parts.large_objects {
-            true => compare::large_objects(self.session, &live).await?,
+            true => compare::large_objects(self.scene.session, &live).await?,
             false => found.large_objects.clone(),
         };
         let how = proof::how(found, self.mode(found), &untouched, reread);
@@ -322,7 +322,7 @@ impl<'a> Attempt<'a> {
 
     /// How rows are proven in the end.
     fn mode(&self, found: &Found) -> &'static str {
-        match self.options.proof == ProofMode::Counters && found.silent.is_none() {
+        match self.scene.options.proof == ProofMode::Counters && found.silent.is_none() {
             true => "counters",
             false => "content",
         }
