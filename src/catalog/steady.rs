@@ -29,10 +29,16 @@ const WRONG_OBJECT: &str = "42809";
 /// Pause after the first spoiled reading; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
-/// Longest wait for a lock before everything is let go and tried again; half of the server's
-/// `deadlock_timeout` if that is less. So we are gone before a session whose way we are in looks
-/// for deadlocks, and the server never ends somebody's DDL because of a backup.
+/// Longest wait for a table's lock before everything is let go and tried again; half of the server's
+/// `deadlock_timeout` if that is less. All tables are locked within moments: whoever came to wait for one of
+/// them meanwhile has waited no longer than we have, so we are gone before it looks for deadlocks.
 const SLICE: Duration = Duration::from_millis(500);
+
+/// The same once the tables are locked, at most a twentieth of `deadlock_timeout`. Deparsing locks views and
+/// indexes long after the tables, so a session that changes a view and wants one of our tables may be about to
+/// look for deadlocks when we come for the view, and the server would end its DDL because of a backup.
+/// The less we wait, the less likely that is.
+const SLICE_OF_DEPARSING: Duration = Duration::from_millis(50);
 
 /// Pause between two slices: others get their locks.
 const BETWEEN_SLICES: Duration = Duration::from_millis(100);
@@ -162,6 +168,7 @@ async fn attempt(
     encoding::require_utf8(session).await?;
     if locking.tables {
         lock(session, witness).await?;
+        session.execute(&deparsing()).await?;
     }
     let plan = ahead::plan(session.version().major());
     let (assisted, read) = match assist(session, witness, locking).await {
@@ -257,6 +264,11 @@ fn patience(wait: Duration) -> Sql {
         .then(", 2147483647)::pg_catalog.text, false)")
 }
 
+/// From the tables' locks on.
+fn deparsing() -> Sql {
+    Sql::constant("SELECT ").sql(&lock_timeout(SLICE_OF_DEPARSING, 20))
+}
+
 fn begin(locking: Locking) -> Sql {
     pg::BEGIN_SNAPSHOT.then("; ").sql(&settings(locking))
 }
@@ -264,13 +276,22 @@ fn begin(locking: Locking) -> Sql {
 /// Settings of a reading's transaction. Parallel workers would only take the processors from the other session.
 fn settings(locking: Locking) -> Sql {
     let slice = locking.wait.min(SLICE).max(Duration::from_millis(1));
-    let milliseconds = i128::try_from(slice.as_millis()).unwrap_or(i128::MAX);
-    Sql::constant("SELECT pg_catalog.set_config('lock_timeout', least(")
+    Sql::constant("SELECT ")
+        .sql(&lock_timeout(slice, 2))
+        .then(", pg_catalog.set_config('max_parallel_workers_per_gather', '0', true)")
+}
+
+/// Sets how long the transaction waits for a lock: `most`, or that part of `deadlock_timeout` if it is less.
+fn lock_timeout(most: Duration, part: i128) -> Sql {
+    let milliseconds = i128::try_from(most.as_millis()).unwrap_or(i128::MAX);
+    Sql::constant("pg_catalog.set_config('lock_timeout', greatest(1, least(")
         .number(milliseconds)
         .then(
-            ", (SELECT s.setting::pg_catalog.int8 / 2 FROM pg_catalog.pg_settings AS s \
-             WHERE s.name = 'deadlock_timeout'))::pg_catalog.text, true), \
-             pg_catalog.set_config('max_parallel_workers_per_gather', '0', true)",
+            ", (SELECT s.setting::pg_catalog.int8 / ",
+        )
+        .number(part)
+        .then(
+            " FROM pg_catalog.pg_settings AS s WHERE s.name = 'deadlock_timeout')))::pg_catalog.text, true)",
         )
 }
 
@@ -388,5 +409,12 @@ mod tests {
         assert!(text.text().contains("least(500,"), "{text:?}");
         let text = begin(Locking::tables(Duration::ZERO));
         assert!(text.text().contains("least(1,"), "{text:?}");
+    }
+
+    #[test]
+    fn deparsing_waits_much_less_than_a_deadlock_takes_to_be_noticed() {
+        let text = deparsing();
+        assert!(text.text().contains("least(50, "), "{text:?}");
+        assert!(text.text().contains("int8 / 20 "), "{text:?}");
     }
 }
