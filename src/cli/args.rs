@@ -444,6 +444,10 @@ pub(crate) struct RollbackArguments {
     #[arg(value_name = "ARCHIVE", value_hint = ValueHint::FilePath)]
     pub archive: Option<PathBuf>,
 
+    /// Say what would be done and how long it would take; change nothing and keep nobody out
+    #[arg(long)]
+    pub plan: bool,
+
     /// Accept an archive of another database
     #[arg(long)]
     pub other_database: bool,

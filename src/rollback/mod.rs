@@ -10,7 +10,9 @@
 mod clear;
 mod counters;
 mod decide;
+mod estimate;
 mod evidence;
+mod preview;
 mod public;
 mod rebuild;
 mod repair;
@@ -34,6 +36,8 @@ use crate::pg::{self, Session, Target};
 use crate::store::Store;
 
 pub use decide::{Decision, decide, unchanged_by_transaction_ids};
+pub use estimate::Measured;
+pub use preview::{Action, Preview, Step, preview};
 pub use sessions::{OtherSession, other_sessions};
 pub use stays::objections;
 

@@ -48,6 +48,7 @@ mod migrate_sql;
 mod mutations;
 mod owner;
 mod parallel_backup;
+mod plan;
 mod promises;
 mod random_migrations;
 mod repair;

@@ -10,6 +10,7 @@ mod paper;
 mod recover;
 mod restore;
 mod rollback;
+mod rollback_plan;
 mod run;
 mod schema;
 mod show;

@@ -45,6 +45,10 @@ pub(super) async fn execute(app: &App, arguments: &RollbackArguments) -> Result<
         accept_losses: settings::accepted_losses(&arguments.losses),
         ..RollbackOptions::default()
     };
+    if arguments.plan {
+        return super::rollback_plan::execute(app, &resolved.target, &reader, &store, &options)
+            .await;
+    }
     let report = run::roll_back(
         &resolved.target,
         &reader,

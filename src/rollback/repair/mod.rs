@@ -7,6 +7,7 @@
 //! guessed wrong is not committed, and the next rung is taken.
 
 mod drops;
+mod foresee;
 mod look;
 mod mend;
 mod patch;
@@ -18,13 +19,15 @@ use std::path::PathBuf;
 
 use super::rebuild::{Ended, Proof, silence_event_triggers};
 use super::{ProofMode, RollbackReport, RollbackSeconds, Scene, rebuild};
-use crate::catalog::{self, AcceptedLosses, Catalog};
+use crate::catalog::{self, AcceptedLosses, Catalog, Part};
 use crate::compare::{self, Difference, State};
 use crate::context::Phase;
 use crate::dump::{self, Destination, DumpOptions};
 use crate::error::{Error, Kind, Result};
 use crate::pg::{Session, Sql};
 use crate::restore::{self, Statement};
+
+pub(super) use foresee::{Foreseen, Intent, foresee};
 
 use look::Found;
 use plan::{Plan, Sides, Unfit};
@@ -194,9 +197,8 @@ impl<'a> Attempt<'a> {
         })
     }
 
-    /// Saves what will go (P4).
-    async fn save(&mut self, live: &Catalog, plan: &Plan, found: &Found) -> Result<()> {
-        let phase = self.scene.ctx.phase(Phase::Save);
+    /// What goes, with the rows that go.
+    async fn part_to_save(&self, live: &Catalog, plan: &Plan, found: &Found) -> Result<Part> {
         let mut part = plan.saved.clone();
         for table in proof::losing_columns(
             self.scene.session,
@@ -218,6 +220,13 @@ impl<'a> Attempt<'a> {
                     .insert(table.clone(), patch.condition().text().to_owned());
             }
         }
+        Ok(part)
+    }
+
+    /// Saves what will go (P4).
+    async fn save(&mut self, live: &Catalog, plan: &Plan, found: &Found) -> Result<()> {
+        let phase = self.scene.ctx.phase(Phase::Save);
+        let part = self.part_to_save(live, plan, found).await?;
         let dump = DumpOptions {
             purpose: "before-rollback".to_owned(),
             jobs: self.scene.options.jobs,

@@ -216,6 +216,11 @@ impl Patch {
             && usize::try_from(self.loaded).is_ok_and(|loaded| loaded <= MOST_CHANGES)
     }
 
+    /// Rows that are deleted, and rows that are loaded.
+    pub fn amount(&self) -> (u64, u64) {
+        (self.deleted.len() as u64, self.loaded)
+    }
+
     /// Which rows go: what follows `FROM ONLY table`.
     pub fn condition(&self) -> Sql {
         Self::places(&self.deleted)

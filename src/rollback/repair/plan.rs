@@ -86,7 +86,7 @@ pub(super) enum Fate {
 
 /// Plans the repair.
 pub(super) fn plan(sides: &Sides<'_>) -> Result<Plan, Unfit> {
-    require_fit(sides)?;
+    is_fit(sides.live, sides.manifest, sides.archive)?;
     let mut fates: Vec<Fate> = sides
         .live
         .entries
@@ -119,29 +119,32 @@ pub(super) fn plan(sides: &Sides<'_>) -> Result<Plan, Unfit> {
     Ok(plan)
 }
 
-/// Differences that only a rebuild knows how to treat.
-fn require_fit(sides: &Sides<'_>) -> Result<(), Unfit> {
+/// Whether no difference is of those that only a rebuild knows how to treat.
+pub(super) fn is_fit(live: &Catalog, manifest: &Manifest, archive: &State) -> Result<(), Unfit> {
     let special = |kind: &str| {
-        [Kind::Subscription, Kind::Absence]
-            .map(Kind::name)
-            .contains(&kind)
-            || kind == Kind::Extension.name()
+        let kinds = [Kind::Subscription, Kind::Absence, Kind::Extension];
+        kinds.map(Kind::name).contains(&kind)
     };
-    for (identity, entry) in &sides.archive.entries {
-        let same = find(sides.live, identity).is_some_and(|live| live.canonical() == entry.text);
-        if !same && (special(&entry.kind) || identity == "schema public") {
+    let mut entries: HashMap<&str, &Entry> = HashMap::new();
+    entries.extend(live.entries.iter().map(|one| (one.identity.as_str(), one)));
+    for (identity, entry) in &archive.entries {
+        if !special(&entry.kind) && identity != "schema public" {
+            continue;
+        }
+        let found = entries.get(identity.as_str());
+        if found.is_none_or(|live| live.canonical() != entry.text) {
             return Err(Unfit(format!("{identity} was removed or changed")));
         }
     }
-    for entry in &sides.live.entries {
-        let known = sides.archive.entries.contains_key(&entry.identity);
+    for entry in &live.entries {
+        let known = archive.entries.contains_key(&entry.identity);
         let fit = entry.kind == Kind::Extension || !special(entry.kind.name());
         if !known && (!fit || entry.identity == "schema public") {
             return Err(Unfit(format!("{} was made since", entry.identity)));
         }
     }
-    for extension in &sides.live.extensions {
-        let mut recorded = sides.manifest.extensions.iter();
+    for extension in &live.extensions {
+        let mut recorded = manifest.extensions.iter();
         let changed = recorded.any(|one| {
             one.name == extension.name
                 && (one.version != extension.version || one.schema != extension.schema)
@@ -154,10 +157,6 @@ fn require_fit(sides: &Sides<'_>) -> Result<(), Unfit> {
         }
     }
     Ok(())
-}
-
-fn find<'a>(live: &'a Catalog, identity: &str) -> Option<&'a Entry> {
-    live.entries.iter().find(|entry| entry.identity == identity)
 }
 
 fn fate(entry: &Entry, sides: &Sides<'_>) -> Fate {
