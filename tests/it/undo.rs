@@ -183,6 +183,16 @@ const SCENARIOS: &[(&str, &str, Rung)] = &[
         Rung::Repair,
     ),
     (
+        "a few rows changed, and a materialized view filled with them",
+        "UPDATE s.orders SET total = total + 1 WHERE id % 50 = 0; REFRESH MATERIALIZED VIEW s.totals",
+        Rung::Repair,
+    ),
+    (
+        "all rows changed, and a materialized view filled with them",
+        "UPDATE s.orders SET total = total + 1; REFRESH MATERIALIZED VIEW s.totals",
+        Rung::Repair,
+    ),
+    (
         "defaults, not null and settings",
         "ALTER TABLE s.orders ALTER COLUMN state SET DEFAULT 'paid', ALTER COLUMN buyer DROP NOT NULL, \
       ALTER COLUMN note SET DEFAULT 'none', ALTER COLUMN note SET STATISTICS 50; ALTER TABLE s.plain SET (fillfactor = 50); \
