@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::TableDigest;
+
 /// Everything an archive says about itself and about the database it was taken from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -235,6 +237,18 @@ pub struct TableRecord {
     pub bytes: u64,
     /// [`super::TableDigest`] as 32 hex digits.
     pub digest: String,
+}
+
+impl TableRecord {
+    /// The digest of its rows as they were recorded.
+    pub fn rows_digest(&self) -> TableDigest {
+        TableDigest {
+            rows: self.rows,
+            bytes: self.bytes,
+            // The manifest's reader has checked that it is one.
+            sum: u128::from_str_radix(&self.digest, 16).unwrap_or_default(),
+        }
+    }
 }
 
 /// One sequence's value.

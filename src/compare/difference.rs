@@ -73,12 +73,12 @@ pub struct TableChange {
 }
 
 /// How much a table holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Amount {
-    /// Rows.
-    pub rows: u64,
-    /// Their digest, 32 hex digits.
-    pub digest: String,
+    /// Rows, 0 where there is no table; none if nobody read them.
+    pub rows: Option<u64>,
+    /// Their digest, 32 hex digits; none without rows that were read.
+    pub digest: Option<String>,
 }
 
 /// Something with a name whose value differs.
@@ -226,10 +226,15 @@ fn table_change(identity: &str, old: Option<&TableState>, new: Option<&TableStat
 }
 
 fn amount(table: Option<&TableState>) -> Amount {
-    let rows = table.and_then(|table| table.rows.as_ref());
+    let Some(table) = table else {
+        return Amount {
+            rows: Some(0),
+            digest: None,
+        };
+    };
     Amount {
-        rows: rows.map_or(0, |rows| rows.count),
-        digest: rows.map(|rows| rows.digest.clone()).unwrap_or_default(),
+        rows: table.rows.as_ref().map(|rows| rows.count),
+        digest: table.rows.as_ref().map(|rows| rows.digest.clone()),
     }
 }
 
@@ -345,6 +350,14 @@ mod tests {
                 assert!(!difference.lines().is_empty(), "damage {index}");
             }
         }
+    }
+
+    #[test]
+    fn rows_that_nobody_read_are_no_empty_table() {
+        let difference = compare(&State::default(), &state().without_rows());
+        let change = &difference.tables[0];
+        assert_eq!((change.before.rows, change.after.rows), (Some(0), None));
+        assert_eq!(difference.added[0].rows, None);
     }
 
     #[test]

@@ -175,17 +175,40 @@ impl State {
         reference: Option<&Manifest>,
         ctx: &Context,
     ) -> Result<()> {
+        let known = BTreeMap::new();
+        self.read_other_rows(session, catalog, reference, &known, ctx)
+            .await
+    }
+
+    /// As [`State::read_rows`], but for the tables whose digests are known.
+    pub async fn read_other_rows(
+        &mut self,
+        session: &Session,
+        catalog: &Catalog,
+        reference: Option<&Manifest>,
+        known: &BTreeMap<String, TableDigest>,
+        ctx: &Context,
+    ) -> Result<()> {
+        let unknown = |table: &&Table| !known.contains_key(&table.identity);
+        let unread: Vec<&Table> = catalog.tables.iter().filter(unknown).collect();
         let mut progress = Progress {
-            total_bytes: catalog.tables.iter().map(|table| table.size_bytes).sum(),
-            total_items: catalog.tables.len() as u64,
+            total_bytes: unread.iter().map(|table| table.size_bytes).sum(),
+            total_items: unread.len() as u64,
             ..Progress::default()
         };
         let mut digests = Digests::default();
         for table in &catalog.tables {
-            progress.what.clone_from(&table.identity);
             let order = ColumnOrder::of(table, reference);
-            let digest = digest_table(session, table, &order.copy_out, &mut progress, ctx).await?;
-            progress.items += 1;
+            let digest = match known.get(&table.identity) {
+                Some(digest) => *digest,
+                None => {
+                    progress.what.clone_from(&table.identity);
+                    let read = digest_table(session, table, &order.copy_out, &mut progress, ctx);
+                    let digest = read.await?;
+                    progress.items += 1;
+                    digest
+                }
+            };
             digests.add(table.compared_as(), order.columns, Some(digest));
         }
         self.tables = digests.tables();
@@ -325,14 +348,7 @@ fn recorded_tables(manifest: &Manifest) -> BTreeMap<String, TableState> {
     let mut digests = Digests::default();
     for table in &manifest.tables {
         let whole = table.through.as_ref().unwrap_or(&table.identity);
-        // The manifest's reader has checked that it is one.
-        let sum = u128::from_str_radix(&table.digest, 16).unwrap_or_default();
-        let digest = TableDigest {
-            rows: table.rows,
-            bytes: table.bytes,
-            sum,
-        };
-        digests.add(whole, table.columns.clone(), Some(digest));
+        digests.add(whole, table.columns.clone(), Some(table.rows_digest()));
     }
     digests.tables()
 }

@@ -51,15 +51,9 @@ fn one_sided(difference: &Difference) -> BTreeSet<&str> {
 
 /// `table public.users: 3 rows fewer (12 → 9)`.
 fn table(change: &TableChange) -> String {
-    let (before, after) = (change.before.rows, change.after.rows);
-    let rows = if before > after {
-        format!("{} fewer ({before} → {after})", count_rows(before - after))
-    } else if after > before {
-        format!("{} more ({before} → {after})", count_rows(after - before))
-    } else if change.before.digest != change.after.digest {
-        format!("content differs ({} before and after)", count_rows(before))
-    } else {
-        "order of columns differs".to_owned()
+    let rows = match (change.before.rows, change.after.rows) {
+        (Some(before), Some(after)) => rows_of_both(change, before, after),
+        _ => "rows not read".to_owned(),
     };
     let mut line = format!("{}: {rows}", change.identity);
     for (verb, columns) in [
@@ -71,6 +65,21 @@ fn table(change: &TableChange) -> String {
         }
     }
     line
+}
+
+fn rows_of_both(change: &TableChange, before: u64, after: u64) -> String {
+    let same_columns = change.columns_added.is_empty() && change.columns_removed.is_empty();
+    if before > after {
+        format!("{} fewer ({before} → {after})", count_rows(before - after))
+    } else if after > before {
+        format!("{} more ({before} → {after})", count_rows(after - before))
+    } else if change.before.digest != change.after.digest {
+        format!("content differs ({} before and after)", count_rows(before))
+    } else if same_columns {
+        "order of columns differs".to_owned()
+    } else {
+        format!("{} as before", count_rows(before))
+    }
 }
 
 fn count_rows(count: u64) -> String {
@@ -90,11 +99,20 @@ fn one_side(lines: &mut Vec<String>, entries: &[NamedEntry], verb: &str) {
         .iter()
         .filter_map(|entry| entry.identity.strip_prefix("table "))
         .collect();
+    let sequences: BTreeSet<&str> = entries
+        .iter()
+        .map(|entry| entry.identity.as_str())
+        .filter(|identity| identity.starts_with("sequence "))
+        .collect();
     let belongs = |entry: &NamedEntry| {
         let parts = [" on ", " of ", " table "].into_iter();
         let owner = parts.filter_map(|part| entry.identity.rsplit_once(part));
         let mut owners = owner.map(|(_, owner)| owner.trim_start_matches("table "));
-        owners.any(|owner| tables.contains(owner))
+        let of_table = |owner: &str| {
+            let column = owner.rsplit_once('.').map(|(table, _)| table);
+            tables.contains(owner) || column.is_some_and(|table| tables.contains(table))
+        };
+        owners.any(|owner| of_table(owner) || sequences.contains(owner))
     };
     // Entries without text stand for rows and values, which have lines of their own.
     let shown = entries
@@ -214,9 +232,9 @@ mod tests {
     use super::*;
 
     fn rows(before: u64, after: u64) -> TableChange {
-        let amount = |rows| Amount {
-            rows,
-            digest: rows.to_string(),
+        let amount = |rows: u64| Amount {
+            rows: Some(rows),
+            digest: Some(rows.to_string()),
         };
         TableChange {
             identity: "table public.users".to_owned(),
@@ -235,11 +253,21 @@ mod tests {
         );
         assert_eq!(table(&rows(1, 2)), "table public.users: 1 row more (1 → 2)");
         let mut touched = rows(5, 5);
-        touched.after.digest = "x".to_owned();
+        touched.after.digest = Some("x".to_owned());
         touched.columns_removed.push("email".to_owned());
         assert_eq!(
             table(&touched),
             "table public.users: content differs (5 rows before and after), without email"
+        );
+        touched.after.digest.clone_from(&touched.before.digest);
+        assert_eq!(
+            table(&touched),
+            "table public.users: 5 rows as before, without email"
+        );
+        touched.after = Amount::default();
+        assert_eq!(
+            table(&touched),
+            "table public.users: rows not read, without email"
         );
     }
 
@@ -274,6 +302,9 @@ mod tests {
             entry("table shop.users", "CREATE"),
             entry("data of table shop.users", ""),
             entry("acl table shop.users", "GRANT"),
+            entry("default of shop.users.id", "ALTER"),
+            entry("sequence shop.users_id_seq", "CREATE"),
+            entry("owner of sequence shop.users_id_seq", "ALTER"),
             entry("policy p on shop.other", "CREATE"),
         ];
         let mut lines = Vec::new();
@@ -282,6 +313,7 @@ mod tests {
             lines,
             [
                 "table shop.users: missing (2 rows)",
+                "sequence shop.users_id_seq: missing",
                 "policy p on shop.other: missing"
             ]
         );
