@@ -113,6 +113,7 @@ pub enum Phase {
     Restore,
     Compare,
     Drop,
+    Report,
 }
 
 impl Phase {
@@ -136,6 +137,7 @@ impl Phase {
             Self::Restore => "Restore",
             Self::Compare => "Compare",
             Self::Drop => "Drop the scratch database",
+            Self::Report => "What changed",
         }
     }
 }

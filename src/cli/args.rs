@@ -243,6 +243,10 @@ pub(crate) struct RunArguments {
     #[arg(long, value_enum, default_value_t = ProofArgument::Content, env = "PGBELAY_PROOF", hide_env_values = true)]
     pub proof: ProofArgument,
 
+    /// How much to tell of what a successful migration did to definitions and rows
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = ReportArgument::Counts, env = "PGBELAY_REPORT", hide_env_values = true)]
+    pub report: ReportArgument,
+
     /// Time for one attempt of the migration tool
     #[arg(long, value_name = "TIME", default_value = "1h", env = "PGBELAY_TIMEOUT", hide_env_values = true, value_parser = duration::parse)]
     pub timeout: Duration,
@@ -366,6 +370,17 @@ pub(crate) enum OtherWriters {
     Withhold,
     /// Roll back all the same; their writes are saved first.
     Discard,
+}
+
+/// How much is told of a successful migration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportArgument {
+    /// Nothing.
+    None,
+    /// Definitions, and how many rows the server counted as written; no row is read.
+    Counts,
+    /// The same, with the rows read and compared of all tables that may have been written to.
+    Rows,
 }
 
 /// Whether others may write while a run is at work.

@@ -5,13 +5,13 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use super::args::{
-    Checks, Fence, FenceArguments, Global, Losses, OtherWriters, ProofArgument, RunArguments,
-    StrategyArgument, ToolArguments,
+    Checks, Fence, FenceArguments, Global, Losses, OtherWriters, ProofArgument, ReportArgument,
+    RunArguments, StrategyArgument, ToolArguments,
 };
 use crate::catalog::AcceptedLosses;
 use crate::error::{Error, Result};
 use crate::rollback::{ProofMode, Rung};
-use crate::run::{FenceMode, Migration, OnOtherWriters};
+use crate::run::{ChangeDetail, FenceMode, Migration, OnOtherWriters};
 
 /// More connections than this help no backup and hurt small servers.
 const MOST_JOBS: usize = 8;
@@ -105,6 +105,15 @@ pub(crate) fn proof(typed: ProofArgument) -> ProofMode {
     match typed {
         ProofArgument::Content => ProofMode::Content,
         ProofArgument::Counters => ProofMode::Counters,
+    }
+}
+
+/// How much is told of a successful migration.
+pub(crate) fn change_detail(typed: ReportArgument) -> ChangeDetail {
+    match typed {
+        ReportArgument::None => ChangeDetail::None,
+        ReportArgument::Counts => ChangeDetail::Counts,
+        ReportArgument::Rows => ChangeDetail::Rows,
     }
 }
 

@@ -8,8 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::evidence;
-use crate::archive::{Manifest, TableRecord, WrittenRecord};
-use crate::catalog::{self, Catalog};
+use crate::archive::{CountersRecord, Manifest, TableRecord, WrittenRecord};
+use crate::catalog::{self, Catalog, Counters};
 use crate::context::Context;
 use crate::error::Result;
 use crate::pg::{Session, Sql};
@@ -39,22 +39,13 @@ pub(super) async fn untouched(
     ctx: &Context,
 ) -> Result<Counts> {
     let silent = |reason: String| Ok(Counts::Silent(reason));
-    let Some(before) = &manifest.counters else {
-        return silent("the archive has no counts".to_owned());
+    if let Some(reason) = doubt(session, ctx).await? {
+        return silent(reason);
+    }
+    let (before, now) = match comparable(session, manifest, ctx).await? {
+        Ok(both) => both,
+        Err(reason) => return silent(reason),
     };
-    if session.version().major() < SINCE {
-        return silent("before PostgreSQL 15 counts may get lost".to_owned());
-    }
-    if let Some(reason) = evidence::objection(session, manifest, ctx).await? {
-        return silent(reason);
-    }
-    if let Some(reason) = unreported(session, ctx).await? {
-        return silent(reason);
-    }
-    let now = catalog::read_counters(session).await?;
-    if now.reset != before.reset {
-        return silent("counts were reset since the backup".to_owned());
-    }
     let names: BTreeMap<u32, &str> = live
         .tables
         .iter()
@@ -75,6 +66,33 @@ pub(super) async fn untouched(
         tables,
         large_objects: now.large_objects() == before.large_objects,
     })
+}
+
+/// The counts of then and now; or why these cannot be compared.
+pub(super) async fn comparable<'a>(
+    session: &Session,
+    manifest: &'a Manifest,
+    ctx: &Context,
+) -> Result<std::result::Result<(&'a CountersRecord, Counters), String>> {
+    let Some(before) = &manifest.counters else {
+        return Ok(Err("the archive has no counts".to_owned()));
+    };
+    if let Some(reason) = evidence::objection(session, manifest, ctx).await? {
+        return Ok(Err(reason));
+    }
+    let now = catalog::read_counters(session).await?;
+    if now.reset != before.reset {
+        return Ok(Err("counts were reset since the backup".to_owned()));
+    }
+    Ok(Ok((before, now)))
+}
+
+/// Why some of what was written may be missing in the counts.
+pub(super) async fn doubt(session: &Session, ctx: &Context) -> Result<Option<String>> {
+    if session.version().major() < SINCE {
+        return Ok(Some("before PostgreSQL 15 counts may get lost".to_owned()));
+    }
+    unreported(session, ctx).await
 }
 
 fn same_rows(before: &WrittenRecord, now: &WrittenRecord) -> bool {

@@ -19,6 +19,7 @@ mod repair;
 mod sequences;
 mod sessions;
 mod stays;
+mod written;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -40,6 +41,7 @@ pub use estimate::Measured;
 pub use preview::{Action, Preview, Step, preview};
 pub use sessions::{OtherSession, other_sessions};
 pub use stays::objections;
+pub use written::{Written, WrittenTable, unwritten, written};
 
 /// Which rungs may be taken, the cheapest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

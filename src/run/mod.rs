@@ -2,6 +2,7 @@
 //!
 //! [`State`] and [`next`] are the pure state machine.
 
+mod changes;
 mod chronicle;
 mod driver;
 pub mod fence;
@@ -16,6 +17,7 @@ mod state;
 mod versions;
 mod writers;
 
+pub use changes::{ChangeDetail, ChangeReport, RowsKnown};
 pub use driver::{child_variables, refusals, run, tidy};
 pub use hand::{roll_back, verify_live};
 pub use lock::RunLock;

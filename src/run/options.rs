@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::catalog::{AcceptedLosses, Locking};
 use crate::pg::{Secret, Target};
 use crate::rollback::{ProofMode, Rung};
+use crate::run::changes::ChangeDetail;
 
 /// What brings the database to its new schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +80,8 @@ pub struct RunOptions {
     pub rung: Rung,
     /// What proves after a rollback that rows are equal.
     pub proof: ProofMode,
+    /// How much is told of what a successful migration did.
+    pub changes: ChangeDetail,
     /// Whether writes of others are kept out.
     pub fence: FenceMode,
     /// Equal failures in a row after which a run is refused.
@@ -136,6 +139,7 @@ impl RunOptions {
             on_other_writers: OnOtherWriters::Stop,
             rung: Rung::Auto,
             proof: ProofMode::Content,
+            changes: ChangeDetail::default(),
             fence: FenceMode::None,
             max_failures: Self::DEFAULT_MAX_FAILURES,
             force: false,

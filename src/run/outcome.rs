@@ -10,6 +10,7 @@ use serde::{Serialize, Serializer};
 
 use crate::drill::DrillReport;
 use crate::error::{Error, Kind};
+use crate::run::changes::ChangeReport;
 use crate::run::fence::FenceReport;
 
 /// How a run ended.
@@ -231,6 +232,8 @@ pub struct RunReport {
     /// Seconds by phase (`preflight`, `lock`, `backup`, `migrate`, `verify`, `decide`,
     /// `rollback`, `proof`, `total`).
     pub seconds: BTreeMap<String, f64>,
+    /// What the migration did, if it is in place.
+    pub changes: Option<ChangeReport>,
     /// The checks after the migration.
     pub checks: Vec<CheckLine>,
     /// The fence around the database; none if nobody asked for one.
@@ -286,6 +289,7 @@ impl RunReport {
             proof: None,
             attempts: 0,
             seconds: BTreeMap::new(),
+            changes: None,
             checks: Vec::new(),
             fence: None,
             other_writers: Vec::new(),

@@ -20,6 +20,7 @@ mod support;
 mod backup;
 mod bad_input;
 mod bad_input_archives;
+mod changes;
 mod cli;
 mod closed_world;
 mod compare;

@@ -1,6 +1,7 @@
 //! One file per command: settings → library verb → report. Nothing here decides about a database.
 
 mod backup;
+mod changes;
 mod check;
 mod diff;
 mod doctor;

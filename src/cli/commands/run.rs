@@ -29,6 +29,7 @@ pub(super) async fn execute(app: &App, arguments: &RunArguments) -> Result<Done>
         on_other_writers: settings::other_writers(arguments.on_other_writers),
         rung: settings::rung(arguments.strategy),
         proof: settings::proof(arguments.proof),
+        changes: settings::change_detail(arguments.report),
         fence: settings::fence(&arguments.fence),
         max_failures: arguments.max_failures,
         force: arguments.force,
@@ -144,6 +145,13 @@ fn rows(report: &RunReport) -> Vec<Row> {
         report.database.as_ref().map(|line| line.target.clone()),
     );
     add("revision", revisions(report));
+    add(
+        "changes",
+        report
+            .changes
+            .as_ref()
+            .map(|changes| super::changes::lines(changes).join("\n")),
+    );
     add("recovered", Some(report.recovered.join("\n")));
     add("fence", report.fence.as_ref().map(fence));
     add("other writers", Some(other_writers(report)));

@@ -28,9 +28,10 @@ use crate::run::fence;
 use crate::run::lock::RunLock;
 use crate::run::outcome::{Outcome, RunReport};
 use crate::run::state::Event;
-use crate::run::{RunOptions, recover};
+use crate::run::{RunOptions, changes, recover};
 
-use attempt::{Failure, Ready};
+use attempt::Failure;
+pub(in crate::run) use attempt::Ready;
 pub(in crate::run) use desk::Desk;
 pub(in crate::run) use judge::{Case, Verdict, judge};
 pub use refusals::refusals;
@@ -78,6 +79,7 @@ async fn migrate(desk: &mut Desk<'_>, ready: Ready<'_>) -> (Outcome, Option<Erro
         let failure = match attempt::attempt(desk, &ready, number).await {
             Ok(None) => {
                 warn_if_alone_no_more(desk, &ready).await;
+                changes::report(desk, &ready).await;
                 break finish(desk, ready, Outcome::Migrated, None).await;
             }
             Ok(Some(failure)) => failure,
