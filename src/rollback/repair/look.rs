@@ -44,15 +44,11 @@ impl Attempt<'_> {
         archive: &State,
         unmendable: &BTreeSet<String>,
     ) -> Result<Found> {
-        let phase = self.scene.ctx.phase(Phase::Proof);
+        let phase = self.scene.ctx.phase(Phase::Compare);
         let mut found = self.trust(live, archive).await?;
         let first = self.plan(live, archive, &found, unmendable)?;
         let manifest = self.scene.reader.manifest();
-        let recorded = |at: &usize| {
-            let table = &live.tables[*at];
-            let record = proof::record_of(table, manifest)?;
-            compare::as_recorded(table, record, manifest)
-        };
+        let recorded = |at: &usize| self.records.as_recorded(&live.tables[*at]);
         let tables = first.untouched.iter().filter_map(recorded);
         let tables: Vec<_> = tables
             .filter(|table| !found.digests.contains_key(&table.identity))
@@ -118,9 +114,8 @@ impl Attempt<'_> {
 
     /// Tables that were written to are looked at row by row, where the counts tell which.
     fn suspects(&self, tables: Vec<Table>, found: &Found) -> (Vec<Table>, Vec<Table>) {
-        let manifest = self.scene.reader.manifest();
         let is_suspect = |table: &Table| {
-            let record = proof::record_of(table, manifest);
+            let record = self.records.of(table);
             self.in_place
                 && found.counted
                 && !found.unwritten.contains(&table.identity)
@@ -195,7 +190,7 @@ impl Attempt<'_> {
         };
         found.digests.insert(table.identity.clone(), placed.digest);
         let tables = &self.scene.reader.manifest().tables;
-        let index = tables.iter().position(|one| one.identity == table.identity);
+        let index = self.records.place(table);
         let Some(index) = index.filter(|&at| proof::recorded(&tables[at]) != placed.digest) else {
             return Ok(());
         };

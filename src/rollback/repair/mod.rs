@@ -31,6 +31,7 @@ pub(super) use foresee::{Foreseen, Intent, foresee};
 
 use look::Found;
 use plan::{Plan, Sides, Unfit};
+use proof::Records;
 
 /// How a repair ended that did not go through.
 pub(super) enum Missed {
@@ -94,6 +95,7 @@ fn is_final(error: &Error, session: &Session) -> bool {
 /// One transaction.
 struct Attempt<'a> {
     scene: Scene<'a>,
+    records: Records<'a>,
     /// Whether objects are changed in place, and tables row by row.
     in_place: bool,
     /// Whether no other session could read what this transaction has locked.
@@ -106,6 +108,7 @@ impl<'a> Attempt<'a> {
     fn new(scene: &Scene<'a>, in_place: bool) -> Self {
         Self {
             scene: *scene,
+            records: Records::new(scene.reader.manifest()),
             in_place,
             alone: false,
             saved: None,
@@ -203,7 +206,7 @@ impl<'a> Attempt<'a> {
         for table in proof::losing_columns(
             self.scene.session,
             live,
-            self.scene.reader.manifest(),
+            &self.records,
             plan,
             &found.unwritten,
         )
@@ -211,11 +214,10 @@ impl<'a> Attempt<'a> {
         {
             part.rows.insert(table);
         }
+        let wider = proof::with_new_columns(live, &self.records);
         for (table, patch) in &found.patches {
             // One that loses columns is saved as a whole: they may hold something in any row.
-            if plan.patched.contains(table)
-                && !proof::has_more_columns(table, live, self.scene.reader)
-            {
+            if plan.patched.contains(table) && !wider.contains(table.as_str()) {
                 part.only
                     .insert(table.clone(), patch.condition().text().to_owned());
             }
@@ -311,7 +313,11 @@ impl<'a> Attempt<'a> {
             let known = found.digests.get(&table.identity);
             match known.filter(|_| untouched.contains(&(table.oid, table.identity.as_str()))) {
                 Some(digest) => _ = digests.insert(table.identity.clone(), *digest),
-                None => again.push(proof::as_proven(table, manifest)),
+                None => again.push(
+                    self.records
+                        .as_recorded(table)
+                        .unwrap_or_else(|| table.clone()),
+                ),
             }
         }
         let read = compare::digests(&[self.scene.session], &again, self.scene.ctx).await?;

@@ -1,11 +1,11 @@
 //! What of a repair is proven by what: rows that differed, rows that nobody can have touched, columns
 //! whose values would be lost.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Found;
 use super::plan::Plan;
-use crate::archive::{Manifest, Reader, TableDigest, TableRecord};
+use crate::archive::{Manifest, TableDigest, TableRecord};
 use crate::catalog::{self, Catalog, Table};
 use crate::compare;
 use crate::error::Result;
@@ -56,18 +56,24 @@ pub(super) fn how(
     } else {
         0
     };
-    let again = compare::counted(reread, "table", "tables");
+    let again = match reread {
+        0 => "none was written to by".to_owned(),
+        _ => format!(
+            "{} again after",
+            compare::counted(reread, "table", "tables")
+        ),
+    };
     if unread > 0 {
         let unread = compare::counted(unread, "table", "tables");
         return format!(
             "; {unread} NOT read: the server counted no write to them since the backup; the others were read \
-             under lock, {again} after the repair"
+             under lock, {again} the repair"
         );
     }
     let why = found.silent.as_ref();
     let why = why.map(|why| format!("; counts could not tell: {why}"));
     format!(
-        "; all were read under lock, {again} again after the repair{}",
+        "; all were read under lock, {again} the repair{}",
         why.unwrap_or_default()
     )
 }
@@ -110,25 +116,53 @@ pub(super) async fn untouched<'a>(
         .collect())
 }
 
-/// The table with the columns that its rows were recorded with, or its own.
-pub(super) fn as_proven(table: &Table, manifest: &Manifest) -> Table {
-    let recorded =
-        record_of(table, manifest).and_then(|record| compare::as_recorded(table, record, manifest));
-    recorded.unwrap_or_else(|| table.clone())
+/// The manifest's tables by identity: there may be tens of thousands.
+pub(super) struct Records<'a> {
+    manifest: &'a Manifest,
+    places: HashMap<&'a str, usize>,
 }
 
-pub(super) fn record_of<'a>(table: &Table, manifest: &'a Manifest) -> Option<&'a TableRecord> {
-    let mut records = manifest.tables.iter();
-    records.find(|record| record.identity == table.identity)
+impl<'a> Records<'a> {
+    pub fn new(manifest: &'a Manifest) -> Self {
+        let tables = manifest.tables.iter().enumerate();
+        Self {
+            manifest,
+            places: tables
+                .map(|(at, record)| (record.identity.as_str(), at))
+                .collect(),
+        }
+    }
+
+    /// The table's place in the manifest.
+    pub fn place(&self, table: &Table) -> Option<usize> {
+        self.places.get(table.identity.as_str()).copied()
+    }
+
+    pub fn of(&self, table: &Table) -> Option<&'a TableRecord> {
+        self.place(table).map(|at| &self.manifest.tables[at])
+    }
+
+    /// The table with the columns that its rows were recorded with; none if it lacks one of them.
+    pub fn as_recorded(&self, table: &Table) -> Option<Table> {
+        compare::as_recorded(table, self.of(table)?, self.manifest)
+    }
+
+    /// Columns of the table that the archive does not know.
+    fn new_columns<'t>(&self, table: &'t Table) -> Vec<&'t String> {
+        let Some(record) = self.of(table) else {
+            return Vec::new();
+        };
+        let columns = table.columns.iter();
+        let new = columns.filter(|column| !record.columns.contains(column));
+        new.collect()
+    }
 }
 
-/// Whether a table has columns that the archive does not know.
-pub(super) fn has_more_columns(identity: &str, live: &Catalog, reader: &Reader) -> bool {
-    let mut tables = live.tables.iter();
-    let table = tables.find(|table| table.identity == identity);
-    let record = table.and_then(|table| record_of(table, reader.manifest()));
-    let known = |column: &String| record.is_some_and(|record| record.columns.contains(column));
-    table.is_none_or(|table| !table.columns.iter().all(known))
+/// Identities of tables that have columns which the archive does not know.
+pub(super) fn with_new_columns<'a>(live: &'a Catalog, records: &Records<'_>) -> BTreeSet<&'a str> {
+    let tables = live.tables.iter();
+    let wider = tables.filter(|table| !records.new_columns(table).is_empty());
+    wider.map(|table| table.identity.as_str()).collect()
 }
 
 /// Identities of tables that stay and lose columns with values in them. Nobody wrote to those that
@@ -136,19 +170,14 @@ pub(super) fn has_more_columns(identity: &str, live: &Catalog, reader: &Reader) 
 pub(super) async fn losing_columns(
     session: &Session,
     live: &Catalog,
-    manifest: &Manifest,
+    records: &Records<'_>,
     plan: &Plan,
     unwritten: &BTreeSet<String>,
 ) -> Result<Vec<String>> {
     let mut losing = Vec::new();
     let tables = plan.untouched.iter().map(|&at| &live.tables[at]);
     for table in tables.filter(|table| !unwritten.contains(&table.identity)) {
-        let Some(record) = record_of(table, manifest) else {
-            continue;
-        };
-        let added = table.columns.iter();
-        let added = added.filter(|column| !record.columns.contains(column));
-        for column in added {
+        for column in records.new_columns(table) {
             if holds_values(session, table, column).await? {
                 losing.push(table.identity.clone());
                 break;
