@@ -113,6 +113,7 @@ fn archive(rows: &str) -> (tempfile::TempDir, Reader) {
         needs: Vec::new(),
         partial: false,
         counters: None,
+        cluster: None,
     };
     let path = writer.finish(manifest).unwrap();
     (directory, Reader::open(&path).unwrap())

@@ -60,6 +60,29 @@ pub struct Manifest {
     /// compare it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counters: Option<CountersRecord>,
+    /// What the whole cluster held, sorted by name: told when it differs, never put back. None if it could
+    /// not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<Vec<ClusterFact>>,
+}
+
+/// Something that belongs to the whole cluster: a role, a membership, a tablespace, a replication slot,
+/// another database. Never a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ClusterFact {
+    /// `role app`, `membership of app in readers`; unique.
+    pub name: String,
+    /// What it is, for people.
+    pub value: String,
+    /// The statement that makes it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub make: Option<String>,
+    /// The statement that puts it back to `value`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reset: Option<String>,
+    /// The statement that removes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remove: Option<String>,
 }
 
 /// The server's counts of rows written.

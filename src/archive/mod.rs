@@ -20,9 +20,9 @@ pub use check::CheckReport;
 pub use compress::{Compressed, MAX_MEMBER_TEXT, compress};
 pub use digest::{BytesDigest, TableDigest};
 pub use manifest::{
-    CountersRecord, DatabaseFacts, EntryRecord, ExtensionRecord, LargeObjectRecord, Manifest,
-    MemberKind, MemberRecord, NeedRecord, Section, SequenceRecord, TableRecord, TextPlace,
-    VersionTableRecord, WrittenRecord,
+    ClusterFact, CountersRecord, DatabaseFacts, EntryRecord, ExtensionRecord, LargeObjectRecord,
+    Manifest, MemberKind, MemberRecord, NeedRecord, Section, SequenceRecord, TableRecord,
+    TextPlace, VersionTableRecord, WrittenRecord,
 };
 pub use reader::{Reader, copy_rows};
 pub use source::{FileSource, Source};
@@ -75,6 +75,7 @@ pub(crate) mod tests {
             needs: Vec::new(),
             partial: false,
             counters: None,
+            cluster: None,
         }
     }
 

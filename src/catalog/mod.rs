@@ -13,6 +13,7 @@ mod ahead;
 mod assemble;
 mod changed;
 mod closed_world;
+mod cluster;
 mod comments;
 mod constraints;
 mod counters;
@@ -56,6 +57,7 @@ mod version_tables;
 mod views;
 
 pub use closed_world::{knows_shape, require_references};
+pub use cluster::read_cluster;
 pub use counters::{Counters, read_counters};
 pub use database::{read as read_database, system_identifier};
 pub use entry::{

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::outside::{self, OutsideChange};
 use super::secrets::masked;
 use super::state::{State, TableState};
 use super::words;
@@ -31,6 +32,9 @@ pub struct Difference {
     pub properties: Vec<Change>,
     /// Objects that no entry covers and that only one state has.
     pub uncovered: Vec<Change>,
+    /// What differs in the whole cluster, where both sides are of the same one: told, and no difference of the
+    /// databases.
+    pub outside: Vec<OutsideChange>,
     /// Whether the rows of some table were not read on one side, so that nothing is said of them.
     pub rows_not_compared: bool,
 }
@@ -109,6 +113,7 @@ impl Difference {
             extensions,
             properties,
             uncovered,
+            outside: _,
             rows_not_compared: _,
         } = self;
         added.is_empty()
@@ -154,6 +159,7 @@ pub fn compare(before: &State, after: &State) -> Difference {
         extensions: changes(&before.extensions, &after.extensions),
         properties: changes(&before.properties, &after.properties),
         uncovered: changes(&uncovered(before), &uncovered(after)),
+        outside: outside::changes(before.cluster.as_ref(), after.cluster.as_ref()),
         ..Difference::default()
     };
     compare_entries(&mut difference, before, after);

@@ -7,6 +7,7 @@
 //! states of the same server major: deparsed texts differ between majors.
 
 mod difference;
+mod outside;
 mod properties;
 mod reading;
 mod secrets;
@@ -16,6 +17,7 @@ mod words;
 pub use difference::{
     Amount, Change, ChangedEntry, Difference, NamedEntry, TableChange, Value, compare,
 };
+pub use outside::{Cluster, OutsideChange};
 pub use reading::{as_recorded, digests};
 pub use secrets::masked;
 pub use state::{EntryState, Rows, SequenceState, State, TableState, large_objects};

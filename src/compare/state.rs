@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
+use super::outside::Cluster;
 use super::properties;
 use crate::archive::{BytesDigest, LargeObjectRecord, Manifest, Reader, TableDigest, TableRecord};
 use crate::catalog::{self, Catalog, Entry, Locking, Table, canonical_text};
@@ -72,6 +73,8 @@ pub struct State {
     pub properties: BTreeMap<String, String>,
     /// What no entry covers, as `kind: object`; known by name only.
     pub uncovered: Vec<String>,
+    /// What the whole cluster holds, where that was read.
+    pub cluster: Option<Cluster>,
 }
 
 impl State {
@@ -119,6 +122,7 @@ impl State {
             extensions: extensions.collect(),
             properties: properties::normal(&manifest.database.properties),
             uncovered: sorted(manifest.accepted_losses.iter().cloned()),
+            cluster: Cluster::of_manifest(manifest),
             ..Self::default()
         }
     }
@@ -261,6 +265,7 @@ impl State {
             extensions: extensions.collect(),
             properties: properties::normal(&catalog.database.properties),
             uncovered: sorted(uncovered.map(catalog::Uncovered::label)),
+            cluster: None,
         }
     }
 

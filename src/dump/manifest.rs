@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 
 use super::script::Script;
 use crate::archive::{
-    CountersRecord, DatabaseFacts, EntryRecord, ExtensionRecord, Manifest, NeedRecord,
+    ClusterFact, CountersRecord, DatabaseFacts, EntryRecord, ExtensionRecord, Manifest, NeedRecord,
     SequenceRecord, TableDigest, TableRecord, VersionTableRecord,
 };
 use crate::catalog::{
@@ -37,6 +37,8 @@ pub(super) struct Facts {
     pub partial: bool,
     /// What the server had counted before the snapshot; none where nothing is compared with it.
     pub counters: Option<Counters>,
+    /// What the whole cluster holds, likewise.
+    pub cluster: Option<Vec<ClusterFact>>,
 }
 
 /// The manifest without members, and the text of its script.
@@ -75,6 +77,7 @@ pub(super) fn of_catalog(catalog: Catalog, facts: Facts) -> Result<(Manifest, Sc
         needs: catalog.needs.into_iter().map(need).collect(),
         partial: facts.partial,
         counters,
+        cluster: facts.cluster,
     };
     Ok((manifest, script))
 }

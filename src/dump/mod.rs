@@ -31,7 +31,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 
 use self::script::Script;
 use self::workers::Team;
-use crate::archive::{Manifest, Reader, Writer};
+use crate::archive::{ClusterFact, Manifest, Reader, Writer};
 use crate::catalog::{self, AcceptedLosses, Catalog, Counters, Locking, Part};
 use crate::context::{Context, Phase, Progress};
 use crate::error::{Attempt, Error, Kind, Result};
@@ -170,6 +170,8 @@ async fn read_steadily(
             created: ctx.now(),
             // Before the snapshot: a count that comes late must not hide a later write.
             counters: Some(catalog::read_counters(session).await?),
+            // Only told later, never needed: a backup does not fail of it.
+            cluster: catalog::read_cluster(session).await.ok(),
             partial: false,
         };
         let locking = Locking::tables(options.table_lock_wait);
@@ -238,6 +240,8 @@ struct Moment {
     created: DateTime<Utc>,
     /// What the server had counted by then.
     counters: Option<Counters>,
+    /// What the whole cluster held.
+    cluster: Option<Vec<ClusterFact>>,
     /// Whether the catalog is a part of the database's.
     partial: bool,
 }
@@ -248,6 +252,7 @@ impl Moment {
         Self {
             created: ctx.now(),
             counters: None,
+            cluster: None,
             partial: false,
         }
     }
@@ -281,6 +286,7 @@ async fn draft(
     let facts = manifest::Facts {
         created: moment.created,
         counters: moment.counters,
+        cluster: moment.cluster,
         snapshot,
         settings,
         purpose: options.purpose.clone(),

@@ -12,6 +12,7 @@ use crate::drill::DrillReport;
 use crate::error::{Error, Kind};
 use crate::run::changes::ChangeReport;
 use crate::run::fence::FenceReport;
+use crate::run::outside::Outside;
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -234,6 +235,8 @@ pub struct RunReport {
     pub seconds: BTreeMap<String, f64>,
     /// What the migration did, if it is in place.
     pub changes: Option<ChangeReport>,
+    /// What changed outside of the database since the archive was taken; none if the tool was not started.
+    pub outside: Option<Outside>,
     /// The checks after the migration.
     pub checks: Vec<CheckLine>,
     /// The fence around the database; none if nobody asked for one.
@@ -290,6 +293,7 @@ impl RunReport {
             attempts: 0,
             seconds: BTreeMap::new(),
             changes: None,
+            outside: None,
             checks: Vec::new(),
             fence: None,
             other_writers: Vec::new(),

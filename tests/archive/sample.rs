@@ -25,6 +25,7 @@ pub fn sample_manifest() -> Manifest {
     Manifest {
         partial: false,
         counters: None,
+        cluster: None,
         format: 0,
         tool: "pgbelay 0.1.0".into(),
         purpose: "backup".into(),

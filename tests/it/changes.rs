@@ -7,6 +7,8 @@ use crate::support::{Output, Shop};
 
 /// A migration of its own, in one psql session.
 fn migrated(shop: &Shop, options: &[&str], sql: &str) -> Output {
+    // What a server counted that has only just been started is not believed.
+    shop.database.sql("SELECT pg_sleep(greatest(0, 5 - extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())))");
     let command = ["psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-c", sql];
     let output = shop.run(options, &command).assert_code(0);
     assert_eq!(output.json()["outcome"], "migrated", "{output}");

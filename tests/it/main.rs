@@ -47,6 +47,7 @@ mod many_objects;
 mod migrate_alembic;
 mod migrate_sql;
 mod mutations;
+mod outside;
 mod owner;
 mod parallel_backup;
 mod plan;

@@ -1,7 +1,7 @@
 //! What a migration did, in a few lines: all of them are in the run's log, in `--json` and in `pgbelay diff`.
 
 use crate::cli::render::units;
-use crate::run::ChangeReport;
+use crate::run::{ChangeReport, Outside};
 
 /// Lines about rows that are shown.
 const ROW_LINES: usize = 8;
@@ -28,6 +28,21 @@ pub(super) fn lines(changes: &ChangeReport) -> Vec<String> {
     }
     lines.extend(changes.caveat().map(|caveat| format!("({caveat})")));
     lines
+}
+
+/// What no rollback brings back.
+pub(super) fn outside(outside: &Outside) -> String {
+    let mut lines = outside.lines();
+    let hidden = lines.len().saturating_sub(OTHER_LINES);
+    lines.truncate(OTHER_LINES);
+    if hidden > 0 {
+        let more = units::plural(units::how_many(hidden), "more change", "more changes");
+        lines.push(format!("… {more} (--json has them)"));
+    }
+    if !outside.changes.is_empty() {
+        lines.push("(of the whole cluster, whoever changed it; never rolled back)".to_owned());
+    }
+    lines.join("\n")
 }
 
 #[cfg(test)]

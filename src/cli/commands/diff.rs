@@ -11,7 +11,7 @@ use crate::cli::args::DiffArguments;
 use crate::cli::render::{Row, units};
 use crate::cli::report::Done;
 use crate::cli::settings;
-use crate::compare::{Difference, State, compare};
+use crate::compare::{Cluster, Difference, OutsideChange, State, compare};
 use crate::context::Phase;
 use crate::error::Result;
 use crate::pg::Target;
@@ -86,7 +86,11 @@ async fn state(
     };
     let session = app.connect(target).await?;
     let _phase = app.ctx.phase(Phase::Compare);
-    let state = State::of_live(&session, reference, locking, &app.ctx).await;
+    let mut state = State::of_live(&session, reference, locking, &app.ctx).await;
+    if let Ok(state) = &mut state {
+        // Only told: whoever cannot read it still gets the difference.
+        state.cluster = Cluster::read(&session).await.ok();
+    }
     session.close().await;
     state
 }
@@ -99,7 +103,11 @@ fn told(
     accepted: &AcceptedLosses,
 ) -> Done {
     let lines = difference.lines();
-    let rows = vec![Row::new("from", before), Row::new("to", after)];
+    let mut rows = vec![Row::new("from", before), Row::new("to", after)];
+    let outside: Vec<String> = difference.outside.iter().map(OutsideChange::line).collect();
+    if !outside.is_empty() {
+        rows.push(Row::new("outside", outside.join("\n")));
+    }
     let done = |last_line: String| {
         Done::with_rows(last_line, rows.clone())
             .member("before", before)

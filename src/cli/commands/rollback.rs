@@ -59,7 +59,13 @@ pub(super) async fn execute(app: &App, arguments: &RollbackArguments) -> Result<
     )
     .await
     .map_err(|error| error.narrowed(Kind::Refused))?;
-    Ok(told(&reader, &report))
+    let outside = run::outside(&resolved.target, reader.path(), &app.ctx).await;
+    let mut done = told(&reader, &report);
+    let said = super::changes::outside(&outside);
+    if !said.is_empty() {
+        done.rows.push(Row::new("outside", said));
+    }
+    Ok(done.member("outside", json!(outside)))
 }
 
 fn told(reader: &Reader, report: &RollbackReport) -> Done {

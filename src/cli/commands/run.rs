@@ -154,6 +154,10 @@ fn rows(report: &RunReport) -> Vec<Row> {
     );
     add("recovered", Some(report.recovered.join("\n")));
     add("fence", report.fence.as_ref().map(fence));
+    add(
+        "outside",
+        report.outside.as_ref().map(super::changes::outside),
+    );
     add("other writers", Some(other_writers(report)));
     add(
         "attempts",

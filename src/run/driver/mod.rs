@@ -28,7 +28,7 @@ use crate::run::fence;
 use crate::run::lock::RunLock;
 use crate::run::outcome::{Outcome, RunReport};
 use crate::run::state::Event;
-use crate::run::{RunOptions, changes, recover};
+use crate::run::{RunOptions, changes, outside, recover};
 
 use attempt::Failure;
 pub(in crate::run) use attempt::Ready;
@@ -312,9 +312,13 @@ async fn finish(
         watch,
         mut scene,
         fence,
+        archive,
         ..
     } = ready;
     drop(watch);
+    if desk.report.attempts > 0 {
+        desk.report.outside = Some(outside(&scene.target, &archive, scene.ctx).await);
+    }
     let concluded = match &fence {
         None => (outcome, error),
         Some(fence) => without_fence(desk, &mut scene, &lock, fence, (outcome, error)).await,

@@ -9,6 +9,7 @@ use crate::pg;
 use crate::run::chronicle::{Ending, Proven, PutBack, Started, Story, Verified};
 use crate::run::driver::{Case, Verdict, child_variables, judge, verification, withheld};
 use crate::run::outcome::Outcome;
+use crate::run::outside;
 use crate::run::recover::{Action, Place, Recovered, decide};
 use crate::run::writers::Window;
 use crate::verify::{self, CommandSettings};
@@ -221,7 +222,12 @@ async fn put_back(
         let mut intend = || journal.append(Step::RollBack, Stage::Intent, serde_json::Map::new());
         judge(&case, place.ctx, &mut intend).await
     };
-    let (record, recovered) = of_verdict(verdict, story, run, &archive);
+    let (record, mut recovered) = of_verdict(verdict, story, run, &archive);
+    let outside = outside(place.target, &archive, place.ctx).await;
+    let lines = outside.lines().into_iter();
+    recovered
+        .lines
+        .extend(lines.map(|line| format!("outside of the database: {line}")));
     if let Some(record) = record {
         journal.append(Step::RollBack, Stage::Outcome, journal::detail_of(&record)?)?;
     }
