@@ -501,6 +501,8 @@ pub(crate) enum StrategyArgument {
     Repair,
     /// Every object is dropped and made again
     Rebuild,
+    /// A new database is made and takes the name; the failed one stays under another
+    Swap,
 }
 
 /// What to drill, and where.

@@ -123,6 +123,7 @@ pub(crate) fn rung(typed: StrategyArgument) -> Rung {
         StrategyArgument::Auto => Rung::Auto,
         StrategyArgument::Repair => Rung::Repair,
         StrategyArgument::Rebuild => Rung::Rebuild,
+        StrategyArgument::Swap => Rung::Swap,
     }
 }
 

@@ -8,6 +8,7 @@
     reason = "this is the layer that wraps tokio-postgres"
 )]
 
+pub mod advisory;
 mod binding;
 mod connect;
 mod diagnosis;

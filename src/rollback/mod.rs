@@ -19,6 +19,7 @@ mod repair;
 mod sequences;
 mod sessions;
 mod stays;
+mod swap;
 mod written;
 
 use std::collections::BTreeSet;
@@ -41,6 +42,10 @@ pub use estimate::Measured;
 pub use preview::{Action, Preview, Step, preview};
 pub use sessions::{OtherSession, other_sessions};
 pub use stays::objections;
+pub use swap::{
+    Custody, Kept, LeftFence, Settled, SwapAct, SwapRecord, kept_databases, maintenance, settle,
+    swap, swap_obstacles,
+};
 pub use written::{Written, WrittenTable, unwritten, written};
 
 /// Which rungs may be taken, the cheapest first.
@@ -53,6 +58,8 @@ pub enum Rung {
     Repair,
     /// Drop and make again everything.
     Rebuild,
+    /// Make a new database and give it the name of the failed one. Only by [`swap`], which keeps a journal.
+    Swap,
 }
 
 /// What proves that rows are equal.
@@ -112,6 +119,8 @@ pub enum Strategy {
     Repair,
     /// Every object was dropped and rebuilt in one transaction.
     Rebuild,
+    /// A new database took the failed one's place.
+    Swap,
 }
 
 /// How it ended; both are proven.
@@ -146,6 +155,9 @@ pub struct RollbackReport {
     pub outcome: RollbackOutcome,
     /// The archive of what was removed.
     pub saved: Option<PathBuf>,
+    /// The failed database, where a swap kept it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept: Option<Kept>,
     /// What proves the outcome, for people.
     pub proof: String,
     /// What had changed and was put back, one statement per line.
@@ -257,6 +269,9 @@ async fn act_on(scene: &Scene<'_>, decision: Decision) -> Result<RollbackReport>
 /// Repairs what differs; where that does not lead to the archive's state, rebuilds everything.
 async fn by_rungs(scene: &Scene<'_>, difference: &Difference) -> Result<RollbackReport> {
     let Scene { options, ctx, .. } = *scene;
+    if options.rung == Rung::Swap {
+        return Err(Error::operation("swap the database").because("nobody keeps its journal"));
+    }
     if options.rung != Rung::Rebuild {
         match repair::repair(scene, difference).await {
             Ok(report) => return Ok(report),
@@ -273,7 +288,11 @@ async fn by_rungs(scene: &Scene<'_>, difference: &Difference) -> Result<Rollback
             .await
             .map_err(|error| undone(error, None))?;
     }
-    rebuild::rebuild(scene, difference).await
+    let rebuilt = rebuild::rebuild(scene, difference).await;
+    match rebuilt {
+        Err(error) => Err(swap::named_as_next(scene, error).await),
+        rebuilt => rebuilt,
+    }
 }
 
 fn not_repaired(why: String) -> Error {
@@ -288,6 +307,7 @@ fn unchanged(evidence: String) -> RollbackReport {
         strategy: Strategy::Nothing,
         outcome: RollbackOutcome::Unchanged,
         saved: None,
+        kept: None,
         proof: evidence,
         undone: Vec::new(),
         not_brought_back: Vec::new(),

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::estimate::{Measured, Rates};
 use super::repair::{Foreseen, Intent};
-use super::{Decision, RollbackOptions, Rung, Scene, Strategy, decide, repair};
+use super::{Decision, RollbackOptions, Rung, Scene, Strategy, decide, repair, swap};
 use crate::archive::{Manifest, Reader};
 use crate::catalog::Kind;
 use crate::compare::{Difference, counted};
@@ -158,6 +158,9 @@ async fn changed(
     difference: &Difference,
     measured: Option<Measured>,
 ) -> Result<Preview> {
+    if scene.options.rung == Rung::Swap {
+        swap::require_none(scene.session, scene.reader.manifest(), scene.ctx).await?;
+    }
     let foreseen = repair::foresee(scene).await?;
     let manifest = scene.reader.manifest();
     let rates = Rates::new(manifest, &foreseen.archive, measured);
@@ -170,6 +173,11 @@ async fn changed(
     // Definitions are read to save, to drop, and for the proof.
     let rebuild_seconds = 3.0 * foreseen.catalogs + rates.rebuild(manifest, &foreseen.archive);
     let (strategy, why, steps) = match &foreseen.plan {
+        _ if scene.options.rung == Rung::Swap => (
+            Strategy::Swap,
+            "you asked for it; the failed database stays, so nothing is saved".to_owned(),
+            planning.swap(),
+        ),
         Ok(intent) if scene.options.rung != Rung::Rebuild => {
             let why = "it is the least work: what is equal stays as it is";
             (Strategy::Repair, why.to_owned(), planning.repair(intent))
@@ -265,11 +273,24 @@ impl Planning<'_> {
             counted(count, "definition", "definitions")
         );
         steps.push(self.quick(Action::Drop, &all));
-        steps.extend(self.make(|_| true));
+        steps.extend(self.all_again("every definition and every row"));
+        steps.sort_by_key(|step| step.action);
+        steps
+    }
+
+    /// In another database: nothing is saved and nothing goes.
+    fn swap(&self) -> Vec<Step> {
+        let mut steps = self.all_again("every definition and every row, in the new database");
+        steps.push(self.quick(Action::Set, "the names of both databases"));
+        steps.sort_by_key(|step| step.action);
+        steps
+    }
+
+    fn all_again(&self, proof: &str) -> Vec<Step> {
+        let mut steps: Vec<Step> = self.make(|_| true).collect();
         steps.extend((0..self.manifest.tables.len()).map(|at| self.load(at)));
         let bytes = self.manifest.tables.iter().map(|table| table.bytes).sum();
-        steps.push(self.prove("every definition and every row", bytes));
-        steps.sort_by_key(|step| step.action);
+        steps.push(self.prove(proof, bytes));
         steps
     }
 

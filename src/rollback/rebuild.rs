@@ -64,6 +64,7 @@ pub(super) fn report(
         strategy,
         outcome: RollbackOutcome::RolledBack,
         saved,
+        kept: None,
         proof: proof.text,
         undone: difference.lines(),
         not_brought_back: proof.not_brought_back,

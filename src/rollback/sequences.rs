@@ -50,6 +50,7 @@ pub(super) async fn set_back(
         strategy: Strategy::Sequences,
         outcome: RollbackOutcome::RolledBack,
         saved: None,
+        kept: None,
         proof: format!(
             "{evidence}; {} sequences set back and read again",
             difference.sequences.len()

@@ -3,6 +3,8 @@
 //! Intents are synced before acting, outcomes after. [`Story::of`] reads a journal back into what
 //! recovery and the restart-loop breaker need; fields are only ever added, with a default.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -12,6 +14,7 @@ use super::outcome::OtherWriter;
 use crate::error::{Attempt, Result};
 use crate::journal::{self, Header, Record, Stage, Step};
 use crate::pg::target::Fenced;
+use crate::rollback::SwapRecord;
 
 /// Backup intent: what the run is about.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -199,6 +202,8 @@ pub struct Story {
     pub tool_ended: Option<ToolEnded>,
     /// Whether putting the database back was begun.
     pub roll_back_intended: bool,
+    /// The last record of a swap.
+    pub swap: Option<(Stage, SwapRecord)>,
     /// How the run ended.
     pub ending: Option<Ending>,
     /// The last record that says how far the run came; a fence stands beside that.
@@ -236,6 +241,7 @@ impl Story {
             (Step::Migrate, Stage::Outcome) => self.tool_ended = Some(detail(record)?),
             (Step::Fence, stage) => self.take_fence(stage, detail(record)?),
             (Step::RollBack, Stage::Intent) => self.roll_back_intended = true,
+            (Step::Swap, stage) => self.swap = Some((stage, detail(record)?)),
             (Step::End, _) => self.ending = Some(detail(record)?),
             _ => {}
         }
@@ -260,6 +266,28 @@ impl Story {
         let outcome = ending.outcome.as_str();
         let put_back = self.roll_back_intended && matches!(outcome, "unchanged" | "rolled-back");
         self.started.is_none() && outcome != "in-doubt" && !put_back
+    }
+
+    /// Whether it is about one of these databases, or has put one of them in its own one's place.
+    pub fn is_about_any(&self, system_identifier: &str, oids: &BTreeSet<u32>) -> bool {
+        let made = self.swapped_in().is_some_and(|oid| oids.contains(&oid));
+        let oid = self.header.as_ref().map(|header| header.database_oid);
+        let own = oid.is_some_and(|oid| oids.contains(&oid));
+        let oid = oid.unwrap_or_default();
+        (made || own) && self.is_about(system_identifier, oid)
+    }
+
+    /// A swap that neither took place nor was undone.
+    pub fn open_swap(&self) -> Option<(Stage, &SwapRecord)> {
+        let (stage, record) = self.swap.as_ref()?;
+        (!record.settles(*stage)).then_some((*stage, record))
+    }
+
+    /// OID of the database that a swap of this run put, or may have put, in the place of its own.
+    pub fn swapped_in(&self) -> Option<u32> {
+        let (stage, record) = self.swap.as_ref()?;
+        let undone = record.settles(*stage) && !record.is_swapped(*stage);
+        record.new_oid.filter(|_| !undone)
     }
 
     /// Whether it is about this database: the system identifier and the OID, not the name.

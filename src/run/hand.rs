@@ -15,10 +15,11 @@ use crate::rollback::{self, ProofMode, RollbackOptions, RollbackOutcome, Rollbac
 use crate::run::chronicle::{BackedUp, Ending, Proven, PutBack};
 use crate::run::driver::{Tool, child_variables, verification};
 use crate::run::fence;
+use crate::run::keeping::OfJournal;
 use crate::run::lock::RunLock;
 use crate::run::outcome::Outcome;
 use crate::run::preflight::Facts;
-use crate::run::{RunOptions, versions};
+use crate::run::{RunOptions, recover, versions};
 use crate::store::Store;
 use crate::verify::{self, CommandSettings, VerifyReport};
 
@@ -38,7 +39,7 @@ pub async fn roll_back(
     // nothing may take time by the size of the database: each member is checked when it is used, and
     // nothing is committed if one is damaged.
     match (options.rung, options.proof) {
-        (Rung::Rebuild, _) => dump::check(reader.path(), ctx).await?,
+        (Rung::Rebuild | Rung::Swap, _) => dump::check(reader.path(), ctx).await?,
         (_, ProofMode::Content) => tokio::task::block_in_place(|| reader.require_undamaged())?,
         (_, ProofMode::Counters) => {}
     }
@@ -47,6 +48,7 @@ pub async fn roll_back(
     let facts = Facts::read(&session).await;
     session.close().await;
     let facts = facts?;
+    recover::end_left_swap(target, store, &facts, &lock, ctx).await?;
     // What an interrupted run left standing is no difference from the archive.
     let left = fence::the_one_left(store, &facts)?;
     let target = &target.behind(left.map(|(_, record)| record.fenced()));
@@ -67,9 +69,18 @@ pub async fn roll_back(
         stop: Stop::never(),
         ..ctx.clone()
     };
-    let result = rollback::roll_back(target, reader, store, options, &calm).await;
+    let result = match options.rung {
+        Rung::Swap => {
+            let keeping = &mut OfJournal {
+                journal: &mut journal,
+                lock: &lock,
+            };
+            rollback::swap(target, reader, store, options, None, keeping, &calm).await
+        }
+        _ => rollback::roll_back(target, reader, store, options, &calm).await,
+    };
     end(&mut journal, &result)?;
-    match fence::take_down_left(lock.session(), store, &facts, &calm).await {
+    match fence::take_down_left(&lock, store, &facts, &calm).await {
         Ok(lines) => lines.into_iter().for_each(|line| ctx.note(line)),
         Err(error) => ctx.warn(format!(
             "the fence that an interrupted run left still stands: {error}; pgbelay recover takes it down"

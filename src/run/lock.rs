@@ -1,16 +1,17 @@
 //! One run at a time per database: a session-level advisory lock (design.md §6).
 //!
-//! Key: class 1885823589 (`pgbe` in ASCII) and the database's OID, as `sql/try_lock.sql` says, so
+//! Key: class 1885823589 (`pgbe` in ASCII) and the database's OID ([`advisory`]), so
 //! that anybody can see it in `pg_locks`. It is polled on a dedicated autocommit connection: no
 //! open transaction, no snapshot (P7), nothing left behind when the connection ends. The watch of
-//! other writers queries the same connection several times a second, which keeps it alive.
+//! other writers queries the same connection several times a second, which keeps it alive. Where a
+//! rollback swaps the database, a connection to another database takes the lock over.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
-use crate::pg::{self, Session, Sql, Target};
+use crate::pg::{self, Session, Target, advisory};
 use crate::run::RunOptions;
 
 /// First pause between two attempts; it doubles up to [`LONGEST_PAUSE`].
@@ -25,7 +26,16 @@ const SAY_AGAIN: Duration = Duration::from_secs(30);
 /// The lock of one database, held as long as its connection lives.
 #[derive(Debug)]
 pub struct RunLock {
+    held: Mutex<Held>,
+}
+
+#[derive(Debug, Clone)]
+struct Held {
     session: Arc<Session>,
+    /// OID of the database.
+    database: u32,
+    /// Whether a swap has put another database in its place; the session is then connected elsewhere.
+    swapped: bool,
 }
 
 impl RunLock {
@@ -34,36 +44,67 @@ impl RunLock {
     /// Fails with [`Kind::LockTimeout`] when the wait is over.
     pub async fn acquire(target: &Target, wait: Duration, ctx: &Context) -> Result<Self> {
         let session = pg::connect(target, "lock", ctx).await?;
-        let started = Instant::now();
-        let mut pause = FIRST_PAUSE;
-        let mut told: Option<(String, Instant)> = None;
-        while !try_lock(&session).await? {
-            ctx.stop.check("wait for the lock of the database")?;
-            let holder = holder(&session).await?;
-            if started.elapsed() >= wait {
-                return Err(not_obtained(&session, wait, &holder));
-            }
-            tell(&mut told, holder, ctx);
-            sleep(pause.min(wait.saturating_sub(started.elapsed())), ctx).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+        let database = advisory::own_database(&session).await?;
+        Self::obtain(session, database, wait, ctx).await
+    }
+
+    /// As [`RunLock::acquire`], of any database, on a session that is there already.
+    pub async fn obtain(
+        session: Session,
+        database: u32,
+        wait: Duration,
+        ctx: &Context,
+    ) -> Result<Self> {
+        if let Err(error) = wait_for(&session, database, wait, ctx).await {
+            return Err(match session.is_closed() {
+                true => ended(&session, error),
+                false => error,
+            });
         }
         Ok(Self {
-            session: Arc::new(session),
+            held: Mutex::new(Held {
+                session: Arc::new(session),
+                database,
+                swapped: false,
+            }),
         })
     }
 
+    fn held(&self) -> Held {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.clone()
+    }
+
     /// The connection that holds it; for short autocommit queries only.
-    pub fn session(&self) -> &Arc<Session> {
-        &self.session
+    pub fn session(&self) -> Arc<Session> {
+        self.held().session
+    }
+
+    /// From now on `keeper` holds the lock, of `database`: the same one, or the one that a swap has put in its
+    /// place. Nobody can be connected to a database that is renamed.
+    pub fn hand_over(&self, keeper: Session, database: u32) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        *held = Held {
+            session: Arc::new(keeper),
+            database,
+            swapped: held.swapped || held.database != database,
+        };
+    }
+
+    /// Whether a swap has put another database in the place of the first one.
+    pub fn is_swapped(&self) -> bool {
+        self.held().swapped
     }
 
     /// Whether this connection still holds the lock, asked of the server.
     pub async fn is_held(&self) -> bool {
-        if self.session.is_closed() {
+        let held = self.held();
+        if held.session.is_closed() {
             return false;
         }
         // A question that fails means that the connection, and so the lock, is gone.
-        held_by_us(&self.session).await.unwrap_or_default()
+        let holders = advisory::holders(&held.session, held.database).await;
+        holders.is_ok_and(|holders| holders.iter().any(|holder| holder.is_us))
     }
 
     /// Makes sure that no other run can have begun meanwhile. A lost connection loses the lock; it
@@ -90,49 +131,50 @@ impl RunLock {
     pub async fn release(self) {
         // The watch's task may still hold the other reference for an instant; the connection
         // then closes when that one is dropped.
-        if let Ok(session) = Arc::try_unwrap(self.session) {
+        let held = self
+            .held
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Ok(session) = Arc::try_unwrap(held.session) {
             session.close().await;
         }
     }
 }
 
-async fn try_lock(session: &Session) -> Result<bool> {
-    session
-        .query_one(&Sql::constant(include_str!("sql/try_lock.sql")))
-        .await?
-        .bool("obtained")
+async fn wait_for(session: &Session, database: u32, wait: Duration, ctx: &Context) -> Result<()> {
+    let started = Instant::now();
+    let mut pause = FIRST_PAUSE;
+    let mut told: Option<(String, Instant)> = None;
+    while !advisory::try_lock(session, database).await? {
+        ctx.stop.check("wait for the lock of the database")?;
+        let holder = holder(session, database).await?;
+        if started.elapsed() >= wait {
+            return Err(not_obtained(session, wait, &holder));
+        }
+        tell(&mut told, holder, ctx);
+        sleep(pause.min(wait.saturating_sub(started.elapsed())), ctx).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+    Ok(())
 }
 
-async fn held_by_us(session: &Session) -> Result<bool> {
-    let rows = session
-        .query(&Sql::constant(include_str!("sql/lock_holder.sql")))
-        .await?;
-    Ok(rows
-        .iter()
-        .any(|row| matches!(row.opt("ours"), Ok(Some("t")))))
+/// Somebody ended our connection while we waited.
+fn ended(session: &Session, error: Error) -> Error {
+    error
+        .with_kind(Kind::LockTimeout)
+        .attempting(format!("wait for the lock of {}", session.target()))
+        .now("nothing was touched")
+        .hint(
+            "if the run that holds the lock put another database in the place of this one (--strategy \
+             swap), it had to end all sessions: start again",
+        )
 }
 
 /// Who holds the lock, in one phrase.
-async fn holder(session: &Session) -> Result<String> {
-    let rows = session
-        .query(&Sql::constant(include_str!("sql/lock_holder.sql")))
-        .await?;
-    let Some(row) = rows.first() else {
-        return Ok("nobody any more".to_owned());
-    };
-    let or_unknown = |column| -> Result<String> {
-        Ok(row
-            .opt_string(column)?
-            .unwrap_or_else(|| "unknown".to_owned()))
-    };
-    Ok(format!(
-        "{}, role {}, client {}, server process {}, since {}",
-        or_unknown("application")?,
-        or_unknown("role")?,
-        or_unknown("client")?,
-        row.text("pid")?,
-        or_unknown("since")?,
-    ))
+async fn holder(session: &Session, database: u32) -> Result<String> {
+    let holders = advisory::holders(session, database).await?;
+    let first = holders.into_iter().find(|holder| !holder.is_us);
+    Ok(first.map_or_else(|| "nobody any more".to_owned(), |holder| holder.shown))
 }
 
 /// Says who holds the lock: at once, when it changes, and from time to time.

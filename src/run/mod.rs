@@ -7,6 +7,7 @@ mod chronicle;
 mod driver;
 pub mod fence;
 mod hand;
+mod keeping;
 mod lock;
 mod options;
 mod outcome;

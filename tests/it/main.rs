@@ -64,6 +64,7 @@ mod run_preflight;
 mod run_recovery;
 mod scenarios;
 mod sql_files;
+mod swap;
 mod tls;
 mod undo;
 mod verify_checks;

@@ -9,7 +9,7 @@ use crate::support::{Database, Server};
 
 /// Tables with everything that gets in the way of a repair: triggers, row security, foreign keys in a
 /// circle, partitions, inheritance, views of views, generated and identity columns, no primary key.
-const SHOP: &str = "
+pub const SHOP: &str = "
 CREATE SCHEMA s;
 CREATE TYPE s.state AS ENUM ('new', 'paid');
 CREATE FUNCTION s.norm(t text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT lower(t)';

@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 use crate::archive::Reader;
 use crate::cli::app::App;
 use crate::cli::args::RollbackArguments;
-use crate::cli::render::Row;
+use crate::cli::render::{Row, units};
 use crate::cli::report::Done;
 use crate::cli::settings;
 use crate::error::{Kind, Result};
-use crate::rollback::{RollbackOptions, RollbackOutcome, RollbackReport};
+use crate::rollback::{Kept, RollbackOptions, RollbackOutcome, RollbackReport};
 use crate::run;
 
 /// A person is waiting in front of the terminal: say soon that somebody else is at work.
@@ -78,6 +78,9 @@ fn told(reader: &Reader, report: &RollbackReport) -> Done {
     if !report.undone.is_empty() {
         rows.push(Row::new("undone", shortened(&report.undone)));
     }
+    if let Some(kept) = &report.kept {
+        rows.push(Row::new("kept", kept_line(kept)));
+    }
     if let Some(saved) = &report.saved {
         rows.push(Row::new("saved", saved.display().to_string()));
     }
@@ -106,6 +109,17 @@ fn told(reader: &Reader, report: &RollbackReport) -> Done {
         .member("proof", report.proof.as_str());
     done.outcome = outcome.to_owned();
     done
+}
+
+/// The failed database, and how to be rid of it.
+fn kept_line(kept: &Kept) -> String {
+    let size = kept
+        .bytes
+        .map_or_else(String::new, |bytes| format!(", {}", units::bytes(bytes)));
+    format!(
+        "{} (was {}{size}) holds what the migration left; to drop it: {}",
+        kept.name, kept.was, kept.to_drop
+    )
 }
 
 /// The first lines; all of them are in `--json`.

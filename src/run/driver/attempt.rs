@@ -82,7 +82,7 @@ async fn begin(desk: &mut Desk<'_>, ready: &Ready<'_>, number: u32) -> Result<()
     writers::flush_own_count(session).await?;
     let tool_started = ready
         .watch
-        .tool_starts(ready.lock.session(), &[session.backend_pid()])
+        .tool_starts(&ready.lock.session(), &[session.backend_pid()])
         .await?;
     let window = ready.watch.window();
     let started = Started {
@@ -120,7 +120,7 @@ async fn run_tool(ready: &Ready<'_>) -> Result<ToolReport> {
 /// Ends the tool's sessions and counts, before any session of ours is opened. The judge looks at
 /// the sessions again; if the lock's connection is lost, the watch says so.
 async fn quiet_down(desk: &mut Desk<'_>, ready: &Ready<'_>, ran: &Result<ToolReport>) {
-    let session = ready.lock.session();
+    let session = &ready.lock.session();
     let by_itself = ran.as_ref().is_ok_and(|report| report.by_itself);
     let window = ready.watch.window();
     let result = async {

@@ -11,8 +11,9 @@ use crate::catalog::AcceptedLosses;
 use crate::context::{Context, Stop};
 use crate::error::{Error, Kind, Result};
 use crate::pg::{self, Session, Target};
-use crate::rollback::{self, Decision, RollbackOptions, RollbackReport, Strategy};
+use crate::rollback::{self, Decision, RollbackOptions, RollbackReport, Rung, Strategy};
 use crate::run::fence;
+use crate::run::keeping::Keeping;
 use crate::run::writers::{self, Observed, Watch, Window};
 use crate::run::{OnOtherWriters, OtherWriter, RunOptions};
 use crate::store::Store;
@@ -56,29 +57,21 @@ pub enum Verdict {
     InDoubt(Error),
 }
 
-/// Judges the database and puts it back if it has to be; `intend` is called right before the
+/// Judges the database and puts it back if it has to be; `keeping` is told right before the
 /// first statement that changes something, and what it records is synced by then.
-pub async fn judge(
-    case: &Case<'_>,
-    ctx: &Context,
-    intend: &mut dyn FnMut() -> Result<()>,
-) -> Verdict {
+pub async fn judge(case: &Case<'_>, ctx: &Context, keeping: &mut dyn Keeping) -> Verdict {
     // Whoever asked to stop is owed a database that is as before.
     let calm = Context {
         stop: Stop::never(),
         ..ctx.clone()
     };
-    match verdict(case, &calm, intend).await {
+    match verdict(case, &calm, keeping).await {
         Ok(verdict) => verdict,
         Err(error) => Verdict::InDoubt(error),
     }
 }
 
-async fn verdict(
-    case: &Case<'_>,
-    ctx: &Context,
-    intend: &mut dyn FnMut() -> Result<()>,
-) -> Result<Verdict> {
+async fn verdict(case: &Case<'_>, ctx: &Context, keeping: &mut dyn Keeping) -> Result<Verdict> {
     let session = pg::wait_for(case.target, case.options.wait, ctx).await?;
     end_tool_sessions(&session, &case.window, case.by_itself, ctx).await?;
     let reader = Reader::open(case.archive)?;
@@ -94,7 +87,7 @@ async fn verdict(
     if let Some(why) = obstacle(&observed).filter(|_| !discard) {
         return Ok(withheld(decision, observed, why, ctx));
     }
-    intend()?;
+    keeping.intend()?;
     let options = RollbackOptions {
         rung: case.options.rung,
         proof: case.options.proof,
@@ -104,9 +97,22 @@ async fn verdict(
         accept_losses: AcceptedLosses::all(),
         ..RollbackOptions::default()
     };
-    let store = case.store;
-    let mut result =
-        rollback::roll_back_decided(case.target, &reader, store, &options, decision, ctx).await;
+    let (target, store) = (case.target, case.store);
+    let mut result = match options.rung {
+        Rung::Swap => {
+            rollback::swap(
+                target,
+                &reader,
+                store,
+                &options,
+                Some(decision),
+                keeping,
+                ctx,
+            )
+            .await
+        }
+        _ => rollback::roll_back_decided(target, &reader, store, &options, decision, ctx).await,
+    };
     if let Ok(report) = &mut result {
         report.seconds.decide += decided.as_secs_f64();
     }

@@ -25,6 +25,7 @@ use crate::journal::{Stage, Step};
 use crate::pg::Target;
 use crate::run::chronicle::{FenceRecord, Proven, PutBack};
 use crate::run::fence;
+use crate::run::keeping::OfDesk;
 use crate::run::lock::RunLock;
 use crate::run::outcome::{Outcome, RunReport};
 use crate::run::state::Event;
@@ -67,7 +68,7 @@ async fn untouched<'a>(
     let recovered = recover::before_a_run(&scene.place()).await?;
     if !recovered.is_empty() {
         desk.report.recovered = recovered;
-        scene.refresh().await?;
+        scene.look_again().await?;
     }
     prepare::prepare(desk, scene).await
 }
@@ -119,7 +120,7 @@ async fn settle(
 ) -> (Outcome, Option<Error>) {
     let scene = &ready.scene;
     // Held until the database was judged.
-    let _regained = match ready
+    let regained = match ready
         .lock
         .still_ours(&scene.target, scene.options, scene.ctx)
         .await
@@ -142,8 +143,8 @@ async fn settle(
     };
     let started = std::time::Instant::now();
     let verdict = {
-        let mut intend = || desk.record(Step::RollBack, Stage::Intent, &serde_json::json!({}));
-        judge(&case, scene.ctx, &mut intend).await
+        let lock = regained.as_ref().unwrap_or(&ready.lock);
+        judge(&case, scene.ctx, &mut OfDesk { desk, lock }).await
     };
     let judged = started.elapsed();
     let concluded = conclude(desk, verdict, failure.error, judged);

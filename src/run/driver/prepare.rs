@@ -9,6 +9,7 @@ use crate::error::{Kind, Result};
 use crate::journal::{Header, Journal, Stage, Step};
 use crate::migrate::alembic::PendingRevision;
 use crate::pg::{Secret, Target};
+use crate::rollback::Rung;
 use crate::run::FenceMode;
 use crate::run::chronicle::{FenceRecord, Plan};
 use crate::run::driver::attempt::Ready;
@@ -144,6 +145,10 @@ async fn check(desk: &mut Desk<'_>, tool: &Tool, scene: &Scene<'_>) -> Result<()
         let dialect = scene.options.dialect.as_deref();
         found.findings.extend(fence::of_driver(dialect));
     }
+    if scene.options.rung == Rung::Swap {
+        let of_swap = preflight::of_swap(&scene.session, &scene.target, scene.ctx).await?;
+        found.findings.extend(of_swap);
+    }
     desk.spend("preflight", started.elapsed());
     if let Some(refusal) = preflight::refusal("start the migration", &found.findings) {
         return Err(refusal);
@@ -249,7 +254,7 @@ fn header_of(target: &Target, scene: &Scene<'_>, ctx: &Context) -> Header {
 
 /// Starts to watch for other writers, before the backup's snapshot.
 async fn watch(scene: &Scene<'_>, lock: &RunLock, fence: Option<&FenceRecord>) -> Result<Watch> {
-    let time = writers::server_time(lock.session()).await?;
+    let time = writers::server_time(&lock.session()).await?;
     let window = Window {
         since: time.now,
         postmaster: time.postmaster,
@@ -258,7 +263,7 @@ async fn watch(scene: &Scene<'_>, lock: &RunLock, fence: Option<&FenceRecord>) -
         unnamed_tool_from: unnamed_tool_from(scene, lock).await?,
         fenced_since: fence.and_then(|fence| fence.since),
     };
-    Ok(Watch::start(lock.session().clone(), window))
+    Ok(Watch::start(lock.session(), window))
 }
 
 /// Our own address as the server sees it, for drivers that do not read `PGAPPNAME`.
@@ -268,5 +273,5 @@ async fn unnamed_tool_from(scene: &Scene<'_>, lock: &RunLock) -> Result<Option<S
     if !unnamed {
         return Ok(None);
     }
-    writers::own_address(lock.session()).await.map(Some)
+    writers::own_address(&lock.session()).await.map(Some)
 }

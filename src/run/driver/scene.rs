@@ -10,7 +10,7 @@ use crate::pg::{self, Session, Target};
 use crate::run::driver::desk::Desk;
 use crate::run::outcome::DatabaseLine;
 use crate::run::preflight::{self, Facts};
-use crate::run::recover::Place;
+use crate::run::recover::{self, Place};
 use crate::run::{RunOptions, versions};
 use crate::store::Store;
 
@@ -36,7 +36,14 @@ impl<'a> Scene<'a> {
     ) -> Result<Self> {
         let _phase = ctx.phase(Phase::Connect);
         let started = Instant::now();
-        let session = connect(target, options, ctx).await?;
+        let session = match connect(target, options, ctx).await {
+            Err(error) => {
+                // An interrupted swap may have left the database closed.
+                recover::open_again(target, options, error, ctx).await?;
+                connect(target, options, ctx).await?
+            }
+            Ok(session) => session,
+        };
         let facts = Facts::read(&session).await?;
         let versions = versions::read(&session).await?;
         let store = Store::open(&options.store)?;
@@ -69,6 +76,14 @@ impl<'a> Scene<'a> {
     pub fn set_fenced(&mut self, fenced: Option<Fenced>) {
         self.target.fenced.clone_from(&fenced);
         self.session.set_fenced(fenced);
+    }
+
+    /// Looks again after a recovery: it may have put another database in this one's place.
+    pub async fn look_again(&mut self) -> Result<()> {
+        let session = connect(&self.target, self.options, self.ctx).await?;
+        self.facts = Facts::read(&session).await?;
+        std::mem::replace(&mut self.session, session).close().await;
+        self.refresh().await
     }
 
     /// Reads the version rows again.

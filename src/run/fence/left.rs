@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use crate::context::Context;
 use crate::error::Result;
 use crate::journal::{self, Journal, Stage, Step};
-use crate::pg::Session;
 use crate::run::chronicle::{FenceRecord, Story};
 use crate::run::fence;
+use crate::run::lock::RunLock;
 use crate::run::preflight::Facts;
 use crate::run::recover;
 use crate::store::Store;
@@ -26,7 +26,7 @@ pub(in crate::run) fn the_one_left(
 /// Takes every fence down that earlier runs of this database left. Only for whoever holds the lock:
 /// a run that is still at work holds it too. What was done is returned, for people.
 pub(in crate::run) async fn take_down_left(
-    session: &Session,
+    lock: &RunLock,
     store: &Store,
     facts: &Facts,
     ctx: &Context,
@@ -43,8 +43,12 @@ pub(in crate::run) async fn take_down_left(
             ..record.clone()
         };
         journal.append(Step::Fence, Stage::Intent, journal::detail_of(&down)?)?;
-        for warning in fence::lower(session, &record, ctx).await? {
-            ctx.warn(warning);
+        // The fence of a database that was swapped away was taken down with the renaming.
+        let own = story.header.as_ref().map(|header| header.database_oid);
+        if !lock.is_swapped() && own == Some(facts.database_oid) {
+            for warning in fence::lower(&lock.session(), &record, ctx).await? {
+                ctx.warn(warning);
+            }
         }
         journal.append(Step::Fence, Stage::Outcome, journal::detail_of(&down)?)?;
         let run = story

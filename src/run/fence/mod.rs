@@ -191,7 +191,7 @@ async fn lower_somewhere(
 ) -> Result<Vec<String>> {
     let calm = calm(scene.ctx);
     if !lock.session().is_closed()
-        && let Ok(warnings) = lower(lock.session(), record, &calm).await
+        && let Ok(warnings) = lower(&lock.session(), record, &calm).await
     {
         return Ok(warnings);
     }

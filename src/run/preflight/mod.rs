@@ -8,9 +8,11 @@ mod checks;
 mod facts;
 mod finding;
 mod rights;
+mod swap;
 
 pub use facts::{Facts, SUPPORTED_MAJORS, check_server_major};
 pub use finding::{Finding, Severity, refusal, warnings};
+pub use swap::{kept_by_swaps, of_swap};
 
 use crate::catalog::{self, AcceptedLosses, Catalog, Rights};
 use crate::error::Result;

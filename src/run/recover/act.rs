@@ -6,16 +6,24 @@ use crate::drill;
 use crate::error::{Error, Kind, Result};
 use crate::journal::{self, Journal, Stage, Step};
 use crate::pg;
+use crate::rollback::Settled;
 use crate::run::chronicle::{Ending, Proven, PutBack, Started, Story, Verified};
 use crate::run::driver::{Case, Verdict, child_variables, judge, verification, withheld};
+use crate::run::keeping::OfJournal;
+use crate::run::lock::RunLock;
 use crate::run::outcome::Outcome;
 use crate::run::outside;
-use crate::run::recover::{Action, Place, Recovered, decide};
+use crate::run::recover::{Action, Place, Recovered, decide, left};
 use crate::run::writers::Window;
 use crate::verify::{self, CommandSettings};
 
 /// Acts and appends the last record.
-pub async fn act(place: &Place<'_>, journal: &mut Journal, story: &Story) -> Result<Recovered> {
+pub async fn act(
+    place: &Place<'_>,
+    lock: &RunLock,
+    journal: &mut Journal,
+    story: &Story,
+) -> Result<Recovered> {
     let run = story
         .header
         .as_ref()
@@ -38,8 +46,9 @@ pub async fn act(place: &Place<'_>, journal: &mut Journal, story: &Story) -> Res
             };
             as_before(&run, proven, &proof, lost)
         }
-        Action::Verify => verify_or_put_back(place, journal, story, &run).await?,
-        Action::RollBack | Action::Withheld => put_back(place, journal, story, &run).await?,
+        Action::Verify => verify_or_put_back(place, lock, journal, story, &run).await?,
+        Action::RollBack | Action::Withheld => put_back(place, lock, journal, story, &run).await?,
+        Action::EndSwap => end_swap(place, lock, journal, story, &run).await?,
         // The journal says so already.
         Action::InDoubt => return Ok(still_in_doubt(journal, story, &run)),
     };
@@ -161,6 +170,7 @@ fn still_in_doubt(journal: &Journal, story: &Story, run: &str) -> Recovered {
 
 async fn verify_or_put_back(
     place: &Place<'_>,
+    lock: &RunLock,
     journal: &mut Journal,
     story: &Story,
     run: &str,
@@ -174,7 +184,7 @@ async fn verify_or_put_back(
         Ok(()) => Ok(migrated(run)),
         Err(error) => {
             place.ctx.warn(error.to_string());
-            put_back(place, journal, story, run).await
+            put_back(place, lock, journal, story, run).await
         }
     }
 }
@@ -194,8 +204,30 @@ async fn check(place: &Place<'_>, story: &Story) -> Result<()> {
     verification::failed(&report?)
 }
 
+/// Ends a swap; where it did not take place the database still has to be put back.
+async fn end_swap(
+    place: &Place<'_>,
+    lock: &RunLock,
+    journal: &mut Journal,
+    story: &Story,
+    run: &str,
+) -> Result<Recovered> {
+    let Some((stage, record)) = story.open_swap() else {
+        return Ok(still_in_doubt(journal, story, run));
+    };
+    match left::end(place.target, stage, record, journal, lock, place.ctx).await? {
+        Settled::Swapped => {
+            let proof = record.proof.clone().unwrap_or_default();
+            let lost = record.not_brought_back.clone();
+            Ok(as_before(run, Proven::Restored, &proof, lost))
+        }
+        Settled::GivenUp => put_back(place, lock, journal, story, run).await,
+    }
+}
+
 async fn put_back(
     place: &Place<'_>,
+    lock: &RunLock,
     journal: &mut Journal,
     story: &Story,
     run: &str,
@@ -218,10 +250,7 @@ async fn put_back(
             .unwrap_or_default(),
         by_itself: false,
     };
-    let verdict = {
-        let mut intend = || journal.append(Step::RollBack, Stage::Intent, serde_json::Map::new());
-        judge(&case, place.ctx, &mut intend).await
-    };
+    let verdict = judge(&case, place.ctx, &mut OfJournal { journal, lock }).await;
     let (record, mut recovered) = of_verdict(verdict, story, run, &archive);
     let outside = outside(place.target, &archive, place.ctx).await;
     let lines = outside.lines().into_iter();

@@ -5,8 +5,10 @@
 //! still alive is not interrupted. Journals of other databases are left alone.
 
 mod act;
+mod left;
 mod replay;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::context::{Context, Phase};
@@ -22,6 +24,7 @@ use crate::run::outcome::{Outcome, RunReport};
 use crate::run::preflight::Facts;
 use crate::store::Store;
 
+pub use left::{end_left_swap, open_again};
 pub use replay::{Action, decide, equal_failures};
 
 /// Journals looked at for the restart-loop breaker.
@@ -143,10 +146,10 @@ async fn under_lock(
         ..*place
     };
     let recovered = match due {
-        Some(path) => with_lock(&place, path).await?,
+        Some(path) => with_lock(&place, lock, path).await?,
         None => None,
     };
-    let lines = fence::take_down_left(lock.session(), place.store, place.facts, place.ctx).await?;
+    let lines = fence::take_down_left(lock, place.store, place.facts, place.ctx).await?;
     if lines.is_empty() {
         return Ok(recovered);
     }
@@ -157,13 +160,13 @@ async fn under_lock(
 }
 
 /// The journal may have grown while the lock was waited for: it is read again.
-async fn with_lock(place: &Place<'_>, path: PathBuf) -> Result<Option<Recovered>> {
+async fn with_lock(place: &Place<'_>, lock: &RunLock, path: PathBuf) -> Result<Option<Recovered>> {
     let (mut journal, records) = Journal::resume(&path, place.ctx.clock.clone())?;
     let story = Story::of(&records)?;
     if !needs_attention(place, &story)? {
         return Ok(None);
     }
-    act::act(place, &mut journal, &story).await.map(Some)
+    act::act(place, lock, &mut journal, &story).await.map(Some)
 }
 
 /// `--force` says that a person looked at what had ended in doubt or withheld.
@@ -194,13 +197,16 @@ pub fn stories_of(store: &Store, facts: &Facts) -> Result<Vec<Story>> {
 /// The newest journals of this database, newest first.
 pub fn journals_of(store: &Store, facts: &Facts) -> Result<Vec<(PathBuf, Story)>> {
     let mut found = Vec::new();
+    // A swap puts a database with another OID in the place of the one that the run was about.
+    let mut oids = BTreeSet::from([facts.database_oid]);
     for file in store.journals()?.into_iter().rev() {
         if found.len() == MOST_STORIES {
             break;
         }
         let read = Journal::read(&file.path).and_then(|records: Vec<Record>| Story::of(&records));
         match read {
-            Ok(story) if story.is_about(&facts.system_identifier, facts.database_oid) => {
+            Ok(story) if story.is_about_any(&facts.system_identifier, &oids) => {
+                oids.extend(story.header.as_ref().map(|header| header.database_oid));
                 found.push((file.path, story));
             }
             Ok(_) => {}

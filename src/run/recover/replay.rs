@@ -13,6 +13,8 @@ pub enum Action {
     StartAfresh,
     /// The tool may have committed: judge the database, put it back.
     RollBack,
+    /// Databases may be half way through a swap: end that first, then see.
+    EndSwap,
     /// The tool ended well: verify, put back if that fails.
     Verify,
     /// The migration was verified; only the last record is missing.
@@ -31,6 +33,10 @@ pub fn decide(story: &Story) -> Result<Action> {
     let Some(last) = &story.last else {
         return Ok(Action::Nothing);
     };
+    // Even if the run said how it ended: one of the databases may be closed.
+    if story.open_swap().is_some() {
+        return Ok(Action::EndSwap);
+    }
     let action = match (last.step, last.stage) {
         (Step::Header | Step::Backup | Step::Drill, _) => Action::StartAfresh,
         (Step::Migrate, Stage::Intent) => Action::RollBack,
@@ -58,12 +64,22 @@ pub fn decide(story: &Story) -> Result<Action> {
                 None => Action::InDoubt,
             }
         }
-        // This version does not write it; guessing what a later one meant would be worse. A fence
-        // is no place in a run: `Story::last` passes it over.
-        (Step::Swap | Step::Fence, _) => Action::InDoubt,
+        (Step::Swap, _) => after_swap(story),
+        // A fence is no place in a run: `Story::last` passes it over.
+        (Step::Fence, _) => Action::InDoubt,
         (Step::End, _) => ended(story),
     };
     Ok(action)
+}
+
+/// The swap was ended: it took place, or everything is as before it.
+fn after_swap(story: &Story) -> Action {
+    match &story.swap {
+        Some((stage, record)) if record.is_swapped(*stage) => {
+            Action::ConcludeAsBefore(Proven::Restored, record.not_brought_back.clone())
+        }
+        _ => Action::RollBack,
+    }
 }
 
 fn ended(story: &Story) -> Action {
@@ -203,7 +219,6 @@ mod tests {
             ),
             (Step::RollBack, unproven, Action::InDoubt),
             (Step::RollBack, unchanged, as_before),
-            (Step::Swap, json!({}), Action::InDoubt),
             (Step::End, ending("in-doubt", 7), Action::InDoubt),
             (Step::End, ending("withheld", 6), Action::Withheld),
             (Step::End, ending("migrated", 0), Action::Nothing),

@@ -41,6 +41,12 @@ impl Database {
         Self { server, name }
     }
 
+    /// A database that the program has made; dropped as the others are.
+    pub fn existing(server: &'static Server, name: &str) -> Self {
+        let name = name.to_owned();
+        Self { server, name }
+    }
+
     /// A database that is another one's copy.
     pub fn copy_of(server: &'static Server, template: &str) -> Self {
         Self::from_template(server, &next_name(), template)

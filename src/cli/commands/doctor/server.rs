@@ -95,6 +95,9 @@ async fn ask(
         None
     };
     findings.findings.extend(left_by_drills(session).await?);
+    findings
+        .findings
+        .extend(preflight::kept_by_swaps(session).await?);
     let foreseen = fence::foresee(session, &facts).await?;
     findings.row("fence", foreseen.line());
     if options.fence == FenceMode::Writes {

@@ -1,6 +1,7 @@
--- Who holds the run's advisory lock of this database (see try_lock.sql). A role without
--- pg_read_all_stats sees only the process and the application name of other roles' sessions.
+-- Who holds advisory locks of pgbelay's class, on which database (its OID is the key's second half), in whatever database
+-- the session is. A role without pg_read_all_stats sees only the process and the application name of other roles' sessions.
 SELECT l.pid,
+       l.objid AS database_oid,
        a.application_name AS application,
        a.usename AS role,
        CASE WHEN a.client_addr IS NOT NULL THEN pg_catalog.host(a.client_addr)
@@ -8,11 +9,9 @@ SELECT l.pid,
        pg_catalog.to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS "UTC"') AS since,
        l.pid = pg_catalog.pg_backend_pid() AS ours
   FROM pg_catalog.pg_locks l
-  JOIN pg_catalog.pg_database d ON d.oid = l.database
   LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
  WHERE l.locktype = 'advisory'
    AND l.granted
    AND l.classid = 1885823589
-   AND l.objid = d.oid
    AND l.objsubid = 2
-   AND d.datname = pg_catalog.current_database();
+ ORDER BY l.pid;
