@@ -179,8 +179,9 @@ async fn changed(
             planning.swap(),
         ),
         Ok(intent) if scene.options.rung != Rung::Rebuild => {
-            let why = "it is the least work: what is equal stays as it is";
-            (Strategy::Repair, why.to_owned(), planning.repair(intent))
+            let why = "it is the least work: what is equal stays as it is".to_owned();
+            let why = why + &renamed(foreseen.renamed);
+            (Strategy::Repair, why, planning.repair(intent))
         }
         Ok(_) => (
             Strategy::Rebuild,
@@ -207,6 +208,18 @@ async fn changed(
         }
         .to_owned(),
     })
+}
+
+fn renamed(count: usize) -> String {
+    if count == 0 {
+        return String::new();
+    }
+    let things = counted(
+        count,
+        "thing that was renamed gets",
+        "things that were renamed get",
+    );
+    format!("; {things} the old name back first, which spares some of what follows")
 }
 
 /// What the steps are made from.

@@ -93,6 +93,16 @@ on_all_servers! {
         assert!(named(&rebuild, Action::Make).contains(&"table public.one"), "{rebuild:?}");
     }
 
+    /// What gets its name back is said beforehand.
+    fn a_plan_knows_what_was_renamed(server) {
+        let bench = Bench::empty(server);
+        bench.database.sql_as_owner("CREATE TABLE one (id integer); CREATE INDEX one_id ON one (id)");
+        let reader = bench.archive();
+        bench.database.sql_as_owner("ALTER TABLE one RENAME id TO number; ALTER INDEX one_id RENAME TO other");
+        let planned = plan(&bench, &reader, Rung::Auto);
+        assert!(planned.why.contains("renamed"), "{}", planned.why);
+    }
+
     /// A plan for a database that is in use: a writer's open transaction neither waits for it nor holds it up.
     fn a_plan_keeps_nobody_out(server) {
         let bench = Bench::of_corpus(server, "everyday.sql");

@@ -158,6 +158,48 @@ on_all_servers! {
         assert_eq!(copy.sql("SELECT count(*) FROM r WHERE b = 'other'"), "60");
     }
 
+    /// What was renamed gets its name back: no row is loaded, no index built.
+    fn renamed_things_are_renamed_back(server) {
+        let bench = Bench::empty(server);
+        bench.database.sql_as_owner("CREATE SCHEMA s; CREATE SCHEMA elsewhere; \
+            CREATE TABLE s.one (id integer PRIMARY KEY, a text CHECK (a <> ''), b text, \
+              g integer GENERATED ALWAYS AS (id + 1) STORED); CREATE INDEX one_a ON s.one (a); \
+            CREATE INDEX \"Odd \"\" name\" ON s.one (b); CREATE INDEX twin_1 ON s.one (b, a); CREATE INDEX twin_2 ON s.one (b, a); \
+            INSERT INTO s.one SELECT n, 'a' || n, 'b' FROM generate_series(1, 5000) n; \
+            CREATE TABLE s.two (id integer REFERENCES s.one (id), c integer); INSERT INTO s.two SELECT n, n FROM generate_series(1, 100) n; \
+            CREATE TABLE s.tree (k integer) PARTITION BY LIST (k); CREATE TABLE s.leaf PARTITION OF s.tree FOR VALUES IN (1); \
+            INSERT INTO s.tree VALUES (1); CREATE VIEW s.seen AS SELECT a, b FROM s.one");
+        let reader = bench.archive();
+        let before = bench.database.dump();
+        let files = "SELECT string_agg(pg_relation_filenode(oid)::text, ' ' ORDER BY oid) FROM pg_class \
+            WHERE relkind IN ('r', 'i') AND relnamespace = 's'::regnamespace";
+        let file = bench.database.sql(files);
+        for damage in [
+            "ALTER TABLE s.one RENAME TO uno; ALTER TABLE s.uno RENAME a TO first; \
+             ALTER INDEX s.one_a RENAME TO other; ALTER INDEX s.\"Odd \"\" name\" RENAME TO \"on ON\"; \
+             ALTER TABLE s.uno RENAME CONSTRAINT one_pkey TO uno_pkey; ALTER TABLE s.uno RENAME CONSTRAINT one_a_check TO checked",
+            "ALTER TABLE s.one RENAME a TO x; ALTER TABLE s.one RENAME b TO a; ALTER TABLE s.one RENAME x TO b",
+            "ALTER TABLE s.one SET SCHEMA elsewhere; ALTER TABLE elsewhere.one RENAME TO two; ALTER TABLE s.two RENAME TO one",
+            "ALTER TABLE s.one RENAME TO old; ALTER TABLE s.leaf RENAME TO blade; CREATE TABLE made ()",
+        ] {
+            let report = repaired(&bench, &reader, &before, damage);
+            assert_eq!(bench.database.sql(files), file, "{damage}");
+            assert!(!report.undone.is_empty(), "{damage}");
+        }
+        // What only looks like it: dropped and made again under another name, or under the name of another.
+        for damage in [
+            "ALTER TABLE s.one DROP COLUMN b CASCADE, ADD COLUMN z text DEFAULT 'b'",
+            "DROP TABLE s.two; CREATE TABLE s.three (id integer, c integer)",
+            "ALTER TABLE s.one RENAME TO old; CREATE TABLE s.one (id integer)",
+            "DROP INDEX s.one_a; CREATE INDEX other ON s.one (a DESC)",
+            "ALTER INDEX s.twin_1 RENAME TO t; ALTER INDEX s.twin_2 RENAME TO u",
+            "ALTER TABLE s.tree RENAME k TO l",
+            "ALTER TABLE s.one RENAME g TO h",
+        ] {
+            repaired(&bench, &reader, &before, damage);
+        }
+    }
+
     /// Counts that were reset, or that a session still keeps to itself, are not asked.
     fn counters_that_cannot_speak_are_not_heard(server) {
         if server.major < 15 {

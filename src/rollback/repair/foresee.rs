@@ -1,13 +1,14 @@
 //! What a repair would do now, found out in a transaction that can change nothing.
 //!
-//! The same looking and planning as in a repair, but for two things: nobody is kept from writing meanwhile,
-//! and no change in place is tried, so one that the server would not do is still in the plan.
+//! The same looking and planning as in a repair, but for three things: nobody is kept from writing meanwhile,
+//! no change in place is tried, so one that the server would not do is still in the plan, and nothing gets
+//! its recorded name back, so what that spares is still in it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use super::plan::{Plan, Unfit};
-use super::{Attempt, Found, plan};
+use super::{Attempt, Found, plan, rename};
 use crate::catalog::{self, Catalog, Part};
 use crate::compare::State;
 use crate::error::Result;
@@ -24,6 +25,8 @@ pub(in crate::rollback) struct Foreseen {
     pub catalogs: f64,
     /// Seconds of reading the rows that a repair reads first.
     pub rows: f64,
+    /// Tables, indexes and constraints that would get their recorded names back first.
+    pub renamed: usize,
     /// Why the server's counts were not heard, if the operator trusts them.
     pub silent: Option<String>,
 }
@@ -76,6 +79,7 @@ impl Attempt<'_> {
                 archive,
                 plan: Err(why),
                 catalogs,
+                renamed: 0,
                 rows: 0.0,
                 silent: None,
             });
@@ -87,11 +91,15 @@ impl Attempt<'_> {
             Ok(plan) => Ok(self.intent(&live, plan, &found).await?),
             Err(error) => Err(error.reason().unwrap_or_default()),
         };
+        let ever = rename::columns_ever(session).await?;
+        let tables = rename::of_tables(self.scene.reader.manifest(), &live, &ever);
+        let renamed = tables.len() + rename::of_definitions(&live, &archive).len();
         Ok(Foreseen {
             live,
             archive,
             plan,
             catalogs,
+            renamed,
             rows,
             silent: found.silent,
         })

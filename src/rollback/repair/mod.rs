@@ -13,8 +13,9 @@ mod mend;
 mod patch;
 mod plan;
 mod proof;
+mod rename;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 
 use super::rebuild::{Ended, Proof, silence_event_triggers};
@@ -121,7 +122,7 @@ impl<'a> Attempt<'a> {
         rebuild::lock_all(self.scene.session, " IN SHARE MODE").await?;
         self.alone = rebuild::read_freely(self.scene.session).await?;
         let archive = State::of_archive(self.scene.reader)?;
-        let live = catalog::read_steady(self.scene.session).await?;
+        let live = self.with_names_back(&archive).await?;
         let unmendable = self.unmendable(&live, &archive).await?;
         let found = self.look(&live, &archive, &unmendable).await?;
         let plan = self.plan(&live, &archive, &found, &unmendable)?;
@@ -136,6 +137,49 @@ impl<'a> Attempt<'a> {
             .map_err(Ended::Unknown)?;
         self.seconds.proof += phase.elapsed().as_secs_f64();
         Ok(proof)
+    }
+
+    /// The definitions, after what was renamed has its recorded name again.
+    async fn with_names_back(&mut self, archive: &State) -> Result<Catalog> {
+        let session = self.scene.session;
+        let live = catalog::read_steady(session).await?;
+        if !self.in_place {
+            return Ok(live);
+        }
+        let manifest = self.scene.reader.manifest();
+        let ever = match self.scene.options.other_database {
+            true => HashMap::new(),
+            false => rename::columns_ever(session).await?,
+        };
+        let groups = rename::of_tables(manifest, &live, &ever);
+        let live = self.read_renamed(live, groups).await?;
+        let groups = rename::of_definitions(&live, archive);
+        self.read_renamed(live, groups).await
+    }
+
+    /// Renames what the server lets us rename. Others cannot read such a table until the end.
+    async fn read_renamed(&mut self, live: Catalog, groups: Vec<rename::Group>) -> Result<Catalog> {
+        let session = self.scene.session;
+        let mut renamed = false;
+        for group in groups {
+            session.execute(&Sql::constant("SAVEPOINT name")).await?;
+            let group = group
+                .iter()
+                .fold(Sql::default(), |all, one| all.sql(one).then(";\n"));
+            let tried = session.execute(&group).await;
+            if tried.is_err() && !session.is_closed() {
+                let back = Sql::constant("ROLLBACK TO SAVEPOINT name");
+                session.execute(&back).await?;
+                continue;
+            }
+            tried?;
+            renamed = true;
+        }
+        if !renamed {
+            return Ok(live);
+        }
+        self.alone = true;
+        catalog::read_steady(session).await
     }
 
     /// What changing in place does not do: tried and taken back, so that what is saved is as it was.
