@@ -127,8 +127,9 @@ pub(super) async fn read_from(source: &Source<'_>) -> Result<Catalog> {
     read_all(source).await.map_err(encoding::explained)
 }
 
-async fn read_all(source: &Source<'_>) -> Result<Catalog> {
-    let mut reading = Reading {
+/// What every family of objects looks things up in.
+async fn begin(source: &Source<'_>) -> Result<Reading> {
+    Ok(Reading {
         graph: Graph::default(),
         relations: Relations::load(source).await?,
         uncovered: Vec::new(),
@@ -145,7 +146,11 @@ async fn read_all(source: &Source<'_>) -> Result<Catalog> {
         data: table_data::Rules::load(source).await?,
         shells: Vec::new(),
         needs: Vec::new(),
-    };
+    })
+}
+
+async fn read_all(source: &Source<'_>) -> Result<Catalog> {
+    let mut reading = begin(source).await?;
     let extensions = extensions::add(&mut reading, source).await?;
     extension_tables::add(&mut reading);
     schemas::add(&mut reading, source).await?;

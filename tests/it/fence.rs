@@ -58,6 +58,24 @@ fn wait_for(shop: &Shop, file: &str) {
     panic!("the file {file} was never made");
 }
 
+/// A run behind a fence that is killed after its tool has committed; the tool ends, too.
+fn kill_behind_the_fence(shop: &Shop) {
+    let command = [
+        "run",
+        "--fence",
+        "writes",
+        "--",
+        "sh",
+        "-c",
+        COMMITS_WAITS_FAILS,
+    ];
+    let running = shop.call().start(&command);
+    wait_for(shop, "committed");
+    running.signal(Signal::SIGKILL);
+    shop.workplace.write("go-on", "");
+    running.finish();
+}
+
 on_all_servers! {
     fn p5_behind_the_fence_every_acknowledged_commit_survives_a_rollback(server) {
         let shop = Shop::at_head(server);
@@ -336,11 +354,7 @@ on_servers! {
     fn p6_the_next_run_takes_a_fence_down_before_it_goes_on(server) {
         let shop = Shop::at_head(server);
         let before = shop.database.dump();
-        let running = shop.call().start(&["run", "--fence", "writes", "--", "sh", "-c", COMMITS_WAITS_FAILS]);
-        wait_for(&shop, "committed");
-        running.signal(Signal::SIGKILL);
-        shop.workplace.write("go-on", "");
-        running.finish();
+        kill_behind_the_fence(&shop);
         let doctor = shop.call().run(&["doctor", "--", "true"]);
         doctor.assert_says("was interrupted");
         // Behind the fence that still stands nobody can have written.
@@ -354,11 +368,7 @@ on_servers! {
     fn p6_a_rollback_by_hand_takes_a_left_fence_down(server) {
         let shop = Shop::at_head(server);
         let before = shop.database.dump();
-        let running = shop.call().start(&["run", "--fence", "writes", "--", "sh", "-c", COMMITS_WAITS_FAILS]);
-        wait_for(&shop, "committed");
-        running.signal(Signal::SIGKILL);
-        shop.workplace.write("go-on", "");
-        running.finish();
+        kill_behind_the_fence(&shop);
         shop.call().run(&["rollback"]).assert_code(0).assert_says("the fence of run");
         assert_eq!(settings(&shop.database), "");
         shop.database.assert_is(&before);
