@@ -14,7 +14,7 @@ use crate::support::{Database, Workplace};
 const MIGRATIONS: usize = 10;
 
 /// What the migrations find.
-const BEFORE: &str = "
+pub const BEFORE: &str = "
     CREATE TYPE mood AS ENUM ('calm', 'wild');
     CREATE TABLE a (id serial PRIMARY KEY, v text, n int DEFAULT 0 CHECK (n >= 0), m mood DEFAULT 'calm');
     CREATE TABLE b (id int GENERATED ALWAYS AS IDENTITY, a_id int REFERENCES a ON DELETE CASCADE, note text);
@@ -33,7 +33,7 @@ const BEFORE: &str = "
 ";
 
 /// What they do; a statement may fail where an earlier one took away what it needs.
-const STATEMENTS: &[&str] = &[
+pub const STATEMENTS: &[&str] = &[
     "INSERT INTO a (v) VALUES ('new')",
     "INSERT INTO a (n) VALUES (-1)",
     "INSERT INTO b (a_id) VALUES (3)",
@@ -75,10 +75,10 @@ const STATEMENTS: &[&str] = &[
 ];
 
 /// A small generator (splitmix64): the same numbers everywhere for one seed.
-struct Random(u64);
+pub struct Random(pub u64);
 
 impl Random {
-    fn below(&mut self, bound: usize) -> usize {
+    pub fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
