@@ -212,13 +212,17 @@ pub fn header(records: &[Record]) -> Result<Option<Header>> {
         .attempt(|| "read a journal's header".to_owned())
 }
 
-/// Whether the run said how it ended and left no fence; recovery has nothing to do then.
+/// Whether the run said how it ended and left no fence and no half swap; recovery has nothing to do then.
 pub fn is_finished(records: &[Record]) -> bool {
     let last = records.iter().rfind(|record| record.step != Step::Fence);
     let fence_is_down = last_of(records, Step::Fence).is_none_or(|fence| {
         fence.stage == Stage::Outcome && fence.detail.get("up") == Some(&Value::Bool(false))
     });
-    fence_is_down && last.is_some_and(|record| record.step == Step::End)
+    let swap_is_settled = last_of(records, Step::Swap).is_none_or(|swap| {
+        let act = swap.detail.get("act").and_then(Value::as_str);
+        swap.stage == Stage::Outcome && matches!(act, Some("rename" | "give-up"))
+    });
+    fence_is_down && swap_is_settled && last.is_some_and(|record| record.step == Step::End)
 }
 
 /// The last record of a step.

@@ -213,6 +213,9 @@ fn server_hints(place: Place<'_>, error: Error, code: &str, message: &str) -> Er
             "create the database {:?}, or correct its name: `pgbelay doctor` shows where the name came from",
             target.database
         )),
+        "55000" if message.contains("not currently accepting") => error.hint(
+            "if a rollback that was interrupted closed it (--strategy swap), `pgbelay recover` with its store opens it",
+        ),
         "42501" => error.hint(format!(
             "GRANT CONNECT ON DATABASE {} TO {}",
             super::quote_ident(&target.database),

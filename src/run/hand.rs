@@ -80,7 +80,7 @@ pub async fn roll_back(
         _ => rollback::roll_back(target, reader, store, options, &calm).await,
     };
     end(&mut journal, &result)?;
-    match fence::take_down_left(&lock, store, &facts, &calm).await {
+    match fence::take_down_left(&lock, target, store, &facts, &calm).await {
         Ok(lines) => lines.into_iter().for_each(|line| ctx.note(line)),
         Err(error) => ctx.warn(format!(
             "the fence that an interrupted run left still stands: {error}; pgbelay recover takes it down"

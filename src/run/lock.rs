@@ -34,7 +34,9 @@ struct Held {
     session: Arc<Session>,
     /// OID of the database.
     database: u32,
-    /// Whether a swap has put another database in its place; the session is then connected elsewhere.
+    /// Whether the session is connected to another database: a swap had to leave the database itself.
+    elsewhere: bool,
+    /// Whether a swap has put another database in its place.
     swapped: bool,
 }
 
@@ -65,6 +67,7 @@ impl RunLock {
             held: Mutex::new(Held {
                 session: Arc::new(session),
                 database,
+                elsewhere: false,
                 swapped: false,
             }),
         })
@@ -87,8 +90,14 @@ impl RunLock {
         *held = Held {
             session: Arc::new(keeper),
             database,
+            elsewhere: true,
             swapped: held.swapped || held.database != database,
         };
+    }
+
+    /// Whether the connection that holds it is one to another database.
+    pub fn is_elsewhere(&self) -> bool {
+        self.held().elsewhere
     }
 
     /// Whether a swap has put another database in the place of the first one.

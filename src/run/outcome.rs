@@ -10,6 +10,7 @@ use serde::{Serialize, Serializer};
 
 use crate::drill::DrillReport;
 use crate::error::{Error, Kind};
+use crate::rollback::Kept;
 use crate::run::changes::ChangeReport;
 use crate::run::fence::FenceReport;
 use crate::run::outside::Outside;
@@ -220,6 +221,9 @@ pub struct RunReport {
     pub drill: Option<DrillReport>,
     /// What the rollback removed, saved first.
     pub saved: Option<PathBuf>,
+    /// The failed database, where a swap kept it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept: Option<Kept>,
     /// The journal.
     pub journal: Option<PathBuf>,
     /// The log with the tool's whole output.
@@ -286,6 +290,7 @@ impl RunReport {
             archive: None,
             drill: None,
             saved: None,
+            kept: None,
             journal: None,
             log: None,
             strategy: None,

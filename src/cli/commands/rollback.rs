@@ -112,7 +112,7 @@ fn told(reader: &Reader, report: &RollbackReport) -> Done {
 }
 
 /// The failed database, and how to be rid of it.
-fn kept_line(kept: &Kept) -> String {
+pub(super) fn kept_line(kept: &Kept) -> String {
     let size = kept
         .bytes
         .map_or_else(String::new, |bytes| format!(", {}", units::bytes(bytes)));

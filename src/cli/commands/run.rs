@@ -168,6 +168,7 @@ fn rows(report: &RunReport) -> Vec<Row> {
     add("archive", path(&report.archive));
     add("drill", report.drill.as_ref().map(super::drill::last_line));
     add("saved", path(&report.saved));
+    add("kept", report.kept.as_ref().map(super::rollback::kept_line));
     add("log", path(&report.log));
     add("journal", journal_when_it_matters(report));
     add("not held", Some(report.accepted_losses.join("\n")));

@@ -10,7 +10,7 @@ use crate::archive::{Reader, TableDigest, TableRecord};
 use crate::catalog::{self, Catalog, Table};
 use crate::compare::{self, State};
 use crate::context::Phase;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::pg::{self, Session, Sql};
 use crate::restore::{self, RestoreOptions};
 use crate::rollback::Scene;
@@ -54,6 +54,7 @@ impl Copy<'_> {
         self.keeper.execute(&Sql::constant("ROLLBACK")).await?;
         dressed.map_err(|error| {
             error
+                .with_kind(Kind::Refused)
                 .hint("`--strategy rebuild` changes the properties of the database where it stands")
         })
     }

@@ -309,7 +309,8 @@ async fn undone(
 ) -> Error {
     let kind = match error.kind() {
         Kind::Withheld => Kind::Withheld,
-        Kind::Refused if record.new_oid.is_none() => Kind::Refused,
+        // The failed database was not touched.
+        Kind::Refused => Kind::Refused,
         _ => Kind::InDoubt,
     };
     let error = error.with_kind(kind);

@@ -182,6 +182,7 @@ fn conclude(
             }
             desk.report.strategy = Some(format!("{:?}", report.strategy).to_lowercase());
             desk.report.saved.clone_from(&report.saved);
+            desk.report.kept = report.kept;
             desk.report.not_brought_back = report.not_brought_back;
             proven(
                 desk,

@@ -144,6 +144,10 @@ fn as_before(run: &str, proven: Proven, proof: &str, lost: Vec<String>) -> Recov
     }
 }
 
+fn kept_line(name: &str) -> String {
+    format!("what the migration had left is kept in the database {name}")
+}
+
 fn still_in_doubt(journal: &Journal, story: &Story, run: &str) -> Recovered {
     let said = story
         .ending
@@ -219,7 +223,9 @@ async fn end_swap(
         Settled::Swapped => {
             let proof = record.proof.clone().unwrap_or_default();
             let lost = record.not_brought_back.clone();
-            Ok(as_before(run, Proven::Restored, &proof, lost))
+            let mut recovered = as_before(run, Proven::Restored, &proof, lost);
+            recovered.lines.push(kept_line(&record.failed_name));
+            Ok(recovered)
         }
         Settled::GivenUp => put_back(place, lock, journal, story, run).await,
     }
@@ -289,8 +295,10 @@ fn of_verdict(
         }
         Verdict::Restored(report) => {
             let lost = report.not_brought_back;
+            let kept = report.kept.as_ref().map(|kept| kept_line(&kept.name));
             let record = put_back(Some(Proven::Restored), &report.proof, lost.clone());
-            let recovered = as_before(run, Proven::Restored, &report.proof, lost);
+            let mut recovered = as_before(run, Proven::Restored, &report.proof, lost);
+            recovered.lines.extend(kept);
             (record, recovered)
         }
         Verdict::Withheld { writers, why } => {

@@ -81,12 +81,7 @@ pub async fn open_again(
     }
     let store = Store::open(&options.store)?;
     let Some((path, record)) = left_closed(&store, target)? else {
-        return Err(match error.sqlstate() {
-            Some("55000") => error.hint(
-                "if a swap was interrupted, `pgbelay recover` with its store (--store) lets connections in again",
-            ),
-            _ => error,
-        });
+        return Err(error);
     };
     let keeper = rollback::maintenance(target, ctx).await?;
     let identifier = catalog::system_identifier(&keeper).await?;

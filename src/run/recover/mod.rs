@@ -149,7 +149,8 @@ async fn under_lock(
         Some(path) => with_lock(&place, lock, path).await?,
         None => None,
     };
-    let lines = fence::take_down_left(lock, place.store, place.facts, place.ctx).await?;
+    let lines =
+        fence::take_down_left(lock, place.target, place.store, place.facts, place.ctx).await?;
     if lines.is_empty() {
         return Ok(recovered);
     }

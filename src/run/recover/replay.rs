@@ -111,6 +111,8 @@ pub fn equal_failures(newest_first: &[Story], plan: &chronicle::Plan) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use chrono::DateTime;
     use serde_json::{Value, json};
 
@@ -227,6 +229,54 @@ mod tests {
             let told = story(&[(step, Stage::Outcome, detail.clone())]);
             assert_eq!(decide(&told).unwrap(), action, "{step:?} {detail}");
         }
+    }
+
+    fn swap(act: &str) -> Value {
+        json!({"act": act, "database": "shop", "oid": 2, "new_name": "n", "new_oid": 3, "failed_name": "f",
+            "proof": "equal", "not_brought_back": ["index a"]})
+    }
+
+    #[test]
+    fn p6_every_place_a_swap_can_be_killed_at_has_its_action() {
+        use Stage::{Intent, Outcome};
+        let done = Action::ConcludeAsBefore(Proven::Restored, vec!["index a".into()]);
+        let table = [
+            ("make", Intent, Action::EndSwap),
+            ("make", Outcome, Action::EndSwap),
+            ("close", Intent, Action::EndSwap),
+            ("close", Outcome, Action::EndSwap),
+            ("rename", Intent, Action::EndSwap),
+            ("rename", Outcome, done),
+            ("give-up", Intent, Action::EndSwap),
+            ("give-up", Outcome, Action::RollBack),
+        ];
+        for (act, stage, action) in table {
+            let mut told = vec![
+                (Step::RollBack, Intent, json!({})),
+                (Step::Swap, stage, swap(act)),
+            ];
+            let cut = story(&told);
+            assert_eq!(decide(&cut).unwrap(), action, "{act} {stage:?}");
+            let has_place = cut.swapped_in() == Some(3);
+            let undone = (act, stage) == ("give-up", Outcome);
+            assert_eq!(has_place, !undone, "{act} {stage:?}");
+            // A closed database is opened again whatever the run said of its end.
+            told.push((Step::End, Outcome, ending("in-doubt", 7)));
+            let ended = decide(&story(&told)).unwrap();
+            let open = action == Action::EndSwap;
+            assert_eq!(ended == Action::EndSwap, open, "{act} {stage:?}");
+        }
+    }
+
+    #[test]
+    fn a_journal_follows_the_database_that_took_the_place() {
+        let told = story(&[(Step::Swap, Stage::Outcome, swap("rename"))]);
+        assert!(told.is_about_any("1", &BTreeSet::from([3])));
+        assert!(told.is_about_any("1", &BTreeSet::from([2])));
+        assert!(!told.is_about_any("1", &BTreeSet::from([4])));
+        assert!(!told.is_about_any("9", &BTreeSet::from([3])));
+        let undone = story(&[(Step::Swap, Stage::Outcome, swap("give-up"))]);
+        assert!(!undone.is_about_any("1", &BTreeSet::from([3])));
     }
 
     #[test]
