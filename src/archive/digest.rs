@@ -45,6 +45,13 @@ impl TableDigest {
         self.sum = self.sum.wrapping_add(other.sum);
     }
 
+    /// Takes out the rows of another digest, which are among these.
+    pub fn take_out(&mut self, other: &Self) {
+        self.rows = self.rows.wrapping_sub(other.rows);
+        self.bytes = self.bytes.wrapping_sub(other.bytes);
+        self.sum = self.sum.wrapping_sub(other.sum);
+    }
+
     /// The sum as 32 hex digits.
     pub fn hex(&self) -> String {
         format!("{:032x}", self.sum)

@@ -250,6 +250,27 @@ pub struct Blocks {
     pub end: Option<u64>,
 }
 
+impl Blocks {
+    /// All of them.
+    pub const ALL: Self = Self {
+        first: 0,
+        end: None,
+    };
+
+    fn condition(self) -> Sql {
+        let from = Sql::constant("WHERE ctid >= '(")
+            .number(self.first)
+            .then(",0)'::pg_catalog.tid");
+        match self.end {
+            None => from,
+            Some(end) => from
+                .then(" AND ctid < '(")
+                .number(end)
+                .then(",0)'::pg_catalog.tid"),
+        }
+    }
+}
+
 /// A partitioned table that its partitions' rows are loaded through: which of them a row belongs to
 /// is decided anew, because its hash depends on OIDs. Only the whole tree's rows can be compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -263,46 +284,59 @@ pub struct Through {
 impl Table {
     /// Reads its rows: one COPY text line per row.
     pub fn copy_out(&self) -> Sql {
-        let options = Sql::deparsed(&*self.copy_options);
-        let target = Sql::deparsed(&*self.copy_target);
-        let sql = match self
-            .condition
-            .as_deref()
-            .filter(|condition| !condition.is_empty())
-        {
-            None => Sql::constant("COPY ").sql(&target),
-            Some(condition) => self.copy_where(&Sql::deparsed(condition)),
-        };
-        sql.then(" TO STDOUT").sql(&options)
-    }
-
-    /// Reads the rows of a range of its blocks; their text is that of [`Self::copy_out`].
-    pub fn copy_out_blocks(&self, blocks: Blocks) -> Sql {
-        let mut condition = Sql::constant("WHERE ctid >= '(")
-            .number(blocks.first)
-            .then(",0)'::pg_catalog.tid");
-        if let Some(end) = blocks.end {
-            condition = condition
-                .then(" AND ctid < '(")
-                .number(end)
-                .then(",0)'::pg_catalog.tid");
+        let condition = self.condition.as_deref();
+        if let Some(condition) = condition.filter(|condition| !condition.is_empty()) {
+            return self.copy_where("", &Sql::deparsed(condition));
         }
-        self.copy_where(&condition)
+        Sql::constant("COPY ")
+            .sql(&Sql::deparsed(&*self.copy_target))
             .then(" TO STDOUT")
             .sql(&Sql::deparsed(&*self.copy_options))
     }
 
-    /// Only some rows. An extension author's condition is SQL as the server keeps it.
-    fn copy_where(&self, condition: &Sql) -> Sql {
-        let mut sql = Sql::constant("COPY (SELECT ");
+    /// Reads the rows of a range of its blocks; their text is that of [`Self::copy_out`].
+    pub fn copy_out_blocks(&self, blocks: Blocks) -> Sql {
+        self.copy_where("", &blocks.condition())
+    }
+
+    /// As [`Self::copy_out_blocks`], each row's place (`ctid`) before its columns.
+    pub fn copy_out_places(&self, blocks: Blocks) -> Sql {
+        self.copy_where("ctid", &blocks.condition())
+    }
+
+    /// Reads the rows that the session's own transaction has written, outside of savepoints.
+    pub fn copy_out_own(&self) -> Sql {
+        let own = "WHERE xmin = pg_catalog.pg_current_xact_id()::pg_catalog.xid";
+        self.copy_where("", &Sql::constant(own))
+    }
+
+    /// Deletes the rows of a condition (`WHERE …`); their text is that of [`Self::copy_out`].
+    pub fn copy_out_deleting(&self, condition: &Sql) -> Sql {
+        let mut sql = Sql::constant("COPY (DELETE FROM ONLY ")
+            .qualified(&self.schema, &self.name)
+            .then(" ")
+            .sql(condition)
+            .then(" RETURNING ");
         for (place, column) in self.columns.iter().enumerate() {
             sql = sql.then(if place == 0 { "" } else { ", " }).ident(column);
+        }
+        sql.then(") TO STDOUT")
+            .sql(&Sql::deparsed(&*self.copy_options))
+    }
+
+    /// Only some rows. An extension author's condition is SQL as the server keeps it.
+    fn copy_where(&self, first: &'static str, condition: &Sql) -> Sql {
+        let mut sql = Sql::constant("COPY (SELECT ").then(first);
+        for (place, column) in self.columns.iter().enumerate() {
+            let is_first = place == 0 && first.is_empty();
+            sql = sql.then(if is_first { "" } else { ", " }).ident(column);
         }
         sql.then(" FROM ONLY ")
             .qualified(&self.schema, &self.name)
             .then(" ")
             .sql(condition)
-            .then(")")
+            .then(") TO STDOUT")
+            .sql(&Sql::deparsed(&*self.copy_options))
     }
 
     /// The line that starts each of its data members (`COPY … FROM stdin;`), good for psql and

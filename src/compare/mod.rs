@@ -18,7 +18,7 @@ pub use difference::{
     Amount, Change, ChangedEntry, Difference, NamedEntry, TableChange, Value, compare,
 };
 pub use outside::{Cluster, OutsideChange};
-pub use reading::{as_recorded, digests};
+pub use reading::{as_recorded, digests, ranges};
 pub use secrets::masked;
 pub use state::{EntryState, Rows, SequenceState, State, TableState, large_objects};
 pub(crate) use words::counted;

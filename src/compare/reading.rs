@@ -128,22 +128,33 @@ impl<'a> Work<'a> {
 }
 
 fn pieces(at: usize, table: &Table, range: u64) -> Vec<Piece> {
+    let piece = |blocks| Piece { table: at, blocks };
+    match blocks(table, range) {
+        ranges if ranges.is_empty() => vec![piece(None)],
+        ranges => ranges.into_iter().map(|one| piece(Some(one))).collect(),
+    }
+}
+
+/// A table's blocks in ranges that several sessions share; one range if it is small.
+pub fn ranges(table: &Table) -> Vec<Blocks> {
+    match blocks(table, RANGE_BYTES) {
+        ranges if ranges.is_empty() => vec![Blocks::ALL],
+        ranges => ranges,
+    }
+}
+
+/// Ranges of so many bytes, the last one open; none if it is not worth it.
+fn blocks(table: &Table, range: u64) -> Vec<Blocks> {
     let count = (table.size_bytes / range.max(1)).min(table.heap_blocks);
     if count < 2 || table.condition.is_some() {
-        return vec![Piece {
-            table: at,
-            blocks: None,
-        }];
+        return Vec::new();
     }
     let border = |number: u64| table.heap_blocks * number / count;
-    let piece = |number: u64| Piece {
-        table: at,
-        blocks: Some(Blocks {
-            first: border(number),
-            end: (number + 1 < count).then(|| border(number + 1)),
-        }),
+    let blocks = |number: u64| Blocks {
+        first: border(number),
+        end: (number + 1 < count).then(|| border(number + 1)),
     };
-    (0..count).map(piece).collect()
+    (0..count).map(blocks).collect()
 }
 
 async fn digest(session: &Session, sql: &Sql) -> Result<TableDigest> {

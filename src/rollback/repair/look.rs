@@ -131,7 +131,8 @@ impl Attempt<'_> {
         suspects: &[Table],
     ) -> Result<(Vec<TableDigest>, Vec<Option<Placed>>)> {
         const WORTH_ANOTHER: u64 = 16 << 20;
-        let bytes: u64 = tables.iter().map(|table| table.size_bytes).sum();
+        let all = tables.iter().chain(suspects);
+        let bytes: u64 = all.map(|table| table.size_bytes).sum();
         let wanted = usize::try_from(bytes / WORTH_ANOTHER).unwrap_or(usize::MAX);
         let mut aides = Vec::new();
         // Two sessions for each job: one works while the other one's rows travel.
@@ -144,32 +145,28 @@ impl Attempt<'_> {
             .await?;
             aides.push(aide);
         }
-        let placed = self.placed(suspects);
-        let result = match aides.is_empty() {
-            true => {
-                let digests =
-                    compare::digests(&[self.scene.session], tables, self.scene.ctx).await?;
-                Ok((digests, placed.await?))
+        let own = [self.scene.session];
+        let helpers: Vec<&Session> = aides.iter().collect();
+        let everybody: Vec<&Session> = own.iter().copied().chain(helpers.clone()).collect();
+        let ctx = self.scene.ctx;
+        let result = match (tables.is_empty(), aides.is_empty()) {
+            (true, _) => placed(&everybody, suspects)
+                .await
+                .map(|placed| (Vec::new(), placed)),
+            (false, true) => {
+                let digests = compare::digests(&own, tables, ctx).await?;
+                Ok((digests, placed(&own, suspects).await?))
             }
             // Our own session reads the suspects, the others read the others.
-            false => {
-                let sessions: Vec<&Session> = aides.iter().collect();
-                let digests = compare::digests(&sessions, tables, self.scene.ctx);
-                futures_util::future::try_join(digests, placed).await
+            (false, false) => {
+                let digests = compare::digests(&helpers, tables, ctx);
+                futures_util::future::try_join(digests, placed(&own, suspects)).await
             }
         };
         for aide in aides {
             aide.close().await;
         }
         result
-    }
-
-    async fn placed(&self, tables: &[Table]) -> Result<Vec<Option<Placed>>> {
-        let mut all = Vec::with_capacity(tables.len());
-        for table in tables {
-            all.push(patch::read(self.scene.session, table).await?);
-        }
-        Ok(all)
     }
 
     /// Notes what a suspect's rows are, and what would put them back one by one.
@@ -201,4 +198,13 @@ impl Attempt<'_> {
         }
         Ok(())
     }
+}
+
+/// The rows of these tables with their places.
+async fn placed(sessions: &[&Session], tables: &[Table]) -> Result<Vec<Option<Placed>>> {
+    let mut all = Vec::with_capacity(tables.len());
+    for table in tables {
+        all.push(patch::read(sessions, table).await?);
+    }
+    Ok(all)
 }

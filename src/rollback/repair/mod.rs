@@ -20,6 +20,7 @@ use std::path::PathBuf;
 
 use super::rebuild::{Ended, Proof, silence_event_triggers};
 use super::{ProofMode, RollbackReport, RollbackSeconds, Scene, rebuild};
+use crate::archive::TableDigest;
 use crate::catalog::{self, AcceptedLosses, Catalog, Part};
 use crate::compare::{self, Difference, State};
 use crate::context::Phase;
@@ -32,7 +33,7 @@ pub(super) use foresee::{Foreseen, Intent, foresee};
 
 use look::Found;
 use plan::{Plan, Sides, Unfit};
-use proof::Records;
+use proof::{Records, RowsAfter};
 
 /// How a repair ended that did not go through.
 pub(super) enum Missed {
@@ -101,6 +102,8 @@ struct Attempt<'a> {
     in_place: bool,
     /// Whether no other session could read what this transaction has locked.
     alone: bool,
+    /// By table identity, the rows that were deleted one by one.
+    gone: BTreeMap<String, TableDigest>,
     saved: Option<PathBuf>,
     seconds: RollbackSeconds,
 }
@@ -112,6 +115,7 @@ impl<'a> Attempt<'a> {
             records: Records::new(scene.reader.manifest()),
             in_place,
             alone: false,
+            gone: BTreeMap::new(),
             saved: None,
             seconds: RollbackSeconds::default(),
         }
@@ -307,10 +311,14 @@ impl<'a> Attempt<'a> {
             mends.partition(|mend| mend.sql.text().contains(" DROP COLUMN "));
         let first = plan.drops.iter().chain(&plan.emptied).chain(removals);
         self.run_all(first.cloned().collect()).await?;
-        for record in &self.scene.reader.manifest().tables {
-            let patch = found.patches.get(&record.identity);
-            if let Some(patch) = patch.filter(|_| plan.patched.contains(&record.identity)) {
-                patch.apply(self.scene.session, record).await?;
+        for table in &live.tables {
+            let patch = found.patches.get(&table.identity);
+            let Some(patch) = patch.filter(|_| plan.patched.contains(&table.identity)) else {
+                continue;
+            };
+            if let Some((record, table)) = self.records.with_record(table) {
+                let gone = patch.apply(self.scene.session, &table, record).await?;
+                self.gone.insert(table.identity, gone);
             }
         }
         self.run_all(others.into_iter().cloned().collect()).await?;
@@ -350,33 +358,60 @@ impl<'a> Attempt<'a> {
     ) -> Result<Proof> {
         let manifest = self.scene.reader.manifest();
         let live = catalog::read_steady(self.scene.session).await?;
-        let untouched = proof::untouched(self.scene.session, before, plan).await?;
-        let mut digests = BTreeMap::new();
-        let mut again = Vec::new();
-        for table in &live.tables {
-            let known = found.digests.get(&table.identity);
-            match known.filter(|_| untouched.contains(&(table.oid, table.identity.as_str()))) {
-                Some(digest) => _ = digests.insert(table.identity.clone(), *digest),
-                None => again.push(
-                    self.records
-                        .as_recorded(table)
-                        .unwrap_or_else(|| table.clone()),
-                ),
-            }
-        }
-        let read = compare::digests(&[self.scene.session], &again, self.scene.ctx).await?;
-        let reread = again.len();
-        for (table, digest) in again.iter().zip(read) {
-            digests.insert(table.identity.clone(), digest);
-        }
+        let rows = self.rows_after(before, &live, plan, found).await?;
         let mut after = State::of_catalog(&live);
-        after.set_rows(&live, manifest, &digests);
+        after.set_rows(&live, manifest, &rows.digests);
         after.large_objects = match plan.parts.large_objects {
             true => compare::large_objects(self.scene.session, &live).await?,
             false => found.large_objects.clone(),
         };
-        let how = proof::how(found, self.mode(found), &untouched, reread);
+        let how = proof::how(found, self.mode(found), &rows);
         rebuild::verdict(archive, &after, self.mode(found), &how)
+    }
+
+    /// Every table's rows after the repair: those that nobody could have changed as they were found, of a table
+    /// that was put back row by row what was written, all others as they are read now.
+    async fn rows_after<'c>(
+        &self,
+        before: &'c Catalog,
+        live: &Catalog,
+        plan: &Plan,
+        found: &Found,
+    ) -> Result<RowsAfter<'c>> {
+        let session = self.scene.session;
+        let written = proof::written(session).await?;
+        let mut rows = RowsAfter {
+            untouched: proof::untouched(written.as_ref(), before, plan),
+            ..RowsAfter::default()
+        };
+        let written = written.unwrap_or_default();
+        let mut again = Vec::new();
+        for table in &live.tables {
+            let identity = &table.identity;
+            let as_recorded = self.records.as_recorded(table);
+            let as_recorded = as_recorded.unwrap_or_else(|| table.clone());
+            let known = found.digests.get(identity);
+            if let Some(digest) = known.filter(|_| rows.is_untouched(table)) {
+                rows.digests.insert(identity.clone(), *digest);
+                continue;
+            }
+            if let Some((before, gone)) = known.zip(self.gone.get(identity)) {
+                let written = written.get(&table.oid);
+                let after = patch::after(session, &as_recorded, before, gone, written).await?;
+                if let Some(digest) = after {
+                    rows.digests.insert(identity.clone(), digest);
+                    rows.patched += 1;
+                    continue;
+                }
+            }
+            again.push(as_recorded);
+        }
+        rows.reread = again.len();
+        let read = compare::digests(&[session], &again, self.scene.ctx).await?;
+        let read = again.into_iter().zip(read);
+        rows.digests
+            .extend(read.map(|(table, digest)| (table.identity, digest)));
+        Ok(rows)
     }
 
     /// How rows are proven in the end.

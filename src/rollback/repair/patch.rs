@@ -4,13 +4,16 @@
 //! archive goes by its place in the file (`ctid`), which stays what it is under our lock; what it
 //! lacks is loaded. Equal rows count as often as they occur.
 
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
+use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::archive::{Manifest, MemberKind, Reader, TableDigest, TableRecord, copy_rows};
-use crate::catalog::{self, Table};
+use crate::catalog::{self, Blocks, Table};
+use crate::compare;
 use crate::error::{Error, Result};
 use crate::pg::{Session, Sql};
 
@@ -20,8 +23,18 @@ const MOST_ROWS: u64 = 4_000_000;
 const MOST_CHANGES: usize = 100_000;
 /// Text of rows that is kept until it is loaded.
 const MOST_BYTES: usize = 32 << 20;
+/// Decompressed members that wait to be looked at.
+const MEMBERS_AHEAD: usize = 4;
 /// Rows deleted with one statement.
 const DELETED_AT_ONCE: usize = 5_000;
+
+/// Rows that the transaction has written so far, by the server's counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Written {
+    pub inserted: u64,
+    pub updated: u64,
+    pub deleted: u64,
+}
 
 /// A row's place in its file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,31 +71,67 @@ pub(super) fn is_fit(table: &Table, record: &TableRecord) -> bool {
         && table.heap_blocks > 0
 }
 
-/// Reads a table (as it was recorded) with the places of its rows. Too many rows end the reading: none.
-pub(super) async fn read(session: &Session, table: &Table) -> Result<Option<Placed>> {
-    let mut sql = Sql::constant("COPY (SELECT ctid");
-    for column in &table.columns {
-        sql = sql.then(", ").ident(column);
+/// Reads a table (as it was recorded) with the places of its rows, a range at a time by whichever session is
+/// free. Too many rows end the reading: none.
+pub(super) async fn read(sessions: &[&Session], table: &Table) -> Result<Option<Placed>> {
+    let ranges = match sessions.len() {
+        0 | 1 => vec![Blocks::ALL],
+        _ => compare::ranges(table),
+    };
+    let left = Mutex::new(VecDeque::from(ranges));
+    let readers = sessions
+        .iter()
+        .map(|&session| read_ranges(session, table, &left));
+    let parts = futures_util::future::try_join_all(readers).await?;
+    let mut whole = Placed::default();
+    for part in parts {
+        let Some(part) = part else { return Ok(None) };
+        whole.digest.merge(&part.digest);
+        whole.rows.extend(part.rows);
     }
-    let sql = sql
-        .then(" FROM ONLY ")
-        .qualified(&table.schema, &table.name)
-        .then(") TO STDOUT")
-        .sql(&Sql::deparsed(&*table.copy_options));
-    let unread = |error| catalog::rows_unread(&table.identity, error);
+    Ok((whole.digest.rows <= MOST_ROWS).then_some(whole))
+}
+
+async fn read_ranges(
+    session: &Session,
+    table: &Table,
+    left: &Mutex<VecDeque<Blocks>>,
+) -> Result<Option<Placed>> {
+    let next = || {
+        left.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop_front()
+    };
     let mut placed = Some(Placed::default());
-    let mut copy = session.copy_out(&sql).await.map_err(unread)?;
+    while let Some(blocks) = next() {
+        read_range(session, table, blocks, &mut placed).await?;
+        if placed.is_none() {
+            break;
+        }
+    }
+    Ok(placed)
+}
+
+async fn read_range(
+    session: &Session,
+    table: &Table,
+    blocks: Blocks,
+    placed: &mut Option<Placed>,
+) -> Result<()> {
+    let unread = |error| catalog::rows_unread(&table.identity, error);
+    let copy = session.copy_out(&table.copy_out_places(blocks)).await;
+    let mut copy = copy.map_err(unread)?;
     let take = |rows: &[u8]| {
         for row in rows.split_inclusive(|&byte| byte == b'\n') {
             let taken = placed.as_mut().is_some_and(|placed| placed.take(row));
             if !taken {
-                placed = None;
+                *placed = None;
             }
         }
         ControlFlow::Continue(())
     };
     copy.rows(take).await.map_err(unread)?;
-    Ok(placed)
+    Ok(())
 }
 
 impl Placed {
@@ -109,12 +158,28 @@ impl Placed {
         // For the first of equal rows, how many of them the archive has.
         let mut known = vec![0_u32; self.rows.len()];
         let mut patch = Patch::default();
-        for text in members(reader, index)? {
-            for row in text?.split_inclusive(|&byte| byte == b'\n') {
-                if !self.knows(row, &mut known) && !patch.insert(row) {
-                    return Ok(None);
+        let texts = members(reader, index)?;
+        // One thread decompresses while this one looks rows up.
+        let fits = std::thread::scope(|scope| {
+            let (send, texts_of_members) = std::sync::mpsc::sync_channel(MEMBERS_AHEAD);
+            scope.spawn(move || {
+                for text in texts {
+                    if send.send(text).is_err() {
+                        return;
+                    }
+                }
+            });
+            for text in texts_of_members {
+                for row in text?.split_inclusive(|&byte| byte == b'\n') {
+                    if !self.knows(row, &mut known) && !patch.insert(row) {
+                        return Ok(false);
+                    }
                 }
             }
+            Ok::<bool, Error>(true)
+        })?;
+        if !fits {
+            return Ok(None);
         }
         let mut start = 0;
         while start < self.rows.len() {
@@ -239,19 +304,23 @@ impl Patch {
         sql.then("}'::pg_catalog.tid[])")
     }
 
-    /// Deletes and loads. No trigger, foreign key or policy is in the way any more.
-    pub async fn apply(&self, session: &Session, record: &TableRecord) -> Result<()> {
+    /// Deletes and loads. No trigger, foreign key or policy is in the way any more. Gives the rows that the server
+    /// has deleted, as it shows them.
+    pub async fn apply(
+        &self,
+        session: &Session,
+        table: &Table,
+        record: &TableRecord,
+    ) -> Result<TableDigest> {
         let attempt = || format!("put back rows of {}", record.identity);
+        let mut gone = TableDigest::default();
         for places in self.deleted.chunks(DELETED_AT_ONCE) {
-            let delete = Sql::constant("DELETE FROM ONLY ")
-                .qualified(&record.schema, &record.name)
-                .then(" ")
-                .sql(&Self::places(places));
-            let deleted = session.execute(&delete).await;
-            deleted.map_err(|error| error.attempting(attempt()))?;
+            let delete = table.copy_out_deleting(&Self::places(places));
+            let deleted = digest(session, &delete).await;
+            gone.merge(&deleted.map_err(|error| error.attempting(attempt()))?);
         }
         if self.loaded == 0 {
-            return Ok(());
+            return Ok(gone);
         }
         let copy = session.copy_in(&Sql::deparsed(record.copy.clone())).await;
         let mut copy = copy.map_err(|error| error.attempting(attempt()))?;
@@ -262,11 +331,48 @@ impl Patch {
             .await
             .map_err(|error| error.attempting(attempt()))?;
         if taken == self.loaded {
-            return Ok(());
+            return Ok(gone);
         }
         let why = format!("the server took {taken} rows of {}", self.loaded);
         Err(Error::operation(attempt()).because(why))
     }
+}
+
+/// A table's rows after a patch: those that were read under lock, without what the server deleted since,
+/// with what this transaction has written, read back. None if the server counts anything else written to it, and
+/// all of its rows must be read.
+pub(super) async fn after(
+    session: &Session,
+    table: &Table,
+    before: &TableDigest,
+    gone: &TableDigest,
+    written: Option<&Written>,
+) -> Result<Option<TableDigest>> {
+    let own = digest(session, &table.copy_out_own()).await;
+    let own = own.map_err(|error| catalog::rows_unread(&table.identity, error))?;
+    let expected = Written {
+        inserted: own.rows,
+        updated: 0,
+        deleted: gone.rows,
+    };
+    if written != Some(&expected) {
+        return Ok(None);
+    }
+    let mut after = *before;
+    after.take_out(gone);
+    after.merge(&own);
+    Ok(Some(after))
+}
+
+async fn digest(session: &Session, sql: &Sql) -> Result<TableDigest> {
+    let mut digest = TableDigest::default();
+    let mut rows = session.copy_out(sql).await?;
+    let take = |rows: &[u8]| {
+        digest.add_rows(rows);
+        ControlFlow::Continue(())
+    };
+    rows.rows(take).await?;
+    Ok(digest)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Found;
+use super::patch::Written;
 use super::plan::Plan;
 use crate::archive::{Manifest, TableDigest, TableRecord};
 use crate::catalog::{self, Catalog, Table};
@@ -41,14 +42,31 @@ pub(super) fn recorded(record: &TableRecord) -> TableDigest {
     }
 }
 
+/// The rows after a repair, and what they are known by.
+#[derive(Default)]
+pub(super) struct RowsAfter<'a> {
+    /// By table identity.
+    pub digests: BTreeMap<String, TableDigest>,
+    /// OIDs and identities of tables that nobody could have changed.
+    pub untouched: BTreeSet<(u32, &'a str)>,
+    /// Tables that were read again.
+    pub reread: usize,
+    /// Tables whose put back rows were read.
+    pub patched: usize,
+}
+
+impl RowsAfter<'_> {
+    pub fn is_untouched(&self, table: &Table) -> bool {
+        self.untouched
+            .contains(&(table.oid, table.identity.as_str()))
+    }
+}
+
 /// How rows were compared, for the proof's words.
-pub(super) fn how(
-    found: &Found,
-    mode: &str,
-    untouched: &BTreeSet<(u32, &str)>,
-    reread: usize,
-) -> String {
-    let unread = untouched
+pub(super) fn how(found: &Found, mode: &str, rows: &RowsAfter<'_>) -> String {
+    let (reread, patched) = (rows.reread, rows.patched);
+    let unread = rows
+        .untouched
         .iter()
         .filter(|(_, one)| found.unwritten.contains(*one));
     let unread = if mode == "counters" {
@@ -56,11 +74,20 @@ pub(super) fn how(
     } else {
         0
     };
-    let again = match reread {
-        0 => "none was written to by".to_owned(),
-        _ => format!(
+    let again = match (reread, patched) {
+        (0, 0) => "none was written to by".to_owned(),
+        (_, 0) => format!(
             "{} again after",
             compare::counted(reread, "table", "tables")
+        ),
+        (0, _) => format!(
+            "what was put back into {} again after",
+            compare::counted(patched, "table", "tables")
+        ),
+        _ => format!(
+            "{}, and what was put back into {}, again after",
+            compare::counted(reread, "table", "tables"),
+            compare::counted(patched, "other", "others")
         ),
     };
     if unread > 0 {
@@ -93,27 +120,41 @@ fn sums<'a>(
     sums
 }
 
-/// Tables that the transaction has neither written to nor made: OID and identity. Empty if the server
-/// does not count.
-pub(super) async fn untouched<'a>(
-    session: &Session,
+/// By OID, the rows that the transaction has written. None if the server does not count.
+pub(super) async fn written(session: &Session) -> Result<Option<HashMap<u32, Written>>> {
+    let sql = Sql::constant(include_str!("../sql/written.sql"));
+    let mut written = HashMap::new();
+    for row in &session.query(&sql).await? {
+        if !row.bool("counts")? {
+            return Ok(None);
+        }
+        let Some(oid) = row.opt_number::<u32>("oid")? else {
+            continue;
+        };
+        let rows = Written {
+            inserted: row.number("inserted")?,
+            updated: row.number("updated")?,
+            deleted: row.number("deleted")?,
+        };
+        written.insert(oid, rows);
+    }
+    Ok(Some(written))
+}
+
+/// Tables that the transaction has neither written to nor made: OID and identity. None if the server does not count.
+pub(super) fn untouched<'a>(
+    written: Option<&HashMap<u32, Written>>,
     before: &'a Catalog,
     plan: &Plan,
-) -> Result<BTreeSet<(u32, &'a str)>> {
-    let sql = Sql::constant(include_str!("../sql/written.sql"));
-    let rows = session.query(&sql).await?;
-    let mut written = BTreeSet::new();
-    for row in &rows {
-        if !row.bool("counts")? {
-            return Ok(BTreeSet::new());
-        }
-        written.extend(row.opt_number::<u32>("oid")?);
-    }
+) -> BTreeSet<(u32, &'a str)> {
+    let Some(written) = written else {
+        return BTreeSet::new();
+    };
     let tables = plan.untouched.iter().map(|&at| &before.tables[at]);
-    let tables = tables.filter(|table| !written.contains(&table.oid));
-    Ok(tables
+    let tables = tables.filter(|table| !written.contains_key(&table.oid));
+    tables
         .map(|table| (table.oid, table.identity.as_str()))
-        .collect())
+        .collect()
 }
 
 /// The manifest's tables by identity: there may be tens of thousands.
@@ -140,6 +181,11 @@ impl<'a> Records<'a> {
 
     pub fn of(&self, table: &Table) -> Option<&'a TableRecord> {
         self.place(table).map(|at| &self.manifest.tables[at])
+    }
+
+    /// The table as it was recorded, with its record.
+    pub fn with_record(&self, table: &Table) -> Option<(&'a TableRecord, Table)> {
+        Some((self.of(table)?, self.as_recorded(table)?))
     }
 
     /// The table with the columns that its rows were recorded with; none if it lacks one of them.
