@@ -275,6 +275,9 @@ async fn by_rungs(scene: &Scene<'_>, difference: &Difference) -> Result<Rollback
     if options.rung != Rung::Rebuild {
         match repair::repair(scene, difference).await {
             Ok(report) => return Ok(report),
+            Err(repair::Missed::Final(error)) if options.rung == Rung::Auto => {
+                return Err(swap::named_as_next(scene, error).await);
+            }
             Err(repair::Missed::Final(error)) => return Err(error),
             Err(repair::Missed::NextRung(why)) if options.rung == Rung::Repair => {
                 return Err(not_repaired(why));

@@ -477,6 +477,47 @@ on_servers! {
         bench.drop_kept();
     }
 
+    /// P8: while a swap renames, its lock is held from another database; whoever comes then waits all the same.
+    fn p8_a_lock_held_from_another_database_counts(server) {
+        let shop = Shop::at_head(server);
+        let name = shop.database.name();
+        let oid = server.psql("postgres", &format!("SELECT oid FROM pg_database WHERE datname = '{name}'"));
+        let bench = Bench { database: shop.database, workplace: shop.workplace, role: "postgres" };
+        let lock = format!("SELECT pg_advisory_lock(1885823589, {oid});");
+        let holder = Somebody::doing(&bench, "swapping", "postgres", &lock);
+        let run = ["run", "--lock-wait", "1s", "--", "sh", "-c", "touch ran"];
+        bench.call().run(&run).assert_code(4).assert_says("swapping");
+        assert!(!bench.workplace.directory().join("ran").exists());
+        drop(holder);
+        bench.call().run(&run).assert_code(0);
+    }
+
+    /// `auto` never swaps by itself; where nothing else did, it names the command.
+    fn auto_names_a_swap_where_it_could_do(server) {
+        let bench = Bench::of_maker(server);
+        bench.damaged();
+        bench.sql("ALTER TABLE s.users ADD COLUMN flag boolean");
+        let damaged = bench.database.dump();
+        let name = bench.database.name();
+        let reading = Somebody::doing(&bench, "reading", name, "BEGIN; SELECT count(*) FROM s.users;");
+        let target = crate::data::target(&bench.database, bench.role);
+        let reader = Reader::open(&bench.workplace.archives()[0]).expect("an archive");
+        let store = Store::open(&bench.workplace.store()).expect("a store");
+        let options = RollbackOptions { lock_timeout: Duration::from_secs(1), ..RollbackOptions::default() };
+        let other = crate::data::Bench::empty(server);
+        let auto = |options: &RollbackOptions| {
+            crate::data::wait(pgbelay::rollback::roll_back(&target, &reader, &store, options, &other.ctx))
+        };
+        let error = auto(&options).expect_err("somebody reads");
+        assert!(error.hints().join("\n").contains("--strategy swap"), "{error:?}");
+        bench.database.assert_is(&damaged);
+        // A role that may not rename the database is not told to.
+        server.psql("postgres", &format!("ALTER DATABASE {name} OWNER TO app; GRANT CONNECT ON DATABASE {name} TO {MAKER}"));
+        let error = auto(&options).expect_err("somebody reads");
+        assert!(!error.hints().join("\n").contains("--strategy swap"), "{error:?}");
+        drop(reading);
+    }
+
     /// A run that waits for the lock is ended with a clear word, and the next one finds everything in order.
     fn p8_whoever_waits_for_the_lock_is_told(server) {
         let bench = Bench::of_superuser(server);

@@ -289,6 +289,31 @@ fn undone(
     (report.outcome == RollbackOutcome::RolledBack).then_some(report.strategy)
 }
 
+on_servers! {
+    /// P3: some of the scenarios by a swap, one after the other: each time it is another database.
+    fn p3_scenarios_are_undone_by_a_swap(server) {
+        let bench = shop(server);
+        let reader = bench.archive();
+        let before = bench.database.dump();
+        let options = RollbackOptions { rung: Rung::Swap, other_database: true, ..RollbackOptions::default() };
+        let (target, name) = (bench.target_as("postgres"), bench.database.name());
+        for (what, damage, _) in SCENARIOS.iter().step_by(4) {
+            bench.database.sql_as_owner(damage);
+            let damaged = bench.database.dump();
+            let wait = std::time::Duration::from_secs(10);
+            let swap = pgbelay::run::roll_back(&target, &reader, &bench.store, &options, wait, &bench.ctx);
+            let report = crate::data::wait(swap).unwrap_or_else(|error| panic!("{what}\n{error}"));
+            assert_eq!(report.strategy, Strategy::Swap, "{what}");
+            bench.database.assert_is(&before);
+            let difference = bench.difference(&reader);
+            assert!(difference.is_empty(), "{what}\n{:?}", difference.lines());
+            let kept = Database::existing(server, &report.kept.expect("the failed database").name);
+            assert!(kept.name().starts_with(&format!("{name}_failed_")), "{}", kept.name());
+            kept.assert_is(&damaged);
+        }
+    }
+}
+
 on_all_servers! {
     /// P3: each scenario by repair and by rebuild.
     fn p3_scenarios_are_undone_on_every_rung(server) {
