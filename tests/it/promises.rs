@@ -84,6 +84,7 @@ on_servers! {
         let archives = shop.workplace.archives();
         let saved = archives.iter().find(|path| path.to_string_lossy().contains("before-rollback"));
         let saved = saved.unwrap_or_else(|| panic!("no archive of what was removed: {archives:?}"));
+        assert!(saved.to_string_lossy().contains("_add_sqs_metadata_before-rollback"), "the revision it stood at: {saved:?}");
         let copy = shop.database.sibling();
         copy.restore_plain(&gunzip(saved));
         assert_eq!(copy.sql("SELECT count(*) FROM search_terms"), "0");

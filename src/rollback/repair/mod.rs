@@ -28,6 +28,7 @@ use crate::dump::{self, Destination, DumpOptions};
 use crate::error::{Error, Kind, Result};
 use crate::pg::{Session, Sql};
 use crate::restore::{self, Statement};
+use crate::store::revision_label;
 
 pub(super) use foresee::{Foreseen, Intent, foresee};
 
@@ -277,8 +278,13 @@ impl<'a> Attempt<'a> {
     async fn save(&mut self, live: &Catalog, plan: &Plan, found: &Found) -> Result<()> {
         let phase = self.scene.ctx.phase(Phase::Save);
         let part = self.part_to_save(live, plan, found).await?;
+        // The version rows themselves may be as they were, and no part of what goes.
+        let versions = live.version_tables.iter();
+        let revisions = versions.map(|table| &table.revisions);
+        let mut revisions = revisions.filter(|revisions| !revisions.is_empty());
         let dump = DumpOptions {
             purpose: "before-rollback".to_owned(),
+            revision: revisions.next().and_then(|one| revision_label(one)),
             jobs: self.scene.options.jobs,
             accept: AcceptedLosses::all(),
             table_lock_wait: self.scene.options.lock_timeout,
