@@ -31,15 +31,11 @@ use crate::context::Context;
 use crate::error::{Attempt, Error, Result};
 use crate::pg::{self, Session, Sql};
 
-/// Too many connections: of the server, of the database or of the role.
-const TOO_MANY_CONNECTIONS: &str = "53300";
-
 /// Lock not available.
 const LOCKED: &str = "55P03";
 
 /// How long a worker may take to connect. Whoever waits for the leader to let a shared catalog go (REINDEX of
 /// another database, say) keeps new connections waiting, and the server sees no deadlock in that.
-/// Less than connecting itself takes for a failure (10 s unless told otherwise), which would end the backup.
 pub(super) const WORKER_WAIT: Duration = Duration::from_secs(8);
 
 /// The server's table of locks is full.
@@ -93,11 +89,10 @@ impl<'a> Team<'a> {
         let export = Sql::constant("SELECT pg_catalog.pg_export_snapshot() AS snapshot");
         let snapshot = leader.query_one(&export).await?.string("snapshot")?;
         while team.workers.len() < wanted {
-            let worker = tokio::time::timeout(options.worker_wait, worker(leader, &snapshot, ctx));
-            let late = Error::operation("connect a worker").because("it took too long");
-            match worker.await.unwrap_or(Err(late.with_sqlstate(LOCKED))) {
-                Ok(session) => team.workers.push(session),
-                Err(error) if matches!(error.sqlstate(), Some(TOO_MANY_CONNECTIONS | LOCKED)) => {
+            match connected(leader, options.worker_wait, ctx).await {
+                Ok(session) => team.workers.push(on_snapshot(session, &snapshot).await?),
+                // The leader is connected, and can do without.
+                Err(error) => {
                     ctx.note(format!(
                         "the backup reads with {} instead of {} connections: {}",
                         team.workers.len().max(1),
@@ -106,7 +101,6 @@ impl<'a> Team<'a> {
                     ));
                     break;
                 }
-                Err(error) => return Err(error),
             }
         }
         match team.workers.is_empty() {
@@ -149,8 +143,13 @@ impl<'a> Team<'a> {
     }
 }
 
-async fn worker(leader: &Session, snapshot: &str, ctx: &Context) -> Result<Session> {
-    let session = pg::connect_beside(leader, "worker", ctx).await?;
+async fn connected(leader: &Session, wait: Duration, ctx: &Context) -> Result<Session> {
+    let connecting = pg::connect_beside(leader, "worker", ctx);
+    let late = |_| Error::operation("connect a worker").because("it took too long");
+    tokio::time::timeout(wait, connecting).await.map_err(late)?
+}
+
+async fn on_snapshot(session: Session, snapshot: &str) -> Result<Session> {
     session.execute(&pg::BEGIN_SNAPSHOT).await?;
     let import = Sql::constant("SET TRANSACTION SNAPSHOT ").literal(snapshot);
     session.execute(&import).await?;

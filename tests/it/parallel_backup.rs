@@ -271,4 +271,18 @@ on_servers! {
             assert!(notes.last().is_some_and(|note| note.contains(&told)), "{notes:?}");
         }
     }
+
+    /// A connect_timeout shorter than that is no reason to end a backup either.
+    fn connections_that_fail_are_gone_without(server) {
+        let bench = Bench::empty(server);
+        bench.database.sql_as_owner("CREATE TABLE t (n integer); INSERT INTO t SELECT generate_series(1, 30000)");
+        let port = server_for_the_first(server, 3);
+        let mut target = Target::new("127.0.0.1", port, bench.database.name(), "app");
+        target.connect_timeout = Some(Duration::from_secs(1));
+        let destination = Destination::File(bench.path("one.sql.gz"));
+        let report = wait(backup(&target, &destination, &options(4, TINY), &bench.ctx)).expect("a backup");
+        assert_eq!(report.rows, 30_000);
+        let notes = bench.recorder.0.lock().expect("notes").clone();
+        assert!(notes.last().is_some_and(|note| note.contains("reads with 1 instead of 4 connections: ")), "{notes:?}");
+    }
 }
