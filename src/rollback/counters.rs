@@ -2,12 +2,14 @@
 //!
 //! Sound where counts cannot be missing: not before PostgreSQL 15, whose sessions send them by datagrams;
 //! not after a crash or a reset; not while another session may have commits that it has not reported;
-//! and only with the table's file and its recorded columns unchanged, which no count shows. What a superuser
+//! and only with the table's file and its recorded columns unchanged, which no count shows, and without names of
+//! other objects in its rows. What a superuser
 //! does who switches counting off in his own session is not seen (docs/rollback.md).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::evidence;
+use super::names::tables_with_names;
 use crate::archive::{CountersRecord, Manifest, TableRecord, WrittenRecord};
 use crate::catalog::{self, Catalog, Counters};
 use crate::context::Context;
@@ -51,11 +53,13 @@ pub(super) async fn untouched(
         .iter()
         .map(|table| (table.oid, table.identity.as_str()))
         .collect();
+    let named = tables_with_names(session).await?;
     let mut tables = BTreeSet::new();
     for (record, written) in manifest.tables.iter().zip(&before.tables) {
         let is_it = names.get(&written.oid) == Some(&record.identity.as_str());
         let later = now.table(written.oid);
         if is_it
+            && !named.contains(&written.oid)
             && same_rows(written, &later)
             && same_columns(session, record, written, &later).await?
         {

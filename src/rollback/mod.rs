@@ -12,6 +12,7 @@ mod counters;
 mod decide;
 mod estimate;
 mod evidence;
+mod names;
 mod preview;
 mod public;
 mod rebuild;

@@ -26,6 +26,7 @@ mod closed_world;
 mod compare;
 mod connection;
 mod corpus;
+mod counters;
 mod data;
 mod data_database;
 mod data_edges;

@@ -18,6 +18,7 @@ mod rename;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 
+use super::names::tables_with_names;
 use super::rebuild::{Ended, Proof, silence_event_triggers};
 use super::{ProofMode, RollbackReport, RollbackSeconds, Scene, rebuild};
 use crate::archive::TableDigest;
@@ -391,12 +392,15 @@ impl<'a> Attempt<'a> {
             ..RowsAfter::default()
         };
         let written = written.unwrap_or_default();
+        let named = tables_with_names(session).await?;
         let mut again = Vec::new();
         for table in &live.tables {
             let identity = &table.identity;
             let as_recorded = self.records.as_recorded(table);
             let as_recorded = as_recorded.unwrap_or_else(|| table.clone());
             let known = found.digests.get(identity);
+            // Names in rows follow the definitions that were put back.
+            let known = known.filter(|_| !named.contains(&table.oid));
             if let Some(digest) = known.filter(|_| rows.is_untouched(table)) {
                 rows.digests.insert(identity.clone(), *digest);
                 continue;
