@@ -39,8 +39,11 @@ pub async fn roll_back(
     // nothing may take time by the size of the database: each member is checked when it is used, and
     // nothing is committed if one is damaged.
     match (options.rung, options.proof) {
-        (Rung::Rebuild | Rung::Swap, _) => dump::check(reader.path(), ctx).await?,
-        (_, ProofMode::Content) => tokio::task::block_in_place(|| reader.require_undamaged())?,
+        (Rung::Rebuild, _) => dump::check(reader.path(), ctx).await?,
+        // What a swap makes of a damaged archive is never put in anybody's place.
+        (Rung::Swap, _) | (_, ProofMode::Content) => {
+            tokio::task::block_in_place(|| reader.require_undamaged())?
+        }
         (_, ProofMode::Counters) => {}
     }
     let lock = RunLock::acquire(target, lock_wait, ctx).await?;

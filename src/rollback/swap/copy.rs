@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::doors;
+use super::doors::{self, Patience};
 use crate::archive::{Reader, TableDigest, TableRecord};
 use crate::catalog::{self, Catalog, Table};
 use crate::compare::{self, State};
@@ -142,8 +142,8 @@ impl Copy<'_> {
         dressed?;
         let ours: Vec<i32> = readers.iter().map(Session::backend_pid).collect();
         let stays = |guest: &doors::Guest| ours.contains(&guest.pid);
-        let wait = self.scene.options.lock_timeout;
-        doors::show_out(keeper, self.oid, stays, wait).await?;
+        let patience = Patience::none(self.scene.options.lock_timeout);
+        doors::show_out(keeper, self.oid, stays, patience).await?;
         Ok(())
     }
 

@@ -8,6 +8,33 @@ use std::time::{Duration, Instant};
 use crate::error::{Error, Kind, Result};
 use crate::pg::{Session, Sql};
 
+/// How sessions are ended.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// How long a session may finish what it is doing before it is ended.
+    pub finish: Duration,
+    /// How long its end is waited for.
+    pub end: Duration,
+}
+
+impl Patience {
+    /// For sessions of others in a database that is theirs, too.
+    pub fn with_others(end: Duration) -> Self {
+        Self {
+            finish: FINISH_WITHIN.min(end / 2),
+            end,
+        }
+    }
+
+    /// For our own, and for who has no business in a database.
+    pub fn none(end: Duration) -> Self {
+        Self {
+            finish: Duration::ZERO,
+            end,
+        }
+    }
+}
+
 /// How long a session may finish what it is doing before it is ended.
 const FINISH_WITHIN: Duration = Duration::from_secs(5);
 /// Time between two looks.
@@ -73,12 +100,12 @@ pub(super) async fn guests(keeper: &Session, database: u32) -> Result<Vec<Guest>
 }
 
 /// Ends every session of a database that `stays` does not speak for; idle ones at once, the others after they had time to
-/// finish. Says how many were ended. After `wait`, those that are left are named: [`Kind::LockTimeout`].
+/// finish. Says how many were ended. After the patience's end those that are left are named: [`Kind::LockTimeout`].
 pub(super) async fn show_out(
     keeper: &Session,
     database: u32,
     stays: impl Fn(&Guest) -> bool,
-    wait: Duration,
+    patience: Patience,
 ) -> Result<usize> {
     let began = Instant::now();
     let mut met = std::collections::BTreeSet::new();
@@ -89,10 +116,10 @@ pub(super) async fn show_out(
         if left.is_empty() {
             return Ok(met.len());
         }
-        if began.elapsed() > wait {
-            return Err(stuck(&left, wait));
+        if began.elapsed() > patience.end {
+            return Err(stuck(&left, patience.end));
         }
-        let impatient = began.elapsed() > FINISH_WITHIN.min(wait / 2);
+        let impatient = began.elapsed() >= patience.finish;
         let due: Vec<i32> = left
             .iter()
             .filter(|guest| guest.may_end && (guest.is_idle || impatient))

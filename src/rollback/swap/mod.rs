@@ -37,6 +37,7 @@ use crate::journal::Stage;
 use crate::pg::{self, Session, Target, advisory};
 use crate::store::Store;
 use copy::Copy;
+use doors::Patience;
 
 /// Puts the target's database back by a swap, if it has changed at all; sequences that only moved on are set back in place.
 /// `decision` is [`super::decide`]'s answer, if the caller has one.
@@ -268,14 +269,14 @@ impl Attempt<'_> {
         self.keeper
             .execute(&doors::door(&self.record.database, false))
             .await?;
-        let oid = self.record.oid;
+        let (oid, wait) = (self.record.oid, options.lock_timeout);
         let ours = |guest: &doors::Guest| guest.is_of(&ctx.run_id);
-        let ended = doors::show_out(self.keeper, oid, ours, options.lock_timeout).await?;
+        let ended = doors::show_out(self.keeper, oid, ours, Patience::with_others(wait)).await?;
         if let Some(before) = before {
             refuse_changes(session, &before, &self.definitions().await?)?;
         }
         self.closed = true;
-        doors::show_out(self.keeper, oid, |_| false, options.lock_timeout).await?;
+        doors::show_out(self.keeper, oid, |_| false, Patience::none(wait)).await?;
         self.record.sessions_ended = ended;
         ctx.note(format!(
             "{} is closed; sessions of others that were ended: {ended}",

@@ -2,7 +2,7 @@
 //! and by what the databases with its OIDs are called now.
 
 use super::copy;
-use super::doors::{self, door};
+use super::doors::{self, Patience, door};
 use super::obstacles::MAINTENANCE;
 use super::record::{Custody, SwapAct, SwapRecord};
 use super::rename::{self, Called, Whereabouts};
@@ -64,7 +64,7 @@ pub async fn settle(
     }
     if proven && stage == Stage::Intent && found == Whereabouts::before() {
         for database in [Some(record.oid), record.new_oid].into_iter().flatten() {
-            doors::show_out(keeper, database, |_| false, END_WITHIN).await?;
+            doors::show_out(keeper, database, |_| false, Patience::none(END_WITHIN)).await?;
         }
         rename::rename(keeper, record).await?;
         custody.write(Stage::Outcome, record)?;
