@@ -1,4 +1,4 @@
--- Tables whose rows hold names of other objects (regclass, regrole, …, and whatever contains one): these rows say
+-- Tables whose rows hold names of other objects (regclass, regrole and so on, and whatever contains one): these rows say
 -- something else once such an object has another name, and no count tells of it.
 WITH RECURSIVE contains (outside, inside) AS (
        SELECT t.oid, t.typbasetype FROM pg_catalog.pg_type t WHERE t.typtype = 'd'
