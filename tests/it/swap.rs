@@ -479,8 +479,8 @@ on_servers! {
         bench.drop_kept();
     }
 
-    /// P8: while a swap renames, its lock is held from another database; whoever comes then waits all the same.
-    fn p8_a_lock_held_from_another_database_counts(server) {
+    /// While a swap renames, its lock is held from another database; whoever comes then waits all the same.
+    fn a_lock_held_from_another_database_counts(server) {
         let shop = Shop::at_head(server);
         let name = shop.database.name();
         let oid = server.psql("postgres", &format!("SELECT oid FROM pg_database WHERE datname = '{name}'"));
@@ -521,7 +521,7 @@ on_servers! {
     }
 
     /// A run that waits for the lock is ended with a clear word, and the next one finds everything in order.
-    fn p8_whoever_waits_for_the_lock_is_told(server) {
+    fn whoever_waits_for_the_lock_is_told(server) {
         let bench = Bench::of_superuser(server);
         let before = bench.damaged();
         let holder = Somebody::doing(&bench, "holder", "postgres", LOCK_SETTINGS);
