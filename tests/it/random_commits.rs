@@ -22,8 +22,8 @@ use crate::data::{Bench, wait};
 use crate::random_migrations::{BEFORE, Random, STATEMENTS};
 use crate::support::{Database, Server};
 
-/// Cases per server in every run of the tests.
-const CASES: u64 = 8;
+/// What every run of the tests tries. With committed transaction ids taken for aborted ones 17, 116 and 204 turn red.
+const SEEDS: [u64; 8] = [17, 116, 200, 201, 202, 203, 204, 205];
 
 /// Sessions of a migration.
 const SESSIONS: usize = 3;
@@ -414,9 +414,20 @@ async fn roll_back(
     pgbelay::rollback::roll_back(&target, reader, &bench.store, options, &bench.ctx).await
 }
 
-fn number(name: &str, default: u64) -> u64 {
-    let given = std::env::var(name).ok();
-    given.map_or(default, |text| text.parse().expect("a number"))
+/// The fixed ones, or as many as somebody asked for.
+fn seeds() -> Vec<u64> {
+    let number = |name: &str| {
+        let given = std::env::var(name).ok();
+        given.map(|text| text.parse::<u64>().expect("a number"))
+    };
+    let (first, cases) = (number("PGBELAY_TEST_SEED"), number("PGBELAY_TEST_CASES"));
+    match (first, cases) {
+        (None, None) => SEEDS.to_vec(),
+        (first, cases) => {
+            let first = first.unwrap_or(1);
+            (first..first + cases.unwrap_or(1)).collect()
+        }
+    }
 }
 
 /// A server on which transaction ids and counts can speak.
@@ -436,16 +447,16 @@ on_all_servers! {
     fn p2_nothing_committed_is_never_said_wrongly(server) {
         let bench = quiet(server);
         let before = bench.database.dump();
-        let (first, cases) = (number("PGBELAY_TEST_SEED", 1), number("PGBELAY_TEST_CASES", CASES));
+        let seeds = seeds();
         let mut ended = std::collections::BTreeMap::new();
-        for seed in first..first + cases {
+        for (number, &seed) in seeds.iter().enumerate() {
             // Counts are those of the archive's time: each case has its own.
             let reader = bench.archive();
             let how = wait(case(&bench, &reader, &before, seed));
             let difference = bench.difference(&reader);
             assert!(difference.is_empty(), "PGBELAY_TEST_SEED={seed}: {:?}", difference.lines());
             *ended.entry(how).or_insert(0) += 1;
-            if (seed - first) % 50 == 49 {
+            if number % 50 == 49 {
                 eprintln!("PostgreSQL {}, up to seed {seed}: {ended:?}", server.major);
             }
             for archive in bench.store.archives().expect("archives") {
@@ -453,6 +464,6 @@ on_all_servers! {
             }
         }
         eprintln!("PostgreSQL {}: {ended:?}", server.major);
-        assert!(cases < CASES || (ended.contains_key("unchanged") && ended.len() > 1), "{ended:?}");
+assert!(seeds.len() < SEEDS.len() || ended.len() > 1, "always the same: {ended:?}");
     }
 }
