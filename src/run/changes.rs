@@ -148,12 +148,18 @@ async fn look(
     live: &Catalog,
 ) -> Result<ChangeReport> {
     let manifest = reader.manifest();
+    let compares = scene.options.changes == ChangeDetail::Rows;
+    // Before the counts are read for people: a transaction sees them as they were when it first asked, and a
+    // session may report and leave after that.
+    let known = match compares {
+        true => known(session, manifest, live, scene.ctx).await?,
+        false => BTreeMap::new(),
+    };
     let written = rollback::written(session, manifest, live, scene.ctx).await?;
     let mut before = State::of_archive(reader)?;
     let mut after = State::of_catalog(live);
     let mut rows = RowsKnown::Unknown;
-    if scene.options.changes == ChangeDetail::Rows {
-        let known = known(session, manifest, live, scene.ctx).await?;
+    if compares {
         let reference = Some(manifest);
         after
             .read_other_rows(session, live, reference, &known, scene.ctx)

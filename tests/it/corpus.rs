@@ -188,6 +188,10 @@ fn goes_there_and_back(server: &'static Server, file: &CorpusFile) -> Amount {
 /// A copy does not have what was accepted to be lost; nothing else differs.
 fn only_the_accepted_is_lost(said: &serde_json::Value, kind: &str) {
     for (part, found) in said["difference"].as_object().expect("a difference") {
+        // Other tests make and drop databases meanwhile.
+        if part == "outside" {
+            continue;
+        }
         for one in found.as_array().into_iter().flatten() {
             let name = one["name"].as_str().unwrap_or_default();
             let is_accepted = part == "uncovered" && name.starts_with(&format!("{kind}: "));
