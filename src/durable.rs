@@ -64,6 +64,19 @@ pub fn write_whole(path: &Path, content: &[u8]) -> Result<()> {
     pending.replace()
 }
 
+/// Opens a file for reading; a named pipe, which would be waited at for ever, and a device are refused.
+pub fn open_regular(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new()
+        .read(true)
+        // Without it, opening a pipe waits for its writer. Regular files do not know the difference.
+        .custom_flags(nix::libc::O_NONBLOCK)
+        .open(path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::other("it is not a regular file")),
+    }
+}
+
 /// Whether a file name is that of a file that was never completed.
 pub fn is_partial(name: &str) -> bool {
     name.starts_with('.') && name.ends_with(PARTIAL_SUFFIX)
@@ -471,6 +484,19 @@ mod tests {
         assert_eq!(names(directory.path()), ["a"]);
         assert_eq!(std::fs::read(&path).unwrap(), b"hello");
         assert_eq!(mode(&path), 0o600);
+    }
+
+    #[test]
+    fn a_pipe_is_not_waited_at() {
+        let directory = tempfile::tempdir().unwrap();
+        let pipe = directory.path().join("x.journal");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        for path in [&pipe, directory.path()] {
+            let error = open_regular(path).unwrap_err();
+            assert_eq!(error.to_string(), "it is not a regular file");
+        }
+        write_whole(&directory.path().join("f"), b"1").unwrap();
+        assert!(open_regular(&directory.path().join("f")).is_ok());
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! repeated line is detected. A crash can tear the last line only; a torn line was never
 //! acknowledged, so what it announced had not begun. docs/format.md §7 gives the bytes.
 
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use serde_json::{Map, Value};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::context::Clock;
-use crate::durable::AppendFile;
+use crate::durable::{self, AppendFile};
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::store::Store;
 
@@ -247,12 +248,18 @@ pub fn open_intent(records: &[Record]) -> Option<&Record> {
 /// The bytes of a journal, bounded.
 fn load(path: &Path) -> Result<Vec<u8>> {
     let attempted = || format!("read the journal {}", path.display());
-    let length = path.metadata().attempt(attempted)?.len();
+    let file = durable::open_regular(path).attempt(attempted)?;
+    let length = file.metadata().attempt(attempted)?.len();
     if length > MAX_LENGTH {
         return Err(Error::new(Kind::Difference, attempted())
             .because(format!("{length} bytes are too many")));
     }
-    std::fs::read(path).attempt(attempted)
+    let mut bytes = Vec::new();
+    // It may grow meanwhile.
+    file.take(MAX_LENGTH)
+        .read_to_end(&mut bytes)
+        .attempt(attempted)?;
+    Ok(bytes)
 }
 
 /// A record's line and its checksum.
@@ -601,6 +608,45 @@ mod tests {
                 })
                 .collect();
             prop_assert_eq!(Parsed::of(&bytes_of(&records)).unwrap().records, records);
+        }
+
+        /// Any bytes replaced, lost or added anywhere: what is read is a beginning of what was written, or an error.
+        /// A record that was acknowledged, its newline among it, is lost only with all that follows it.
+        #[test]
+        fn any_edit_is_seen_or_is_a_torn_tail(
+            at in any::<prop::sample::Index>(),
+            lost in 0_usize..300,
+            added in prop_oneof![
+                prop::collection::vec(any::<u8>(), 0..60),
+                prop::collection::vec(Just(0_u8), 0..60),
+                prop::collection::vec(prop::sample::select(b"\n{}\",:0".to_vec()), 0..20),
+            ],
+        ) {
+            let records = sample();
+            let bytes = bytes_of(&records);
+            let at = at.index(bytes.len() + 1);
+            let end = bytes.len().min(at + lost);
+            let edited = [&bytes[..at], &added, &bytes[end..]].concat();
+            let untouched = bytes[..at].iter().filter(|byte| **byte == b'\n').count();
+            if let Ok(parsed) = Parsed::of(&edited) {
+                prop_assert!(parsed.records.len() >= untouched);
+                prop_assert_eq!(&parsed.records, &records[..parsed.records.len()]);
+                let torn = edited.len() as u64 - parsed.length;
+                prop_assert!(torn == 0 || !edited.ends_with(b"\n") || edited.windows(UNWRITTEN).any(|w| w == [0; UNWRITTEN]));
+            }
+        }
+
+        /// Lines in any order and number are the journal, a beginning of it, or damage.
+        #[test]
+        fn lines_in_any_order_are_a_beginning_or_damage(order in prop::collection::vec(0_usize..4, 0..7)) {
+            let records = sample();
+            let bytes = bytes_of(&records);
+            let lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
+            let mixed: Vec<u8> = order.iter().flat_map(|line| lines[*line].iter().copied()).collect();
+            match Parsed::of(&mixed) {
+                Ok(parsed) => prop_assert_eq!(&parsed.records, &records[..order.len()]),
+                Err(wrong) => prop_assert!(matches!(wrong, Wrong::Damaged(..))),
+            }
         }
 
         #[test]

@@ -5,6 +5,8 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use crate::durable;
+
 /// Bytes with a length that can be read from any place by several threads at once.
 pub trait Source: Send + Sync {
     /// Bytes in all.
@@ -23,10 +25,7 @@ pub struct FileSource {
 impl FileSource {
     /// Opens a file for reading.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let file = File::open(path)?;
-        if !file.metadata()?.is_file() {
-            return Err(io::Error::other("it is not a regular file"));
-        }
+        let file = durable::open_regular(path)?;
         Ok(Self { file })
     }
 }

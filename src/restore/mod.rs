@@ -23,7 +23,7 @@ use serde::Serialize;
 
 use crate::archive::{Manifest, Reader};
 use crate::context::{Context, Phase};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Attempt, Error, Kind, Result};
 use crate::pg::{self, Session, Target};
 
 pub use batch::{Statement, run as run_statements};
@@ -96,6 +96,24 @@ pub async fn restore(
         elapsed: started.elapsed(),
         ..report
     })
+}
+
+/// Reads the archive and compares every hash before anything is made of it: damage is no reason to leave a
+/// database half filled. Signals are heard meanwhile.
+///
+/// # Errors
+/// [`Kind::Difference`] for the first damaged member, [`Kind::Interrupted`].
+pub async fn require_undamaged(reader: &Reader, ctx: &Context) -> Result<()> {
+    let _phase = ctx.phase(Phase::Check);
+    let attempted = || format!("read the archive {}", reader.path().display());
+    let own = reader.clone();
+    let read = tokio::task::spawn_blocking(move || own.require_undamaged());
+    tokio::select! {
+        read = read => read.attempt(attempted)?,
+        signal = ctx.stop.wait() => Err(Error::new(Kind::Interrupted(signal), attempted())
+            .because(format!("interrupted by signal {signal}"))
+            .now("nothing was touched")),
+    }
 }
 
 async fn at_once_or_not_at_all(

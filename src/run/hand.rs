@@ -11,6 +11,7 @@ use crate::dump;
 use crate::error::{Kind, Result};
 use crate::journal::{self, Header, Journal, Stage, Step};
 use crate::pg::{self, Secret, Target};
+use crate::restore;
 use crate::rollback::{self, ProofMode, RollbackOptions, RollbackOutcome, RollbackReport, Rung};
 use crate::run::chronicle::{BackedUp, Ending, Proven, PutBack};
 use crate::run::driver::{Tool, child_variables, verification};
@@ -42,7 +43,7 @@ pub async fn roll_back(
         (Rung::Rebuild, _) => dump::check(reader.path(), ctx).await?,
         // What a swap makes of a damaged archive is never put in anybody's place.
         (Rung::Swap, _) | (_, ProofMode::Content) => {
-            tokio::task::block_in_place(|| reader.require_undamaged())?
+            restore::require_undamaged(reader, ctx).await?
         }
         (_, ProofMode::Counters) => {}
     }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 /// The texts of the members of a hand-made archive; the last two are rows.
-const TEXTS: [&str; 4] = [
+pub const TEXTS: [&str; 4] = [
     "\\set ON_ERROR_STOP on\n",
     "CREATE TABLE public.t (a integer);\n",
     "COPY public.t (a) FROM stdin;\n1\n2\n\\.\n",
@@ -40,7 +40,7 @@ fn footer(version: u32, offset: u64, length: u64, text_length: u64, hash: u128) 
 }
 
 /// §4 "Manifest": members and what a format 1 manifest must have.
-fn manifest(texts: &[&str]) -> (Vec<u8>, Value) {
+pub fn manifest(texts: &[&str]) -> (Vec<u8>, Value) {
     let kinds = ["preamble", "entries", "data", "data"];
     let mut bytes = Vec::new();
     let mut members = Vec::new();
@@ -81,17 +81,26 @@ fn manifest(texts: &[&str]) -> (Vec<u8>, Value) {
 }
 
 /// Members, manifest and footer put together.
-fn assemble(mut bytes: Vec<u8>, manifest: &Value) -> Vec<u8> {
-    let text = format!("-- {manifest}\n");
+pub fn assemble(bytes: Vec<u8>, manifest: &Value) -> Vec<u8> {
+    assemble_text(bytes, &format!("-- {manifest}\n"))
+}
+
+/// The same with any text for a manifest.
+pub fn assemble_text(bytes: Vec<u8>, text: &str) -> Vec<u8> {
     let packed = compress(text.as_bytes()).unwrap().bytes;
+    with_footer(bytes, &packed, text.len() as u64)
+}
+
+/// The same with any bytes for a manifest, and a footer that says so much of its text.
+pub fn with_footer(mut bytes: Vec<u8>, packed: &[u8], text_length: u64) -> Vec<u8> {
     let offset = bytes.len() as u64;
-    bytes.extend(&packed);
+    bytes.extend(packed);
     bytes.extend(footer(
         1,
         offset,
         packed.len() as u64,
-        text.len() as u64,
-        xxh3_128(&packed),
+        text_length,
+        xxh3_128(packed),
     ));
     bytes
 }
@@ -126,7 +135,7 @@ impl Source for Memory {
     }
 }
 
-fn open(bytes: Vec<u8>) -> Result<Reader, Error> {
+pub fn open(bytes: Vec<u8>) -> Result<Reader, Error> {
     let memory = Memory {
         bytes: Arc::new(bytes),
         ..Memory::default()

@@ -8,6 +8,10 @@
 )]
 
 mod damage;
+mod every_bit;
+#[path = "../it/support/figures.rs"]
+mod figures;
 mod format;
 mod frozen;
+mod lies;
 mod sample;

@@ -27,6 +27,7 @@ mod compare;
 mod connection;
 mod corpus;
 mod counters;
+mod damaged_archives;
 mod data;
 mod data_database;
 mod data_edges;

@@ -15,6 +15,7 @@ use crate::restore::{self, RestoreOptions, RestoreReport};
 pub(super) async fn execute(app: &App, arguments: &RestoreArguments) -> Result<Done> {
     let reader = app.open_archive(&arguments.archive.archive)?;
     let resolved = app.resolve()?;
+    restore::require_undamaged(&reader, &app.ctx).await?;
     let target = resolved.target.with_database(&arguments.into);
     if arguments.create {
         create(app, &resolved.target, arguments, &reader).await?;

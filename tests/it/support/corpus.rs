@@ -9,7 +9,6 @@
 //! comment) is not in a copy.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -151,19 +150,6 @@ pub fn has_turn(place: usize, offset: usize, server: &Server) -> bool {
 /// Whether the long way was asked for.
 pub fn wants_everything() -> bool {
     std::env::var("PGBELAY_TEST_EVERYTHING").is_ok_and(|word| word == "yes")
-}
-
-/// Appends a line to the file that `PGBELAY_TEST_FIGURES` names, if it names one.
-pub fn note_figure(line: &str) {
-    let Some(path) = std::env::var_os("PGBELAY_TEST_FIGURES") else {
-        return;
-    };
-    let mut file = std::fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(path)
-        .expect("a file of figures");
-    writeln!(file, "{line}").expect("a figure is written");
 }
 
 fn folder() -> PathBuf {

@@ -12,6 +12,7 @@ mod between;
 mod call;
 mod corpus;
 mod database;
+mod figures;
 mod lexer;
 mod server;
 mod shop;
@@ -20,8 +21,9 @@ mod writer;
 
 pub use between::{Pooler, closed_port, not_postgresql, server_for_the_first, server_of_version};
 pub use call::{Call, Output, Running};
-pub use corpus::{CorpusFile, has_turn, note_figure, wants_everything};
+pub use corpus::{CorpusFile, has_turn, wants_everything};
 pub use database::Database;
+pub use figures::note_figure;
 pub use lexer::psql_commands;
 pub use server::{Server, run_as};
 pub use shop::Shop;
