@@ -235,6 +235,9 @@ pub struct Table {
     pub through: Option<Through>,
     /// For an extension's configuration table: which rows are the user's (`WHERE …`, or empty).
     pub condition: Option<String>,
+    /// Whether its rows hold names of other objects (`regclass` and the like, `aclitem`, and whatever contains one):
+    /// such a row is another one once its object has another name, and nothing was written for that.
+    pub named: bool,
     /// Heap and TOAST bytes, an estimate of the work.
     pub size_bytes: u64,
     /// Blocks of its heap when the size was read; 0 where its access method is another.
@@ -514,6 +517,7 @@ mod tests {
             copy_options: copy_options("LATIN1"),
             through: None,
             condition: None,
+            named: false,
             size_bytes: 0,
             heap_blocks: 0,
         };

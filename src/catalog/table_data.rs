@@ -14,7 +14,7 @@ use super::read::Reading;
 use super::relations::{Column, Relation};
 use super::source::Source;
 use crate::error::{Error, Result};
-use crate::pg::Sql;
+use crate::pg::{Row, Sql};
 
 /// What applies to the data of the whole database.
 #[derive(Debug, Default)]
@@ -25,6 +25,8 @@ pub(super) struct Rules {
     encoding: String,
     /// Partitioned tables whose rows may move between partitions when they are loaded again.
     moving: HashSet<u32>,
+    /// Tables whose rows hold names of other objects.
+    named: HashSet<u32>,
     /// Columns whose values no server reads back, by relation and number, with the type's name.
     unloadable: HashMap<(u32, i32), String>,
 }
@@ -35,18 +37,14 @@ impl Rules {
         let row = source
             .query_one(&Sql::constant(include_str!("sql/data_rules.sql")))
             .await?;
-        let moving = row.list("moving")?;
         let unloadable = row.list("unloadable")?;
         let broken =
             || Error::operation("read how rows are loaded").because("a fact makes no sense");
         Ok(Self {
             in_recovery: row.bool("in_recovery")?,
             encoding: row.string("encoding")?,
-            moving: moving
-                .iter()
-                .map(|oid| oid.parse().ok())
-                .collect::<Option<_>>()
-                .ok_or_else(broken)?,
+            moving: oids(&row, "moving")?.ok_or_else(broken)?,
+            named: oids(&row, "named")?.ok_or_else(broken)?,
             unloadable: unloadable
                 .iter()
                 .map(|text| unloadable_column(text))
@@ -54,6 +52,11 @@ impl Rules {
                 .ok_or_else(broken)?,
         })
     }
+}
+
+fn oids(row: &Row, fact: &str) -> Result<Option<HashSet<u32>>> {
+    let list = row.list(fact)?;
+    Ok(list.iter().map(|oid| oid.parse().ok()).collect())
 }
 
 /// `16384 3 pg_node_tree`.
@@ -154,6 +157,7 @@ fn table(reading: &Reading, relation: &Relation) -> Table {
             copy_target: target(root),
         }),
         condition: reading.conditions.get(&relation.oid).cloned(),
+        named: reading.data.named.contains(&relation.oid),
         size_bytes: relation.size_bytes,
         heap_blocks: relation.heap_blocks,
     }

@@ -9,7 +9,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::evidence;
-use super::names::tables_with_names;
 use crate::archive::{CountersRecord, Manifest, TableRecord, WrittenRecord};
 use crate::catalog::{self, Catalog, Counters};
 use crate::context::Context;
@@ -48,18 +47,15 @@ pub(super) async fn untouched(
         Ok(both) => both,
         Err(reason) => return silent(reason),
     };
-    let names: BTreeMap<u32, &str> = live
-        .tables
-        .iter()
+    let trusted = live.tables.iter().filter(|table| !table.named);
+    let names: BTreeMap<u32, &str> = trusted
         .map(|table| (table.oid, table.identity.as_str()))
         .collect();
-    let named = tables_with_names(session).await?;
     let mut tables = BTreeSet::new();
     for (record, written) in manifest.tables.iter().zip(&before.tables) {
         let is_it = names.get(&written.oid) == Some(&record.identity.as_str());
         let later = now.table(written.oid);
         if is_it
-            && !named.contains(&written.oid)
             && same_rows(written, &later)
             && same_columns(session, record, written, &later).await?
         {

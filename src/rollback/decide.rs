@@ -111,7 +111,7 @@ async fn by_rows(session: &Session, reader: &Reader, ctx: &Context) -> Result<De
     let before = State::of_archive(reader)?;
     let locking = Locking::tables(Locking::DEFAULT_WAIT);
     let after = State::of_live(session, Some(reader.manifest()), locking, ctx).await?;
-    let evidence = super::rebuild::proof_text(&before);
+    let evidence = super::verdict::proof_text(&before);
     Ok(of_all(compare(&before, &after), evidence))
 }
 

@@ -12,15 +12,17 @@ mod counters;
 mod decide;
 mod estimate;
 mod evidence;
-mod names;
 mod preview;
 mod public;
 mod rebuild;
 mod repair;
+mod scene;
 mod sequences;
 mod sessions;
 mod stays;
 mod swap;
+mod transaction;
+mod verdict;
 mod written;
 
 use std::collections::BTreeSet;
@@ -35,12 +37,13 @@ use crate::compare::Difference;
 use crate::context::Context;
 use crate::dump;
 use crate::error::{Error, Kind, Result};
-use crate::pg::{self, Session, Target};
+use crate::pg::Target;
 use crate::store::Store;
 
 pub use decide::{Decision, decide, unchanged_by_transaction_ids};
 pub use estimate::Measured;
 pub use preview::{Action, Preview, Step, preview};
+use scene::Scene;
 pub use sessions::{OtherSession, other_sessions};
 pub use stays::objections;
 pub use swap::{
@@ -183,18 +186,8 @@ pub async fn roll_back(
     ctx: &Context,
 ) -> Result<RollbackReport> {
     refuse_losses(reader, options)?;
-    let session = pg::connect(target, "rollback", ctx).await?;
-    let scene = Scene {
-        session: &session,
-        target,
-        reader,
-        store,
-        options,
-        ctx,
-    };
-    let result = decide_and_act(&scene).await;
-    session.close().await;
-    result
+    let scene = (target, reader, store, options, ctx);
+    Scene::enter("rollback", scene, decide_and_act).await
 }
 
 /// As [`roll_back`], for a caller that has just had [`decide`]'s answer: nothing is read twice.
@@ -207,40 +200,16 @@ pub async fn roll_back_decided(
     ctx: &Context,
 ) -> Result<RollbackReport> {
     refuse_losses(reader, options)?;
-    let session = pg::connect(target, "rollback", ctx).await?;
-    let scene = Scene {
-        session: &session,
-        target,
-        reader,
-        store,
-        options,
-        ctx,
-    };
-    let result = async {
-        require_same_database(&session, reader, options).await?;
-        act_on(&scene, decision).await
-    }
-    .await;
-    session.close().await;
-    result
-}
-
-/// What every rung works with.
-#[derive(Clone, Copy)]
-struct Scene<'a> {
-    /// The one connection that writes.
-    session: &'a Session,
-    /// For connections that read beside it, and after it.
-    target: &'a Target,
-    reader: &'a Reader,
-    /// For what is saved first (P4).
-    store: &'a Store,
-    options: &'a RollbackOptions,
-    ctx: &'a Context,
+    let scene = (target, reader, store, options, ctx);
+    Scene::enter("rollback", scene, async |scene| {
+        require_same_database(scene).await?;
+        act_on(scene, decision).await
+    })
+    .await
 }
 
 async fn decide_and_act(scene: &Scene<'_>) -> Result<RollbackReport> {
-    require_same_database(scene.session, scene.reader, scene.options).await?;
+    require_same_database(scene).await?;
     let started = std::time::Instant::now();
     let decision = decide(scene.session, scene.reader, scene.ctx).await?;
     let decided = started.elapsed().as_secs_f64();
@@ -364,11 +333,13 @@ fn first_of(labels: &[&String]) -> String {
 
 /// A database is the same if its cluster, OID and name are; where the cluster's identifier is not
 /// readable, OID and name decide.
-async fn require_same_database(
-    session: &Session,
-    reader: &Reader,
-    options: &RollbackOptions,
-) -> Result<()> {
+async fn require_same_database(scene: &Scene<'_>) -> Result<()> {
+    let Scene {
+        session,
+        reader,
+        options,
+        ..
+    } = *scene;
     let recorded = &reader.manifest().database;
     let live = catalog::read_database(session).await?;
     let same_cluster = live.system_identifier == recorded.system_identifier

@@ -14,7 +14,7 @@ use crate::catalog::Kind;
 use crate::compare::{Difference, counted};
 use crate::context::Context;
 use crate::error::Result;
-use crate::pg::{self, Target};
+use crate::pg::Target;
 use crate::store::Store;
 
 /// Kinds of entries that stand for rows and values, which have steps of their own.
@@ -96,22 +96,15 @@ pub async fn preview(
     ctx: &Context,
 ) -> Result<Preview> {
     super::refuse_losses(reader, options)?;
-    let session = pg::connect(target, "plan", ctx).await?;
-    let scene = Scene {
-        session: &session,
-        target,
-        reader,
-        store,
-        options,
-        ctx,
-    };
-    let result = on_session(&scene, measured).await;
-    session.close().await;
-    result
+    let scene = (target, reader, store, options, ctx);
+    Scene::enter("plan", scene, async |scene| {
+        on_session(scene, measured).await
+    })
+    .await
 }
 
 async fn on_session(scene: &Scene<'_>, measured: Option<Measured>) -> Result<Preview> {
-    super::require_same_database(scene.session, scene.reader, scene.options).await?;
+    super::require_same_database(scene).await?;
     let started = Instant::now();
     let decision = decide(scene.session, scene.reader, scene.ctx).await?;
     let mut preview = match decision {

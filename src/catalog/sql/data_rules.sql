@@ -2,6 +2,8 @@
 -- moving: partitioned tables whose hash keys may give other hashes after a restore. Enum values and
 -- reg* values are hashed by OID, and these are new ones (spec section 3.1); so is whatever contains one, and
 -- a key that is an expression is taken to. A nondeterministic collation hashes by the machine's ICU.
+-- named: tables whose rows hold names of other objects (reg* and aclitem, and whatever contains one): such a row says
+-- something else once its object has another name, and nothing was written for that.
 -- unloadable: columns with a type whose values no server reads back from text (spec section 3.3).
 WITH RECURSIVE contains (outside, inside) AS (
        SELECT t.oid, t.typbasetype FROM pg_catalog.pg_type t WHERE t.typtype = 'd'
@@ -40,7 +42,7 @@ WITH RECURSIVE contains (outside, inside) AS (
          JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
         WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relpersistence <> 't'
           AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-          AND (t.oid >= 16384 OR t.typname = ANY (ARRAY['pg_node_tree', 'pg_ndistinct', 'pg_dependencies',
+          AND (t.oid >= 16384 OR t.typname ~ '^_?(reg|aclitem)' OR t.typname = ANY (ARRAY['pg_node_tree', 'pg_ndistinct', 'pg_dependencies',
                'pg_mcv_list', 'pg_brin_bloom_summary', 'pg_brin_minmax_multi_summary']))
         UNION
        SELECT k.relation, k.number, c.inside FROM column_types k JOIN contains c ON c.outside = k.type
@@ -57,6 +59,10 @@ SELECT pg_is_in_recovery() AS in_recovery,
                 SELECT k.relation
                   FROM hash_keys k JOIN pg_catalog.pg_collation co ON co.oid = k.rules
                  WHERE NOT co.collisdeterministic) m) AS moving,
+       (SELECT to_json(array_agg(DISTINCT k.relation::pg_catalog.text))
+          FROM column_types k
+          JOIN pg_catalog.pg_type t ON t.oid = k.type AND t.typnamespace = 'pg_catalog'::regnamespace
+         WHERE t.typname ~ '^(reg|aclitem)') AS named,
        (SELECT to_json(array_agg(DISTINCT k.relation || ' ' || k.number || ' ' || t.typname))
           FROM column_types k
           JOIN pg_catalog.pg_type t ON t.oid = k.type AND t.typnamespace = 'pg_catalog'::regnamespace

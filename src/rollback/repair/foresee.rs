@@ -13,7 +13,7 @@ use crate::catalog::{self, Catalog, Part};
 use crate::compare::State;
 use crate::error::Result;
 use crate::pg::Sql;
-use crate::rollback::{Scene, rebuild};
+use crate::rollback::{Scene, transaction};
 
 /// What was found, and what would be done.
 pub(in crate::rollback) struct Foreseen {
@@ -64,7 +64,7 @@ pub(in crate::rollback) async fn foresee(scene: &Scene<'_>) -> Result<Foreseen> 
 impl Attempt<'_> {
     async fn foresee(&mut self) -> Result<Foreseen> {
         let session = self.scene.session;
-        rebuild::begin(&self.scene).await?;
+        transaction::begin(&self.scene).await?;
         let read_only = Sql::constant("SET TRANSACTION READ ONLY");
         session.execute(&read_only).await?;
         let archive = State::of_archive(self.scene.reader)?;

@@ -14,7 +14,7 @@ use crate::context::Phase;
 use crate::error::Result;
 use crate::pg::{self, Session};
 use crate::rollback::counters::{self, Counts};
-use crate::rollback::{ProofMode, rebuild};
+use crate::rollback::{ProofMode, transaction};
 
 /// What the rows were before anything was changed.
 pub(super) struct Found {
@@ -97,7 +97,7 @@ impl Attempt<'_> {
                     let records = manifest.tables.iter();
                     let records = records.filter(|record| tables.contains(&record.identity));
                     found.digests = records
-                        .map(|record| (record.identity.clone(), proof::recorded(record)))
+                        .map(|record| (record.identity.clone(), record.rows_digest()))
                         .collect();
                     read_large_objects = !large_objects;
                 }
@@ -138,7 +138,7 @@ impl Attempt<'_> {
         // Two sessions for each job: one works while the other one's rows travel.
         while !self.alone && aides.len() + 1 < 2 * self.scene.options.jobs && aides.len() < wanted {
             let aide = pg::connect_beside(self.scene.session, "proof", self.scene.ctx).await?;
-            aide.execute(&rebuild::lock_wait(
+            aide.execute(&transaction::lock_wait(
                 self.scene.options,
                 "SET lock_timeout = ",
             ))
@@ -188,7 +188,7 @@ impl Attempt<'_> {
         found.digests.insert(table.identity.clone(), placed.digest);
         let tables = &self.scene.reader.manifest().tables;
         let index = self.records.place(table);
-        let Some(index) = index.filter(|&at| proof::recorded(&tables[at]) != placed.digest) else {
+        let Some(index) = index.filter(|&at| tables[at].rows_digest() != placed.digest) else {
             return Ok(());
         };
         if let Some(patch) = tokio::task::block_in_place(|| placed.patch(self.scene.reader, index))?

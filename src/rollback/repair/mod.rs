@@ -18,14 +18,13 @@ mod rename;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 
-use super::names::tables_with_names;
-use super::rebuild::{Ended, Proof, silence_event_triggers};
-use super::{ProofMode, RollbackReport, RollbackSeconds, Scene, rebuild};
+use super::transaction::{self, Ended};
+use super::verdict::{self, Proof};
+use super::{ProofMode, RollbackReport, RollbackSeconds, Scene};
 use crate::archive::TableDigest;
-use crate::catalog::{self, AcceptedLosses, Catalog, Part};
+use crate::catalog::{self, Catalog, Part};
 use crate::compare::{self, Difference, State};
 use crate::context::Phase;
-use crate::dump::{self, Destination, DumpOptions};
 use crate::error::{Error, Kind, Result};
 use crate::pg::{Session, Sql};
 use crate::restore::{self, Statement};
@@ -60,15 +59,15 @@ pub(super) async fn repair(
         let Attempt { saved, seconds, .. } = attempt;
         let error = match result {
             Ok(proof) => {
-                let confirmed = rebuild::confirm(scene).await;
+                let confirmed = verdict::confirm(scene).await;
                 return confirmed
                     .map(|()| {
-                        rebuild::report(super::Strategy::Repair, proof, saved, seconds, difference)
+                        verdict::report(super::Strategy::Repair, proof, saved, seconds, difference)
                     })
                     .map_err(Missed::Final);
             }
             Err(Ended::Unknown(error)) => {
-                return Err(Missed::Final(rebuild::unknown(
+                return Err(Missed::Final(transaction::unknown(
                     error,
                     reader,
                     saved.as_ref(),
@@ -124,9 +123,9 @@ impl<'a> Attempt<'a> {
     }
 
     async fn run(&mut self) -> Result<Proof, Ended> {
-        rebuild::begin(&self.scene).await?;
-        rebuild::lock_all(self.scene.session, " IN SHARE MODE").await?;
-        self.alone = rebuild::read_freely(self.scene.session).await?;
+        transaction::begin(&self.scene).await?;
+        transaction::lock_all(self.scene.session, " IN SHARE MODE").await?;
+        self.alone = transaction::read_freely(self.scene.session).await?;
         let archive = State::of_archive(self.scene.reader)?;
         let live = self.with_names_back(&archive).await?;
         let unmendable = self.unmendable(&live, &archive).await?;
@@ -136,11 +135,7 @@ impl<'a> Attempt<'a> {
         self.put_back(&live, &plan, &found).await?;
         let phase = self.scene.ctx.phase(Phase::Proof);
         let proof = self.prove(&live, &archive, &plan, &found).await?;
-        self.scene
-            .session
-            .execute(&Sql::constant("COMMIT"))
-            .await
-            .map_err(Ended::Unknown)?;
+        transaction::commit(self.scene.session).await?;
         self.seconds.proof += phase.elapsed().as_secs_f64();
         Ok(proof)
     }
@@ -283,75 +278,44 @@ impl<'a> Attempt<'a> {
         let versions = live.version_tables.iter();
         let revisions = versions.map(|table| &table.revisions);
         let mut revisions = revisions.filter(|revisions| !revisions.is_empty());
-        let dump = DumpOptions {
-            purpose: "before-rollback".to_owned(),
-            revision: revisions.next().and_then(|one| revision_label(one)),
-            jobs: self.scene.options.jobs,
-            accept: AcceptedLosses::all(),
-            table_lock_wait: self.scene.options.lock_timeout,
-            ..DumpOptions::default()
-        };
-        let destination = Destination::Store(self.scene.store);
-        let what = (live, &part);
-        let report = dump::write_part(
-            self.scene.session,
-            &destination,
-            &dump,
-            what,
-            self.scene.ctx,
-        )
-        .await?;
-        dump::check(&report.archive, self.scene.ctx).await?;
-        rebuild::tell_unsaved(&report.accepted_losses, self.scene.reader, self.scene.ctx);
-        self.saved = Some(report.archive);
+        let revision = revisions.next().and_then(|one| revision_label(one));
+        let saved = transaction::save(&self.scene, revision, Some((live, &part))).await?;
+        self.saved = Some(saved);
         self.seconds.save = phase.elapsed().as_secs_f64();
         Ok(())
     }
 
     async fn put_back(&mut self, live: &Catalog, plan: &Plan, found: &Found) -> Result<()> {
-        let phase = self.scene.ctx.phase(Phase::Rollback);
-        silence_event_triggers(self.scene.session).await?;
+        let Scene {
+            session,
+            reader,
+            ctx,
+            ..
+        } = self.scene;
+        let phase = ctx.phase(Phase::Rollback);
+        transaction::silence_event_triggers(session).await?;
         let mends = plan.mends.iter().flat_map(|(_, mends)| mends);
         // Columns that the archive's rows know nothing of go before these rows come; what its rows have
         // to fulfil comes after.
         let (removals, others): (Vec<&Statement>, Vec<&Statement>) =
             mends.partition(|mend| mend.sql.text().contains(" DROP COLUMN "));
         let first = plan.drops.iter().chain(&plan.emptied).chain(removals);
-        self.run_all(first.cloned().collect()).await?;
+        transaction::run_all(session, &first.cloned().collect::<Vec<_>>()).await?;
         for table in &live.tables {
             let patch = found.patches.get(&table.identity);
             let Some(patch) = patch.filter(|_| plan.patched.contains(&table.identity)) else {
                 continue;
             };
             if let Some((record, table)) = self.records.with_record(table) {
-                let gone = patch.apply(self.scene.session, &table, record).await?;
+                let gone = patch.apply(session, &table, record).await?;
                 self.gone.insert(table.identity, gone);
             }
         }
-        self.run_all(others.into_iter().cloned().collect()).await?;
-        restore::load_parts(
-            self.scene.session,
-            self.scene.reader,
-            &plan.parts,
-            self.scene.ctx,
-        )
-        .await?;
-        let (now, then) = (&live.database, &self.scene.reader.manifest().database);
-        restore::set_properties(
-            self.scene.session,
-            &now.name,
-            &now.properties,
-            &then.properties,
-        )
-        .await?;
+        let others: Vec<Statement> = others.into_iter().cloned().collect();
+        transaction::run_all(session, &others).await?;
+        restore::load_parts(session, reader, &plan.parts, ctx).await?;
+        transaction::set_properties(&self.scene, &live.database).await?;
         self.seconds.rollback = phase.elapsed().as_secs_f64();
-        Ok(())
-    }
-
-    async fn run_all(&self, statements: Vec<Statement>) -> Result<()> {
-        for statements in statements.chunks(100) {
-            restore::run_statements(self.scene.session, statements).await?;
-        }
         Ok(())
     }
 
@@ -373,7 +337,7 @@ impl<'a> Attempt<'a> {
             false => found.large_objects.clone(),
         };
         let how = proof::how(found, self.mode(found), &rows);
-        rebuild::verdict(archive, &after, self.mode(found), &how)
+        verdict::verdict(archive, &after, self.mode(found), &how)
     }
 
     /// Every table's rows after the repair: those that nobody could have changed as they were found, of a table
@@ -392,7 +356,6 @@ impl<'a> Attempt<'a> {
             ..RowsAfter::default()
         };
         let written = written.unwrap_or_default();
-        let named = tables_with_names(session).await?;
         let mut again = Vec::new();
         for table in &live.tables {
             let identity = &table.identity;
@@ -400,7 +363,7 @@ impl<'a> Attempt<'a> {
             let as_recorded = as_recorded.unwrap_or_else(|| table.clone());
             let known = found.digests.get(identity);
             // Names in rows follow the definitions that were put back.
-            let known = known.filter(|_| !named.contains(&table.oid));
+            let known = known.filter(|_| !table.named);
             if let Some(digest) = known.filter(|_| rows.is_untouched(table)) {
                 rows.digests.insert(identity.clone(), *digest);
                 continue;

@@ -20,7 +20,7 @@ pub(super) fn differing(
 ) -> BTreeSet<String> {
     let recorded = sums(manifest.tables.iter().map(|record| {
         let whole = record.through.as_ref().unwrap_or(&record.identity);
-        (whole.as_str(), Some(recorded(record)))
+        (whole.as_str(), Some(record.rows_digest()))
     }));
     let found = sums(live.tables.iter().map(|table| {
         let digest = digests.get(&table.identity);
@@ -30,16 +30,6 @@ pub(super) fn differing(
         digest.is_some() && recorded.get(*whole).is_some_and(|one| one != *digest)
     });
     differ.map(|(whole, _)| (*whole).to_owned()).collect()
-}
-
-/// What a table's rows were when the archive was made.
-pub(super) fn recorded(record: &TableRecord) -> TableDigest {
-    TableDigest {
-        rows: record.rows,
-        bytes: record.bytes,
-        // The manifest's reader has checked that it is one.
-        sum: u128::from_str_radix(&record.digest, 16).unwrap_or_default(),
-    }
 }
 
 /// The rows after a repair, and what they are known by.

@@ -14,7 +14,7 @@ use crate::error::{Error, Kind, Result};
 use crate::pg::{self, Session, Sql};
 use crate::restore::{self, RestoreOptions};
 use crate::rollback::Scene;
-use crate::rollback::rebuild::{self, Proof};
+use crate::rollback::verdict::{self, Proof};
 
 /// Bytes of rows that are worth one more session to read them.
 const WORTH_ANOTHER: u64 = 16 << 20;
@@ -161,7 +161,7 @@ impl Copy<'_> {
         found.set_rows(&catalog, archive.manifest(), &digests);
         found.large_objects = compare::large_objects(first, &catalog).await?;
         let expected = State::of_archive(archive)?;
-        rebuild::verdict(
+        verdict::verdict(
             &expected,
             &found,
             "content",

@@ -23,10 +23,10 @@ pub(super) use obstacles::{named_as_next, require_none};
 pub use record::{Custody, LeftFence, SwapAct, SwapRecord};
 pub use settle::{Settled, maintenance, settle};
 
-use super::rebuild::{self, Proof};
+use super::verdict::{self, Proof};
 use super::{
     Decision, RollbackOptions, RollbackOutcome, RollbackReport, RollbackSeconds, Scene, Strategy,
-    act_on, refuse_losses, require_same_database, sessions,
+    act_on, refuse_losses, require_same_database, sessions, transaction,
 };
 use crate::archive::Reader;
 use crate::catalog;
@@ -34,7 +34,7 @@ use crate::compare::{Difference, State, compare};
 use crate::context::{Context, Phase};
 use crate::error::{Error, Kind, Result};
 use crate::journal::Stage;
-use crate::pg::{self, Session, Target, advisory};
+use crate::pg::{Session, Target, advisory};
 use crate::store::Store;
 use copy::Copy;
 use doors::Patience;
@@ -55,33 +55,26 @@ pub async fn swap(
     ctx: &Context,
 ) -> Result<RollbackReport> {
     refuse_losses(reader, options)?;
-    let session = pg::connect(target, "rollback", ctx).await?;
-    let scene = Scene {
-        session: &session,
-        target,
-        reader,
-        store,
-        options,
-        ctx,
-    };
-    require_same_database(&session, reader, options).await?;
-    let started = Instant::now();
-    let decision = match decision {
-        Some(decision) => decision,
-        None => super::decide(&session, reader, ctx).await?,
-    };
-    let decided = started.elapsed().as_secs_f64();
-    let result = match &decision {
-        Decision::Changed { difference } => {
-            sessions::refuse_open_transactions(&session, options).await?;
-            by_swap(&scene, difference, custody).await
-        }
-        _ => act_on(&scene, decision).await,
-    };
-    session.close().await;
-    let mut report = result?;
-    report.seconds.decide += decided;
-    Ok(report)
+    let scene = (target, reader, store, options, ctx);
+    Scene::enter("rollback", scene, async |scene| {
+        require_same_database(scene).await?;
+        let started = Instant::now();
+        let decision = match decision {
+            Some(decision) => decision,
+            None => super::decide(scene.session, reader, ctx).await?,
+        };
+        let decided = started.elapsed().as_secs_f64();
+        let mut report = match &decision {
+            Decision::Changed { difference } => {
+                sessions::refuse_open_transactions(scene.session, options).await?;
+                by_swap(scene, difference, custody).await?
+            }
+            _ => act_on(scene, decision).await?,
+        };
+        report.seconds.decide += decided;
+        Ok(report)
+    })
+    .await
 }
 
 async fn by_swap(
@@ -124,7 +117,7 @@ async fn by_swap(
             if let Some(oid) = record.new_oid {
                 custody.hand_over(keeper, oid);
             }
-            rebuild::confirm(scene).await?;
+            verdict::confirm(scene).await?;
             Ok(report(proof, kept, seconds, difference))
         }
         Err(error) => {
@@ -227,8 +220,8 @@ impl Attempt<'_> {
         if options.discard_other_writes {
             return Ok(None);
         }
-        rebuild::begin(&self.scene).await?;
-        rebuild::lock_all(session, " IN SHARE MODE").await?;
+        transaction::begin(&self.scene).await?;
+        transaction::lock_all(session, " IN SHARE MODE").await?;
         self.definitions().await.map(Some)
     }
 

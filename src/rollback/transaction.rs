@@ -1,0 +1,174 @@
+//! The transaction in which a rollback happens: opened, locked, saved from (P4), committed. What repair and rebuild share.
+
+use std::path::PathBuf;
+
+use super::{RollbackOptions, Scene};
+use crate::archive::Reader;
+use crate::catalog::{AcceptedLosses, Catalog, DatabaseProperties, Part};
+use crate::context::Context;
+use crate::dump::{self, Destination, DumpOptions};
+use crate::error::{Error, Kind, Result};
+use crate::pg::{Session, Sql};
+use crate::restore::{self, Statement};
+
+/// Tables named in one LOCK statement.
+const LOCKED_AT_ONCE: usize = 500;
+
+/// Statements sent together.
+const RUN_AT_ONCE: usize = 100;
+
+/// How an attempt failed.
+pub(super) enum Ended {
+    /// Before the commit.
+    NotCommitted(Error),
+    /// In the commit: it may have taken effect.
+    Unknown(Error),
+}
+
+impl From<Error> for Ended {
+    fn from(error: Error) -> Self {
+        Self::NotCommitted(error)
+    }
+}
+
+pub(super) fn unknown(error: Error, reader: &Reader, saved: Option<&PathBuf>) -> Error {
+    let saved = saved.map(|path| path.display().to_string());
+    error
+        .with_kind(Kind::InDoubt)
+        .now(format!(
+            "the connection was lost while the proven rollback was committing: the database is \
+             either as the archive or as the migration left it, nothing in between{}",
+            saved
+                .map(|path| format!("; the latter is saved in {path}"))
+                .unwrap_or_default()
+        ))
+        .hint(format!(
+            "`pgbelay diff {}` tells which; `pgbelay recover` finishes it",
+            reader.path().display()
+        ))
+}
+
+/// Opens the transaction.
+pub(super) async fn begin(scene: &Scene<'_>) -> Result<()> {
+    let begin = lock_wait(scene.options, "BEGIN;\nSET LOCAL lock_timeout = ");
+    scene.session.execute(&begin.then(";")).await
+}
+
+/// The statement, and how long to wait for each lock.
+pub(super) fn lock_wait(options: &RollbackOptions, set: &'static str) -> Sql {
+    let milliseconds = i128::try_from(options.lock_timeout.as_millis()).unwrap_or(i128::MAX);
+    Sql::constant(set).number(milliseconds.min(i128::from(i32::MAX)))
+}
+
+/// Takes every table for this transaction: from here on nobody else writes, or reads either.
+pub(super) async fn lock_all(session: &Session, mode: &'static str) -> Result<()> {
+    let rows = session
+        .query(&Sql::constant(include_str!("sql/tables.sql")))
+        .await?;
+    for tables in rows.chunks(LOCKED_AT_ONCE) {
+        let mut sql = Sql::constant("LOCK TABLE ONLY ");
+        for (index, row) in tables.iter().enumerate() {
+            sql = sql
+                .then(if index == 0 { "" } else { ", ONLY " })
+                .qualified(row.text("schema")?, row.text("name")?);
+        }
+        session
+            .execute(&sql.then(mode))
+            .await
+            .map_err(locks_missing)?;
+    }
+    Ok(())
+}
+
+fn locks_missing(error: Error) -> Error {
+    match error.sqlstate() {
+        Some("55P03") => error.hint(
+            "other sessions use these tables: stop the application or end its sessions, \
+             then run `pgbelay rollback`",
+        ),
+        Some("53200") => error.hint(
+            "the server's lock table is full: raise max_locks_per_transaction \
+             (needs a server restart), then run `pgbelay rollback`",
+        ),
+        _ => error,
+    }
+}
+
+/// Event triggers would run the user's code on our DDL. Only a superuser can make one, and only
+/// a superuser can keep them quiet.
+pub(super) async fn silence_event_triggers(session: &Session) -> Result<()> {
+    let sql = Sql::constant(
+        "SELECT pg_catalog.set_config('event_triggers', 'off', true) \
+         FROM pg_catalog.pg_roles, pg_catalog.pg_settings AS known \
+         WHERE rolname = current_user AND rolsuper AND known.name = 'event_triggers'",
+    );
+    session.execute(&sql).await
+}
+
+/// Takes off what the migration forced on us: a role that could read every row for the backup must be able
+/// to read them now. The archive's own setting comes back with the table. Returns whether there was such a
+/// table: until the end of the transaction no other session can read it.
+pub(super) async fn read_freely(session: &Session) -> Result<bool> {
+    let forced = Sql::constant(include_str!("sql/forced.sql"));
+    let rows = session.query(&forced).await?;
+    for row in &rows {
+        let free = Sql::constant("ALTER TABLE ONLY ")
+            .qualified(row.text("schema")?, row.text("name")?)
+            .then(" NO FORCE ROW LEVEL SECURITY");
+        session.execute(&free).await?;
+    }
+    Ok(!rows.is_empty())
+}
+
+/// Saves what will go (P4): all that is there, or a part of what was read. The archive has been read back and checked.
+pub(super) async fn save(
+    scene: &Scene<'_>,
+    revision: Option<String>,
+    part: Option<(&Catalog, &Part)>,
+) -> Result<PathBuf> {
+    let Scene { session, ctx, .. } = *scene;
+    let options = DumpOptions {
+        purpose: "before-rollback".to_owned(),
+        revision,
+        jobs: scene.options.jobs,
+        accept: AcceptedLosses::all(),
+        table_lock_wait: scene.options.lock_timeout,
+        ..DumpOptions::default()
+    };
+    let destination = Destination::Store(scene.store);
+    let report = match part {
+        Some(part) => dump::write_part(session, &destination, &options, part, ctx).await?,
+        None => dump::write(session, &destination, &options, ctx).await?,
+    };
+    dump::check(&report.archive, ctx).await?;
+    tell_unsaved(&report.accepted_losses, scene.reader, ctx);
+    Ok(report.archive)
+}
+
+/// What the migration made and no archive can hold: it goes for good.
+fn tell_unsaved(losses: &[String], reader: &Reader, ctx: &Context) {
+    let known = &reader.manifest().accepted_losses;
+    for loss in losses.iter().filter(|loss| !known.contains(loss)) {
+        ctx.warn(format!("{loss} is removed and could not be saved"));
+    }
+}
+
+/// Gives the database the properties that the archive recorded, where they differ from those that were found.
+pub(super) async fn set_properties(scene: &Scene<'_>, now: &DatabaseProperties) -> Result<()> {
+    let then = &scene.reader.manifest().database.properties;
+    restore::set_properties(scene.session, &now.name, &now.properties, then).await
+}
+
+/// Runs statements a hundred at a time.
+pub(super) async fn run_all(session: &Session, statements: &[Statement]) -> Result<()> {
+    for statements in statements.chunks(RUN_AT_ONCE) {
+        restore::run_statements(session, statements).await?;
+    }
+    Ok(())
+}
+
+/// Commits; a failure here leaves open what is true.
+pub(super) async fn commit(session: &Session) -> Result<(), Ended> {
+    let commit = Sql::constant("COMMIT");
+    session.execute(&commit).await.map_err(Ended::Unknown)
+}

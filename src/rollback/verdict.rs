@@ -1,0 +1,124 @@
+//! Whether what was put back equals the archive, and what is told of it (P3).
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use super::{RollbackOutcome, RollbackReport, RollbackSeconds, Scene, Strategy};
+use crate::catalog;
+use crate::compare::{Difference, State, compare, counted};
+use crate::error::{Error, Kind, Result};
+use crate::pg;
+
+/// Lines of a failed proof that are shown.
+const SHOWN_DIFFERENCES: usize = 20;
+
+/// What was proven, and what the proof leaves out because the archive does.
+pub(super) struct Proof {
+    pub text: String,
+    pub not_brought_back: Vec<String>,
+}
+
+/// The proof, if the states are equal; `mode` names it, `how` says more about the reading.
+pub(super) fn verdict(before: &State, after: &State, mode: &str, how: &str) -> Result<Proof> {
+    let mut difference = compare(before, after);
+    let not_brought_back = take_lost(&mut difference);
+    if difference.is_empty() && !difference.rows_not_compared {
+        let mut text = format!("{mode}: {}{how}", covered(before));
+        if !not_brought_back.is_empty() {
+            text += &format!("; not brought back: {}", not_brought_back.join(", "));
+        }
+        return Ok(Proof {
+            text,
+            not_brought_back,
+        });
+    }
+    let mut lines = difference.lines();
+    let hidden = lines.len().saturating_sub(SHOWN_DIFFERENCES);
+    lines.truncate(SHOWN_DIFFERENCES);
+    if hidden > 0 {
+        lines.push(format!("… and {hidden} more differences"));
+    }
+    Err(
+        Error::new(Kind::InDoubt, "prove the rollback").because(format!(
+            "what was put back differs from the archive:\n{}",
+            lines.join("\n")
+        )),
+    )
+}
+
+/// Takes out of a difference what the archive does not hold and the database no longer has: the
+/// operator accepted that ([`super::roll_back`] refuses otherwise), and it is reported by name.
+fn take_lost(difference: &mut Difference) -> Vec<String> {
+    let changes = std::mem::take(&mut difference.uncovered);
+    let (lost, rest) = changes
+        .into_iter()
+        .partition(|change| change.before.is_some() && change.after.is_none());
+    difference.uncovered = rest;
+    let lost: Vec<crate::compare::Change> = lost;
+    lost.into_iter().map(|change| change.name).collect()
+}
+
+/// What a content proof covers, and what it does not.
+pub(super) fn proof_text(state: &State) -> String {
+    format!("content: {}", covered(state))
+}
+
+fn covered(state: &State) -> String {
+    let by_name = match state.uncovered.len() {
+        0 => String::new(),
+        count => format!(
+            "; {} that the archive does not hold known by name only",
+            counted(count, "object", "objects")
+        ),
+    };
+    format!(
+        "{}, {} with {}, {} equal{by_name}",
+        counted(state.entries.len(), "definition", "definitions"),
+        counted(state.tables.len(), "table", "tables"),
+        counted(state.row_count(), "row", "rows"),
+        counted(state.sequences.len(), "sequence", "sequences")
+    )
+}
+
+/// After the commit, with a connection of its own: the version rows are what the archive says.
+pub(super) async fn confirm(scene: &Scene<'_>) -> Result<()> {
+    let session = pg::connect(scene.target, "proof", scene.ctx).await?;
+    let found = catalog::read_version_tables(&session).await;
+    session.close().await;
+    let recorded = scene.reader.manifest().version_tables.iter();
+    let recorded = recorded.map(|table| (&table.schema, &table.name, &table.revisions));
+    let found = found?;
+    let found = found.iter();
+    let found = found.map(|table| (&table.schema, &table.name, &table.revisions));
+    let (before, after): (BTreeSet<_>, BTreeSet<_>) = (recorded.collect(), found.collect());
+    if before == after {
+        return Ok(());
+    }
+    Err(
+        Error::new(Kind::InDoubt, "read the version rows after the rollback")
+            .because(format!(
+                "they are {after:?}, and the archive has {before:?}"
+            ))
+            .now("the rollback was proven and committed; somebody has written version rows since"),
+    )
+}
+
+/// What is told of a transaction that was proven and committed.
+pub(super) fn report(
+    strategy: Strategy,
+    proof: Proof,
+    saved: Option<PathBuf>,
+    seconds: RollbackSeconds,
+    difference: &Difference,
+) -> RollbackReport {
+    RollbackReport {
+        strategy,
+        outcome: RollbackOutcome::RolledBack,
+        saved,
+        kept: None,
+        proof: proof.text,
+        undone: difference.lines(),
+        not_brought_back: proof.not_brought_back,
+        seconds,
+    }
+}
