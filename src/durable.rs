@@ -16,6 +16,7 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
 use crate::error::{Attempt, Error, Result};
+use crate::faults::{self, Point};
 
 /// Mode of every file: backups hold everything the database holds.
 const FILE_MODE: u32 = 0o600;
@@ -32,10 +33,10 @@ pub fn ensure_directory(path: &Path) -> Result<()> {
         .ancestors()
         .take_while(|path| is_missing(path))
         .collect();
-    DirBuilder::new()
-        .recursive(true)
-        .mode(DIRECTORY_MODE)
-        .create(path)
+    let mut builder = DirBuilder::new();
+    builder.recursive(true).mode(DIRECTORY_MODE);
+    faults::io(Point::DirectoryMake)
+        .and_then(|()| builder.create(path))
         .attempt(|| format!("make the directory {}", path.display()))?;
     made.into_iter()
         .try_for_each(|path| sync_directory(parent_of(path)))
@@ -89,7 +90,8 @@ pub fn partial_name(name: &str) -> String {
 
 /// Removes an incomplete file unless somebody is still writing it; says whether it is gone.
 pub fn remove_abandoned(path: &Path) -> Result<bool> {
-    let file = match OpenOptions::new().write(true).open(path) {
+    let opened = faults::io(Point::AbandonedOpen);
+    let file = match opened.and_then(|()| OpenOptions::new().write(true).open(path)) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
         Err(error) => return Err(error).attempt(|| format!("open {}", path.display())),
@@ -132,7 +134,8 @@ impl PendingFile {
     }
 
     fn create_named(directory: &Path, final_name: OsString) -> Result<Self> {
-        let (temporary, file, lock) = create_temporary(directory, &final_name)
+        let (temporary, file, lock) = faults::io(Point::FileCreate)
+            .and_then(|()| create_temporary(directory, &final_name))
             .attempt(|| format!("create a file in {}", directory.display()))?;
         Ok(Self {
             directory: directory.to_owned(),
@@ -147,7 +150,7 @@ impl PendingFile {
 
     /// Appends bytes.
     pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        let written = self.file.write_all(bytes);
+        let written = faults::io(Point::FileWrite).and_then(|()| self.file.write_all(bytes));
         written.map_err(|error| write_failed(&self.target(), error))?;
         self.length += bytes.len() as u64;
         Ok(())
@@ -186,7 +189,9 @@ impl PendingFile {
     fn replace(mut self) -> Result<()> {
         self.sync()?;
         let target = self.target();
-        rename(&self.temporary, &target).attempt(|| format!("replace {}", target.display()))?;
+        faults::io(Point::FileReplace)
+            .and_then(|()| rename(&self.temporary, &target))
+            .attempt(|| format!("replace {}", target.display()))?;
         self.published = true;
         sync_directory(&self.directory)
     }
@@ -194,7 +199,9 @@ impl PendingFile {
     /// Makes the content durable and compares its length with what was written: a second writer
     /// or a file system that lies shows here.
     fn sync(&mut self) -> Result<()> {
-        let synced = self.file.sync_all().and_then(|()| self.file.metadata());
+        let synced = faults::io(Point::FileSync)
+            .and_then(|()| self.file.sync_all())
+            .and_then(|()| self.file.metadata());
         let metadata = synced.map_err(|error| write_failed(&self.target(), error))?;
         if metadata.len() == self.length {
             return Ok(());
@@ -236,7 +243,7 @@ pub struct AppendFile {
 impl AppendFile {
     /// Makes a new, empty file; refused if the name is taken.
     pub fn create(path: &Path) -> Result<Self> {
-        let file = match new_file(path) {
+        let file = match faults::io(Point::AppendCreate).and_then(|()| new_file(path)) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(taken(path)),
             other => other.attempt(|| format!("create {}", path.display()))?,
         };
@@ -253,10 +260,10 @@ impl AppendFile {
     /// addition) is cut off.
     pub fn open(path: &Path, length: u64) -> Result<Self> {
         let attempted = || format!("open {} for appending", path.display());
-        let file = OpenOptions::new()
-            .append(true)
-            .custom_flags(nix::libc::O_NOFOLLOW)
-            .open(path)
+        let mut options = OpenOptions::new();
+        options.append(true).custom_flags(nix::libc::O_NOFOLLOW);
+        let file = faults::io(Point::AppendOpen)
+            .and_then(|()| options.open(path))
             .attempt(attempted)?;
         let present = file.metadata().attempt(attempted)?.len();
         if present < length {
@@ -264,7 +271,8 @@ impl AppendFile {
                 .because(format!("it has {present} bytes, {length} were expected")));
         }
         if present > length {
-            file.set_len(length)
+            faults::io(Point::AppendCut)
+                .and_then(|()| file.set_len(length))
                 .and_then(|()| file.sync_all())
                 .attempt(attempted)?;
         }
@@ -289,12 +297,14 @@ impl AppendFile {
                     .because("an earlier addition failed half-way"),
             );
         }
-        let result = self
-            .file
-            .write_all(bytes)
+        let result = faults::io(Point::AppendWrite)
+            .and_then(|()| self.file.write_all(bytes))
+            .and_then(|()| faults::io(Point::AppendSync))
             .and_then(|()| self.file.sync_data());
         if let Err(error) = result {
-            self.broken = self.file.set_len(self.length).is_err();
+            let taken_back = faults::io(Point::AppendTakeBack);
+            let taken_back = taken_back.and_then(|()| self.file.set_len(self.length));
+            self.broken = taken_back.is_err();
             return Err(write_failed(&self.path, error));
         }
         self.length += bytes.len() as u64;
@@ -312,12 +322,11 @@ pub struct LogFile {
 impl LogFile {
     /// Opens a log for appending, making it if it is missing.
     pub fn create(path: &Path) -> Result<Self> {
-        let file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(FILE_MODE)
-            .custom_flags(nix::libc::O_NOFOLLOW)
-            .open(path)
+        let mut options = OpenOptions::new();
+        options.append(true).create(true).mode(FILE_MODE);
+        options.custom_flags(nix::libc::O_NOFOLLOW);
+        let file = faults::io(Point::LogOpen)
+            .and_then(|()| options.open(path))
             .attempt(|| format!("open the log {}", path.display()))?;
         Ok(Self {
             path: path.to_owned(),
@@ -333,7 +342,8 @@ impl LogFile {
     /// Adds one line; in one write, so that lines of several writers do not mix.
     pub fn line(&mut self, text: &str) -> Result<()> {
         let line = format!("{text}\n");
-        let written = self.file.write_all(line.as_bytes());
+        let written =
+            faults::io(Point::LogWrite).and_then(|()| self.file.write_all(line.as_bytes()));
         written.map_err(|error| write_failed(&self.path, error))
     }
 }
@@ -369,7 +379,9 @@ fn parent_of(path: &Path) -> &Path {
 
 /// Makes the names in a directory durable.
 fn sync_directory(path: &Path) -> Result<()> {
-    let synced = File::open(path).and_then(|directory| directory.sync_all());
+    let synced = faults::io(Point::DirectorySync)
+        .and_then(|()| File::open(path))
+        .and_then(|directory| directory.sync_all());
     match synced {
         // Some network and container file systems cannot sync a directory and say so.
         Err(error) if error.raw_os_error() == Some(nix::libc::EINVAL) => Ok(()),
@@ -419,7 +431,7 @@ fn create_temporary(
 /// Renames without overwriting. A hard link fails atomically when the name is taken; file systems
 /// without hard links get a check and a rename.
 fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
-    match std::fs::hard_link(from, to) {
+    match faults::io(Point::FilePublish).and_then(|()| std::fs::hard_link(from, to)) {
         Ok(()) => unlink(from),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
         Err(_) if to.symlink_metadata().is_ok() => Err(io::ErrorKind::AlreadyExists.into()),
@@ -434,6 +446,7 @@ fn rename(from: &Path, to: &Path) -> io::Result<()> {
 
 #[expect(clippy::disallowed_methods, reason = "this is the module that may")]
 fn unlink(path: &Path) -> io::Result<()> {
+    faults::io(Point::FileUnlink)?;
     std::fs::remove_file(path)
 }
 

@@ -17,6 +17,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use crate::context::Clock;
 use crate::durable::{self, AppendFile};
 use crate::error::{Attempt, Error, Kind, Result};
+use crate::faults::{self, Point};
 use crate::store::Store;
 
 /// The version this library writes.
@@ -172,10 +173,12 @@ impl Journal {
         };
         let (line, check) = encode(&record, self.previous)
             .attempt(|| format!("write the journal {}", self.path().display()))?;
+        let (before, after) = points_of(step, stage);
+        faults::reach(before)?;
         self.file.append(&line)?;
         self.next += 1;
         self.previous = check;
-        Ok(())
+        faults::reach(after)
     }
 
     /// Where it is.
@@ -243,6 +246,52 @@ pub fn open_intent(records: &[Record]) -> Option<&Record> {
         };
         record.stage == Stage::Intent && !answered()
     })
+}
+
+/// The fault points before and after a record.
+fn points_of(step: Step, stage: Stage) -> (Point, Point) {
+    use Point as P;
+    match (step, stage) {
+        (Step::Header, _) => (P::JournalHeaderOutcomeBefore, P::JournalHeaderOutcomeAfter),
+        (Step::Backup, Stage::Intent) => {
+            (P::JournalBackupIntentBefore, P::JournalBackupIntentAfter)
+        }
+        (Step::Backup, Stage::Outcome) => {
+            (P::JournalBackupOutcomeBefore, P::JournalBackupOutcomeAfter)
+        }
+        (Step::Fence, Stage::Intent) => (P::JournalFenceIntentBefore, P::JournalFenceIntentAfter),
+        (Step::Fence, Stage::Outcome) => {
+            (P::JournalFenceOutcomeBefore, P::JournalFenceOutcomeAfter)
+        }
+        (Step::Drill, Stage::Intent) => (P::JournalDrillIntentBefore, P::JournalDrillIntentAfter),
+        (Step::Drill, Stage::Outcome) => {
+            (P::JournalDrillOutcomeBefore, P::JournalDrillOutcomeAfter)
+        }
+        (Step::Migrate, Stage::Intent) => {
+            (P::JournalMigrateIntentBefore, P::JournalMigrateIntentAfter)
+        }
+        (Step::Migrate, Stage::Outcome) => (
+            P::JournalMigrateOutcomeBefore,
+            P::JournalMigrateOutcomeAfter,
+        ),
+        (Step::Verify, Stage::Intent) => {
+            (P::JournalVerifyIntentBefore, P::JournalVerifyIntentAfter)
+        }
+        (Step::Verify, Stage::Outcome) => {
+            (P::JournalVerifyOutcomeBefore, P::JournalVerifyOutcomeAfter)
+        }
+        (Step::RollBack, Stage::Intent) => (
+            P::JournalRollBackIntentBefore,
+            P::JournalRollBackIntentAfter,
+        ),
+        (Step::RollBack, Stage::Outcome) => (
+            P::JournalRollBackOutcomeBefore,
+            P::JournalRollBackOutcomeAfter,
+        ),
+        (Step::Swap, Stage::Intent) => (P::JournalSwapIntentBefore, P::JournalSwapIntentAfter),
+        (Step::Swap, Stage::Outcome) => (P::JournalSwapOutcomeBefore, P::JournalSwapOutcomeAfter),
+        (Step::End, _) => (P::JournalEndOutcomeBefore, P::JournalEndOutcomeAfter),
+    }
 }
 
 /// The bytes of a journal, bounded.

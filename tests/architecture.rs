@@ -26,7 +26,7 @@ const ROWS: &[&[&str]] = &[
         "migrate", "verify", "rollback", "compare", "drill", "dump", "restore",
     ],
     &["catalog", "archive", "journal", "store", "pg"],
-    &["durable", "context", "error"],
+    &["durable", "context", "error", "faults"],
 ];
 
 /// Arrows within a row, each with its reason. Read as: the left may use the right.
@@ -42,6 +42,9 @@ const PEERS: &[(&str, &str)] = &[
     ("journal", "store"),    // a journal lies in a store
     ("store", "archive"),    // listing a store reads manifests
     ("context", "error"),    // `Stop::check` fails with an error
+    ("context", "faults"),   // tests move the clock
+    ("durable", "faults"),   // and make files fail
+    ("faults", "error"),     // as an operation would
     ("durable", "error"),    // failures of files
 ];
 
@@ -115,7 +118,8 @@ const CONFINED: &[Confined] = &[
             "env::args",
             "env::home_dir",
         ],
-        places: &["cli/"],
+        // In test builds only.
+        places: &["cli/", "faults/injected.rs"],
     },
 ];
 

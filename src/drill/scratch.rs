@@ -12,6 +12,7 @@ use super::{DrillOptions, Fate};
 use crate::archive::Reader;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
+use crate::faults::{self, Point};
 use crate::pg::{self, Session, Sql, Target, quote_ident};
 use crate::restore;
 
@@ -104,6 +105,7 @@ impl Scratch {
         let name = options.scratch.clone();
         let keeper = pg::connect_beside(server, "drill", ctx).await?;
         require_free(&keeper, &name).await?;
+        faults::reach(Point::DrillMake)?;
         if let Err(error) = restore::create_database(&keeper, &name, archive.manifest()).await {
             return Err(not_created(error, &keeper, &name));
         }
@@ -212,6 +214,7 @@ pub(super) async fn remove(server: &Session, name: &str, ctx: &Context) -> Resul
     // A transaction of the dressing may be open.
     server.execute(&Sql::constant("ROLLBACK")).await?;
     prepare_drop(server, name, ctx).await?;
+    faults::reach(Point::DrillDrop)?;
     let sql = Sql::constant("DROP DATABASE IF EXISTS ").ident(name);
     server.execute(&sql.then(" WITH (FORCE)")).await
 }

@@ -32,6 +32,7 @@ use tokio::sync::mpsc;
 use crate::context::{Context, Environment, Event};
 use crate::durable::LogFile;
 use crate::error::{Attempt, Error, Result};
+use crate::faults::{self, Point};
 use crate::pg::{self, Secret};
 
 use errors::ErrorLines;
@@ -134,6 +135,7 @@ pub async fn run(ctx: &Context, spec: &ChildSpec) -> Result<ChildReport> {
     ctx.stop.check(&format!("start {}", shown(&spec.argv)))?;
     let log = open_log(spec.log.as_deref())?;
     let started = Instant::now();
+    faults::reach(Point::ChildStart)?;
     let (mut child, mut group) = spawn(
         &spec.argv,
         &ctx.environment,
@@ -141,6 +143,7 @@ pub async fn run(ctx: &Context, spec: &ChildSpec) -> Result<ChildReport> {
         spec.without,
         &spec.working_directory,
     )?;
+    faults::reach(Point::ChildStarted)?;
     let mask = Mask::new(&spec.secrets);
     let (sender, receiver) = mpsc::channel(LINES_IN_FLIGHT);
     start_reader(child.stdout.take(), false, mask.longest(), &sender);
@@ -151,6 +154,7 @@ pub async fn run(ctx: &Context, spec: &ChildSpec) -> Result<ChildReport> {
     group.clear(LEFTOVER_GRACE).await;
     let elapsed = started.elapsed();
     let lines = drained(teller).await;
+    faults::reach(Point::ChildEnded)?;
     Ok(report(&spec.argv, ended, elapsed, lines))
 }
 

@@ -9,6 +9,7 @@ use crate::archive::{Manifest, Reader, Section};
 use crate::catalog::{Kind, Rights};
 use crate::context::Context;
 use crate::error::Result;
+use crate::faults::{self, Point};
 use crate::pg::{Session, Sql};
 
 pub(super) async fn in_transaction(
@@ -20,6 +21,7 @@ pub(super) async fn in_transaction(
     session.execute(&Sql::constant("BEGIN")).await?;
     let present = preflight::require(session, reader, ctx).await?;
     let report = load_except(session, reader, &present, ctx).await?;
+    faults::reach(Point::RestoreCommit)?;
     session.execute(&Sql::constant("COMMIT")).await?;
     Ok(report)
 }

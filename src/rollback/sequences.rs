@@ -8,6 +8,7 @@ use crate::archive::{Reader, SequenceRecord};
 use crate::catalog::{self, set_sequence};
 use crate::compare::{Difference, State, compare};
 use crate::error::{Error, Kind, Result};
+use crate::faults::{self, Point};
 use crate::pg::{Session, Sql};
 
 /// Sets back the sequences that differ and proves that definitions and values equal the archive.
@@ -32,6 +33,7 @@ pub(super) async fn set_back(
             sequence.is_called,
         ));
     }
+    faults::reach(Point::SequencesSet).map_err(|error| undone(error, None))?;
     session
         .execute(&sql)
         .await

@@ -8,6 +8,7 @@ use crate::catalog::{AcceptedLosses, Catalog, DatabaseProperties, Part};
 use crate::context::Context;
 use crate::dump::{self, Destination, DumpOptions};
 use crate::error::{Error, Kind, Result};
+use crate::faults::{self, Point};
 use crate::pg::{Session, Sql};
 use crate::restore::{self, Statement};
 
@@ -169,6 +170,10 @@ pub(super) async fn run_all(session: &Session, statements: &[Statement]) -> Resu
 
 /// Commits; a failure here leaves open what is true.
 pub(super) async fn commit(session: &Session) -> Result<(), Ended> {
+    faults::reach(Point::RollbackCommit)?;
     let commit = Sql::constant("COMMIT");
-    session.execute(&commit).await.map_err(Ended::Unknown)
+    let committed = session.execute(&commit).await;
+    committed
+        .and_then(|()| faults::reach(Point::RollbackCommitted))
+        .map_err(Ended::Unknown)
 }

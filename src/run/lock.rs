@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
+use crate::faults::{self, Point};
 use crate::pg::{self, Session, Target, advisory};
 use crate::run::RunOptions;
 
@@ -63,6 +64,7 @@ impl RunLock {
                 false => error,
             });
         }
+        faults::reach(Point::LockTaken)?;
         Ok(Self {
             held: Mutex::new(Held {
                 session: Arc::new(session),

@@ -12,6 +12,7 @@ use super::version::TABLE;
 use super::{Plan, name_of};
 use crate::context::{Context, Progress};
 use crate::error::{Error, Kind, Result};
+use crate::faults::{self, Point};
 use crate::pg::{Row, Session, Sql};
 
 /// How files are run.
@@ -149,7 +150,9 @@ impl Run<'_> {
             self.statement(file, statement).await?;
         }
         self.set_version(file).await?;
-        self.session.execute(&Sql::constant("COMMIT")).await
+        faults::reach(Point::SqlFileCommit)?;
+        self.session.execute(&Sql::constant("COMMIT")).await?;
+        faults::reach(Point::SqlFileCommitted)
     }
 
     async fn without_transaction(&self, file: &SqlFile) -> Result<()> {

@@ -32,6 +32,7 @@ use crate::archive::{Reader, Section};
 use crate::catalog::{Rights, UNFINISHED_RESTORE};
 use crate::context::Context;
 use crate::error::{Attempt, Error, Kind, Result};
+use crate::faults::{self, Point};
 use crate::pg::{self, Session, Sql};
 
 pub(super) use mark::refuse as refuse_unfinished;
@@ -109,6 +110,7 @@ async fn in_steps(
     begun.loans = Loans::of(reader.manifest(), &present, &rights);
     // Before the answer: it may get lost.
     begun.marked = true;
+    faults::reach(Point::RestoreMarkCommit)?;
     leader.execute(&Sql::constant("COMMIT")).await?;
     tuning::of_leader(leader).await?;
 
@@ -140,6 +142,7 @@ async fn finish(leader: &Session, work: &mut Work<'_>) -> Result<()> {
     mark::remove(leader).await?;
     work.ending = Ending::Callers;
     work.entries(Section::Last).await?;
+    faults::reach(Point::RestoreLastCommit)?;
     leader.execute(&Sql::constant("COMMIT")).await
 }
 

@@ -11,6 +11,7 @@ use crate::catalog::{self, Catalog, Table};
 use crate::compare::{self, State};
 use crate::context::Phase;
 use crate::error::{Error, Kind, Result};
+use crate::faults::{self, Point};
 use crate::pg::{self, Session, Sql};
 use crate::restore::{self, RestoreOptions};
 use crate::rollback::Scene;
@@ -130,7 +131,8 @@ impl Copy<'_> {
         keeper.execute(&Sql::constant("BEGIN")).await?;
         let dressed = async {
             self.dress().await?;
-            keeper.execute(&doors::door(self.name, false)).await
+            keeper.execute(&doors::door(self.name, false)).await?;
+            faults::reach(Point::SwapNewClose)
         }
         .await;
         let end = if dressed.is_ok() {
@@ -140,6 +142,7 @@ impl Copy<'_> {
         };
         keeper.execute(&Sql::constant(end)).await?;
         dressed?;
+        faults::reach(Point::SwapNewClosed)?;
         let ours: Vec<i32> = readers.iter().map(Session::backend_pid).collect();
         let stays = |guest: &doors::Guest| ours.contains(&guest.pid);
         let patience = Patience::none(self.scene.options.lock_timeout);

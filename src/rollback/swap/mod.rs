@@ -33,6 +33,7 @@ use crate::catalog;
 use crate::compare::{Difference, State, compare};
 use crate::context::{Context, Phase};
 use crate::error::{Error, Kind, Result};
+use crate::faults::{self, Point};
 use crate::journal::Stage;
 use crate::pg::{Session, Target, advisory};
 use crate::store::Store;
@@ -237,8 +238,10 @@ impl Attempt<'_> {
     async fn make(&mut self, custody: &mut dyn Custody) -> Result<()> {
         self.act(SwapAct::Make, Stage::Intent, custody)?;
         let name = self.record.new_name.clone();
+        faults::reach(Point::SwapMake)?;
         let oid = copy::make(self.keeper, &name, self.scene.reader).await?;
         self.record.new_oid = Some(oid);
+        faults::reach(Point::SwapMade)?;
         self.act(SwapAct::Make, Stage::Outcome, custody)?;
         for database in [self.record.oid, oid] {
             // The run's lock, as others see it: nobody can be connected to a database that is renamed.
@@ -246,7 +249,8 @@ impl Attempt<'_> {
         }
         let copy = self.copy()?;
         copy.rehearse().await?;
-        copy.fill().await
+        copy.fill().await?;
+        faults::reach(Point::SwapFilled)
     }
 
     /// Closes the failed database and ends its sessions: first those of others, then, if nobody defined anything
@@ -259,9 +263,11 @@ impl Attempt<'_> {
             ..
         } = self.scene;
         self.act(SwapAct::Close, Stage::Intent, custody)?;
+        faults::reach(Point::SwapClose)?;
         self.keeper
             .execute(&doors::door(&self.record.database, false))
             .await?;
+        faults::reach(Point::SwapClosed)?;
         let (oid, wait) = (self.record.oid, options.lock_timeout);
         let ours = |guest: &doors::Guest| guest.is_of(&ctx.run_id);
         let ended = doors::show_out(self.keeper, oid, ours, Patience::with_others(wait)).await?;
@@ -271,6 +277,7 @@ impl Attempt<'_> {
         self.closed = true;
         doors::show_out(self.keeper, oid, |_| false, Patience::none(wait)).await?;
         self.record.sessions_ended = ended;
+        faults::reach(Point::SwapEmptied)?;
         ctx.note(format!(
             "{} is closed; sessions of others that were ended: {ended}",
             self.record.database

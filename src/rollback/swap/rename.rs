@@ -6,6 +6,7 @@
 use super::doors::door;
 use super::record::SwapRecord;
 use crate::error::{Error, Result};
+use crate::faults::{self, Point};
 use crate::pg::{Session, Sql};
 
 /// Exchanges the names. Both databases are closed and empty of sessions.
@@ -15,6 +16,7 @@ use crate::pg::{Session, Sql};
 pub(super) async fn rename(keeper: &Session, record: &SwapRecord) -> Result<()> {
     keeper.execute(&Sql::constant("BEGIN")).await?;
     let renamed = statements(keeper, record).await;
+    let renamed = renamed.and_then(|()| faults::reach(Point::SwapCommit));
     let end = if renamed.is_ok() {
         "COMMIT"
     } else {
@@ -22,7 +24,8 @@ pub(super) async fn rename(keeper: &Session, record: &SwapRecord) -> Result<()> 
     };
     let ended = keeper.execute(&Sql::constant(end)).await;
     renamed?;
-    ended
+    ended?;
+    faults::reach(Point::SwapCommitted)
 }
 
 async fn statements(keeper: &Session, record: &SwapRecord) -> Result<()> {
@@ -33,7 +36,9 @@ async fn statements(keeper: &Session, record: &SwapRecord) -> Result<()> {
         );
     }
     let (old, new, failed) = (&record.database, &record.new_name, &record.failed_name);
+    faults::reach(Point::SwapRenameOld)?;
     keeper.execute(&renaming(old, failed)).await?;
+    faults::reach(Point::SwapRenameNew)?;
     keeper.execute(&renaming(new, old)).await?;
     if let Some(fence) = &record.fence {
         let sql = Sql::constant("ALTER DATABASE ").ident(failed);
@@ -45,6 +50,7 @@ async fn statements(keeper: &Session, record: &SwapRecord) -> Result<()> {
         };
         keeper.execute(&sql).await?;
     }
+    faults::reach(Point::SwapReopen)?;
     keeper.execute(&door(failed, true)).await?;
     keeper.execute(&door(old, true)).await
 }

@@ -8,6 +8,7 @@ use super::record::{Custody, SwapAct, SwapRecord};
 use super::rename::{self, Called, Whereabouts};
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
+use crate::faults::{self, Point};
 use crate::journal::Stage;
 use crate::pg::{self, Session, Target};
 use std::time::Duration;
@@ -90,7 +91,9 @@ pub(super) async fn give_up(
         ..record.clone()
     };
     custody.write(Stage::Intent, &record)?;
+    faults::reach(Point::SwapUndoOpen)?;
     keeper.execute(&door(&record.database, true)).await?;
+    faults::reach(Point::SwapUndoDrop)?;
     copy::remove(keeper, &record.new_name).await?;
     custody.write(Stage::Outcome, &record)
 }

@@ -10,6 +10,7 @@ use crate::archive::Reader;
 use crate::catalog::AcceptedLosses;
 use crate::context::{Context, Stop};
 use crate::error::{Error, Kind, Result};
+use crate::faults::{self, Point};
 use crate::pg::{self, Session, Target};
 use crate::rollback::{self, Decision, RollbackOptions, RollbackReport, Rung, Strategy};
 use crate::run::fence;
@@ -235,6 +236,7 @@ pub async fn end_tool_sessions(
             return Err(stuck(session, &pids));
         }
         if let Some(ending) = elapsed.checked_sub(patience) {
+            faults::reach(Point::ToolSessionsEnd)?;
             let end = if ending < CANCEL_FOR {
                 writers::cancel
             } else {

@@ -22,6 +22,7 @@ pub use sessions::Client;
 
 use crate::context::{Context, Phase, Stop};
 use crate::error::{Error, Kind, Result};
+use crate::faults::{self, Point};
 use crate::journal::{Stage, Step};
 use crate::pg::{self, Session, Sql};
 use crate::run::FenceMode;
@@ -128,9 +129,11 @@ pub(in crate::run) async fn raise(
 async fn put_up(scene: &Scene<'_>, setting: &Setting, record: &mut FenceRecord) -> Result<()> {
     let session = &scene.session;
     if !setting.is_on {
+        faults::reach(Point::FenceUp)?;
         session
             .execute(&Setting::statement(&setting.database, Some(&record.set)))
             .await?;
+        faults::reach(Point::FenceIsUp)?;
     }
     let renewed = sessions::renew(session, scene.ctx).await?;
     record.sessions_ended = renewed.ended;
@@ -219,7 +222,9 @@ pub(in crate::run) async fn lower(
     let ours = setting.value.as_ref() == set;
     if ours && set != before {
         let statement = Setting::statement(&setting.database, before.map(String::as_str));
+        faults::reach(Point::FenceDown)?;
         session.execute(&statement).await?;
+        faults::reach(Point::FenceIsDown)?;
     } else if !ours && setting.value.as_ref() != before {
         warnings.push(format!(
             "default_transaction_read_only of {} was changed to {} while the fence was up; it was left so",
