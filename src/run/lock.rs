@@ -2,7 +2,8 @@
 //!
 //! Key: class 1885823589 (`pgbe` in ASCII) and the database's OID ([`advisory`]), so
 //! that anybody can see it in `pg_locks`. It is polled on a dedicated autocommit connection: no
-//! open transaction, no snapshot (P7), nothing left behind when the connection ends. The watch of
+//! open transaction, no snapshot (P7), nothing left behind when the connection ends. A run that waits
+//! holds one connection in all. The watch of
 //! other writers queries the same connection several times a second, which keeps it alive. Where a
 //! rollback swaps the database, a connection to another database takes the lock over.
 
@@ -51,6 +52,31 @@ impl RunLock {
         Self::obtain(session, database, wait, ctx).await
     }
 
+    /// As [`RunLock::acquire`]; who waits looks on through `from`, a session that it has anyway. Replicas that wait
+    /// behind a pooler would otherwise take the connections that the run they wait for needs.
+    pub async fn acquire_from(
+        from: &Session,
+        target: &Target,
+        wait: Duration,
+        ctx: &Context,
+    ) -> Result<Self> {
+        let database = advisory::own_database(from).await?;
+        let attempt = async || {
+            let holders = advisory::holders(from, database).await?;
+            if !holders.is_empty() {
+                return Ok(None);
+            }
+            let session = pg::connect(target, "lock", ctx).await?;
+            if advisory::try_lock(&session, database).await? {
+                return Ok(Some(session));
+            }
+            session.close().await;
+            Ok(None)
+        };
+        let session = wait_for(from, database, wait, ctx, attempt).await?;
+        Self::on(session, database)
+    }
+
     /// As [`RunLock::acquire`], of any database, on a session that is there already.
     pub async fn obtain(
         session: Session,
@@ -58,12 +84,15 @@ impl RunLock {
         wait: Duration,
         ctx: &Context,
     ) -> Result<Self> {
-        if let Err(error) = wait_for(&session, database, wait, ctx).await {
-            return Err(match session.is_closed() {
-                true => ended(&session, error),
-                false => error,
-            });
-        }
+        let attempt = async || {
+            let obtained = advisory::try_lock(&session, database).await?;
+            Ok(obtained.then_some(()))
+        };
+        wait_for(&session, database, wait, ctx, attempt).await?;
+        Self::on(session, database)
+    }
+
+    fn on(session: Session, database: u32) -> Result<Self> {
         faults::reach(Point::LockTaken)?;
         Ok(Self {
             held: Mutex::new(Held {
@@ -152,11 +181,35 @@ impl RunLock {
     }
 }
 
-async fn wait_for(session: &Session, database: u32, wait: Duration, ctx: &Context) -> Result<()> {
+/// Attempts until one obtains something or the wait is over; `session` looks who holds the lock meanwhile.
+async fn wait_for<T>(
+    session: &Session,
+    database: u32,
+    wait: Duration,
+    ctx: &Context,
+    attempt: impl AsyncFnMut() -> Result<Option<T>>,
+) -> Result<T> {
+    let waited = wait_on(session, database, wait, ctx, attempt).await;
+    waited.map_err(|error| match session.is_closed() {
+        true => ended(session, error),
+        false => error,
+    })
+}
+
+async fn wait_on<T>(
+    session: &Session,
+    database: u32,
+    wait: Duration,
+    ctx: &Context,
+    mut attempt: impl AsyncFnMut() -> Result<Option<T>>,
+) -> Result<T> {
     let started = Instant::now();
     let mut pause = FIRST_PAUSE;
     let mut told: Option<(String, Instant)> = None;
-    while !advisory::try_lock(session, database).await? {
+    loop {
+        if let Some(obtained) = attempt().await? {
+            return Ok(obtained);
+        }
         ctx.stop.check("wait for the lock of the database")?;
         let holder = holder(session, database).await?;
         if started.elapsed() >= wait {
@@ -166,7 +219,6 @@ async fn wait_for(session: &Session, database: u32, wait: Duration, ctx: &Contex
         sleep(pause.min(wait.saturating_sub(started.elapsed())), ctx).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
-    Ok(())
 }
 
 /// Somebody ended our connection while we waited.

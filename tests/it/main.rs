@@ -57,6 +57,7 @@ mod promises;
 mod random_commits;
 mod random_migrations;
 mod repair;
+mod replicas;
 mod restore;
 mod restore_parallel;
 mod restore_together;

@@ -162,7 +162,8 @@ async fn check(desk: &mut Desk<'_>, tool: &Tool, scene: &Scene<'_>) -> Result<()
 async fn obtain_lock(desk: &mut Desk<'_>, scene: &Scene<'_>) -> Result<RunLock> {
     let _phase = scene.ctx.phase(Phase::Lock);
     let started = Instant::now();
-    let lock = RunLock::acquire(&scene.target, scene.options.lock_wait, scene.ctx).await?;
+    let wait = scene.options.lock_wait;
+    let lock = RunLock::acquire_from(&scene.session, &scene.target, wait, scene.ctx).await?;
     desk.spend("lock", started.elapsed());
     desk.to(Event::LockObtained)?;
     Ok(lock)

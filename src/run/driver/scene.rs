@@ -64,6 +64,7 @@ impl<'a> Scene<'a> {
     /// What recovery works with.
     pub fn place(&self) -> Place<'_> {
         Place {
+            session: &self.session,
             target: &self.target,
             options: self.options,
             store: &self.store,

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use crate::context::{Context, Phase};
 use crate::error::{Error, Kind, Result};
 use crate::journal::{Journal, Record};
-use crate::pg::Target;
+use crate::pg::{Session, Target};
 use crate::run::RunOptions;
 use crate::run::chronicle::Story;
 use crate::run::driver::{self, Desk};
@@ -32,6 +32,8 @@ const MOST_STORIES: usize = 50;
 
 /// What recovery works with.
 pub struct Place<'a> {
+    /// For looking on while the lock is waited for.
+    pub session: &'a Session,
     pub target: &'a Target,
     pub options: &'a RunOptions,
     pub store: &'a Store,
@@ -123,7 +125,8 @@ async fn finish_newest(place: &Place<'_>) -> Result<Option<Recovered>> {
         return Ok(None);
     }
     let _phase = place.ctx.phase(Phase::Recovery);
-    let lock = RunLock::acquire(place.target, place.options.lock_wait, place.ctx).await?;
+    let wait = place.options.lock_wait;
+    let lock = RunLock::acquire_from(place.session, place.target, wait, place.ctx).await?;
     let recovered = under_lock(place, &lock, due).await;
     lock.release().await;
     recovered
