@@ -1,10 +1,10 @@
 //! Failed migrations as they come, put back by every rung that may be asked for, on every major: judged by real
 //! pg_dump, by content, and by the version rows.
 
-use crate::support::{Output, Shop};
+use crate::support::{Database, Output, Shop};
 
 /// What `--strategy` is given; each must do, without another rung's help.
-const STRATEGIES: [&str; 2] = ["repair", "rebuild"];
+const STRATEGIES: [&str; 3] = ["repair", "rebuild", "swap"];
 
 /// Runs the migration once per strategy; each leaves the database as it found it.
 #[track_caller]
@@ -13,12 +13,30 @@ fn put_back(shop: &Shop, options: &[&str], command: &[&str]) -> Vec<Output> {
     let run = |strategy: &str| {
         let mut all = vec!["--strategy", strategy];
         all.extend(options);
-        let output = shop.run(&all, command).assert_code(1);
+        let mut call = vec!["run", "--json"];
+        call.extend(all);
+        call.push("--");
+        call.extend(command);
+        // The owner of the shop may make no database.
+        let role = if strategy == "swap" {
+            "postgres"
+        } else {
+            "app"
+        };
+        let url = shop.database.url_as(role);
+        let output = shop
+            .call()
+            .env("DATABASE_URL", url)
+            .run(&call)
+            .assert_code(1);
         let report = output.json();
         assert_eq!(report["outcome"], "rolled-back", "{output}");
         assert_eq!(report["strategy"], strategy, "{output}");
         shop.database.assert_is(&before);
         assert_eq!(shop.database.revisions(), revisions, "{output}");
+        let kept = report["kept"]["name"].as_str();
+        assert_eq!(kept.is_some(), strategy == "swap", "{output}");
+        drop(kept.map(|name| Database::existing(shop.database.server(), name)));
         let archive = report["archive"].as_str().expect("an archive");
         shop.call().run(&["diff", archive]).assert_code(0);
         output
