@@ -237,7 +237,7 @@ pub struct MemberRecord {
 }
 
 /// One table's data.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableRecord {
     /// Identity of the table's entry: `table public.users`.
     pub identity: String,

@@ -235,9 +235,9 @@ pub struct Table {
     pub through: Option<Through>,
     /// For an extension's configuration table: which rows are the user's (`WHERE …`, or empty).
     pub condition: Option<String>,
-    /// Whether its rows hold names of other objects (`regclass` and the like, `aclitem`, and whatever contains one):
-    /// such a row is another one once its object has another name, and nothing was written for that.
-    pub named: bool,
+    /// Whether its rows may come to say something else without being written: they hold names of other objects (`regclass`
+    /// and the like, `aclitem`, whatever contains one), or values of a composite type that lost an attribute.
+    pub shifting: bool,
     /// Heap and TOAST bytes, an estimate of the work.
     pub size_bytes: u64,
     /// Blocks of its heap when the size was read; 0 where its access method is another.
@@ -284,6 +284,14 @@ pub struct Through {
     pub copy_target: String,
 }
 
+/// Whether a row's transaction is older than an id. Ids are compared by their distance from now: they go round. What has
+/// the id of no transaction is not older: nobody knows.
+fn older(since: u32) -> Sql {
+    Sql::constant("(pg_catalog.age(xmin) > pg_catalog.age('")
+        .number(since)
+        .then("'::pg_catalog.xid) AND pg_catalog.age(xmin) < 2147483647)")
+}
+
 impl Table {
     /// Reads its rows: one COPY text line per row.
     pub fn copy_out(&self) -> Sql {
@@ -305,6 +313,29 @@ impl Table {
     /// As [`Self::copy_out_blocks`], each row's place (`ctid`) before its columns.
     pub fn copy_out_places(&self, blocks: Blocks) -> Sql {
         self.copy_where("ctid", &blocks.condition())
+    }
+
+    /// As [`Self::copy_out_places`], only rows that a transaction from `since` on has written. `since` is younger
+    /// than two thousand million ids.
+    pub fn copy_out_newer(&self, since: u32, blocks: Blocks) -> Sql {
+        let newer = blocks.condition().then(" AND NOT ").sql(&older(since));
+        self.copy_where("ctid", &newer)
+    }
+
+    /// These columns of all other rows, one COPY text line per row.
+    pub fn copy_out_older(&self, since: u32, blocks: Blocks, columns: &[&str]) -> Sql {
+        let older = blocks.condition().then(" AND ").sql(&older(since));
+        self.copy_columns("", columns.iter().copied(), &older)
+    }
+
+    /// Counts these: `rows`.
+    pub fn count_older(&self, since: u32, blocks: Blocks) -> Sql {
+        Sql::constant("SELECT pg_catalog.count(*) AS rows FROM ONLY ")
+            .qualified(&self.schema, &self.name)
+            .then(" ")
+            .sql(&blocks.condition())
+            .then(" AND ")
+            .sql(&older(since))
     }
 
     /// Reads the rows that the session's own transaction has written, outside of savepoints.
@@ -329,8 +360,18 @@ impl Table {
 
     /// Only some rows. An extension author's condition is SQL as the server keeps it.
     fn copy_where(&self, first: &'static str, condition: &Sql) -> Sql {
+        let columns = self.columns.iter().map(String::as_str);
+        self.copy_columns(first, columns, condition)
+    }
+
+    fn copy_columns<'a>(
+        &self,
+        first: &'static str,
+        columns: impl Iterator<Item = &'a str>,
+        condition: &Sql,
+    ) -> Sql {
         let mut sql = Sql::constant("COPY (SELECT ").then(first);
-        for (place, column) in self.columns.iter().enumerate() {
+        for (place, column) in columns.enumerate() {
             let is_first = place == 0 && first.is_empty();
             sql = sql.then(if is_first { "" } else { ", " }).ident(column);
         }
@@ -517,7 +558,7 @@ mod tests {
             copy_options: copy_options("LATIN1"),
             through: None,
             condition: None,
-            named: false,
+            shifting: false,
             size_bytes: 0,
             heap_blocks: 0,
         };

@@ -25,8 +25,8 @@ pub(super) struct Rules {
     encoding: String,
     /// Partitioned tables whose rows may move between partitions when they are loaded again.
     moving: HashSet<u32>,
-    /// Tables whose rows hold names of other objects.
-    named: HashSet<u32>,
+    /// Tables whose rows come to say something else without being written.
+    shifting: HashSet<u32>,
     /// Columns whose values no server reads back, by relation and number, with the type's name.
     unloadable: HashMap<(u32, i32), String>,
 }
@@ -44,7 +44,7 @@ impl Rules {
             in_recovery: row.bool("in_recovery")?,
             encoding: row.string("encoding")?,
             moving: oids(&row, "moving")?.ok_or_else(broken)?,
-            named: oids(&row, "named")?.ok_or_else(broken)?,
+            shifting: oids(&row, "shifting")?.ok_or_else(broken)?,
             unloadable: unloadable
                 .iter()
                 .map(|text| unloadable_column(text))
@@ -157,7 +157,7 @@ fn table(reading: &Reading, relation: &Relation) -> Table {
             copy_target: target(root),
         }),
         condition: reading.conditions.get(&relation.oid).cloned(),
-        named: reading.data.named.contains(&relation.oid),
+        shifting: reading.data.shifting.contains(&relation.oid),
         size_bytes: relation.size_bytes,
         heap_blocks: relation.heap_blocks,
     }

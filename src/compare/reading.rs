@@ -183,7 +183,7 @@ mod tests {
             copy_options: String::new(),
             through: None,
             condition: None,
-            named: false,
+            shifting: false,
             size_bytes,
             heap_blocks,
         }

@@ -507,7 +507,7 @@ mod tests {
             copy_options: String::new(),
             through: None,
             condition: None,
-            named: false,
+            shifting: false,
             size_bytes: 0,
             heap_blocks: 0,
         }

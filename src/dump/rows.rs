@@ -180,7 +180,7 @@ pub(super) mod tests {
             copy_options: String::new(),
             through: None,
             condition: None,
-            named: false,
+            shifting: false,
             size_bytes: 0,
             heap_blocks: 0,
         }

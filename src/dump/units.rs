@@ -96,7 +96,7 @@ mod tests {
 
     fn sized(size_bytes: u64, heap_blocks: u64) -> Table {
         Table {
-            named: false,
+            shifting: false,
             size_bytes,
             heap_blocks,
             ..table("public.t")

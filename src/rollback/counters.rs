@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::evidence;
 use crate::archive::{CountersRecord, Manifest, TableRecord, WrittenRecord};
-use crate::catalog::{self, Catalog, Counters};
+use crate::catalog::{self, Catalog, Counters, Table};
 use crate::context::Context;
 use crate::error::Result;
 use crate::pg::{Session, Sql};
@@ -47,7 +47,7 @@ pub(super) async fn untouched(
         Ok(both) => both,
         Err(reason) => return silent(reason),
     };
-    let trusted = live.tables.iter().filter(|table| !table.named);
+    let trusted = live.tables.iter().filter(|table| !table.shifting);
     let names: BTreeMap<u32, &str> = trusted
         .map(|table| (table.oid, table.identity.as_str()))
         .collect();
@@ -57,7 +57,7 @@ pub(super) async fn untouched(
         let later = now.table(written.oid);
         if is_it
             && same_rows(written, &later)
-            && same_columns(session, record, written, &later).await?
+            && (written.columns == later.columns || same_columns(session, record, written).await?)
         {
             tables.insert(record.identity.clone());
         }
@@ -102,20 +102,32 @@ fn same_rows(before: &WrittenRecord, now: &WrittenRecord) -> bool {
     } == *before
 }
 
+/// Whether a row of this table that nobody has written since is as it was recorded at this place of the manifest.
+pub(super) async fn keeps_rows(
+    session: &Session,
+    manifest: &Manifest,
+    index: usize,
+    table: &Table,
+) -> Result<bool> {
+    let before = manifest.counters.as_ref();
+    let before = before.and_then(|counters| counters.tables.get(index));
+    let known = before.zip(manifest.tables.get(index));
+    match known.filter(|(before, _)| before.oid == table.oid && !table.shifting) {
+        Some((before, record)) => same_columns(session, record, before).await,
+        None => Ok(false),
+    }
+}
+
 /// Whether the recorded columns are those of then: a column that was dropped and added again under its
 /// name has another number, and no count and no file tells of it.
 async fn same_columns(
     session: &Session,
     record: &TableRecord,
     before: &WrittenRecord,
-    now: &WrittenRecord,
 ) -> Result<bool> {
-    if before.columns == now.columns {
-        return Ok(true);
-    }
     let sql = Sql::constant(include_str!("sql/newer_columns.sql"))
         .then("\n   AND attribute.attrelid = ")
-        .number(now.oid)
+        .number(before.oid)
         .then(" AND attribute.attnum > ")
         .number(before.columns);
     let rows = session.query(&sql).await?;

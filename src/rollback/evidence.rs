@@ -15,6 +15,12 @@ use crate::pg::{Row, Session, Sql};
 /// Statuses asked for at most; beyond it, comparing content is the better question.
 const MOST_TRANSACTIONS: u64 = 100_000;
 
+/// Ids after which what rows hold of one is no longer told from another; less than 2^31.
+const MOST_IDS: u64 = 1_500_000_000;
+
+/// The first id that a transaction can have (`FirstNormalTransactionId`).
+const FIRST_NORMAL: u32 = 3;
+
 /// Seconds by which the clocks of client and server may differ in what they say about ages.
 const CLOCK_TOLERANCE: i64 = 2;
 
@@ -85,6 +91,21 @@ async fn objection_of(
     Ok(horizon.objection().map(str::to_owned))
 }
 
+/// The first transaction id, as rows hold it, whose rows may be newer than the archive; none where ids of then and now
+/// cannot be compared.
+pub(super) async fn oldest_newer(
+    session: &Session,
+    manifest: &Manifest,
+    ctx: &Context,
+) -> Result<Option<u32>> {
+    let row = horizon(session).await?;
+    if objection_of(session, &row, manifest, ctx).await?.is_some() {
+        return Ok(None);
+    }
+    let snapshots = Snapshot::parse(&manifest.snapshot).zip(Snapshot::parse(row.text("snapshot")?));
+    Ok(snapshots.and_then(|(old, new)| old.first_newer(&new)))
+}
+
 fn silent(reason: impl Into<String>) -> Testimony {
     Testimony::Silent(reason.into())
 }
@@ -123,6 +144,8 @@ impl Horizon {
 /// `pg_snapshot` text: `xmin:xmax:xip,…`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Snapshot {
+    /// All ids below it had ended.
+    lower: u64,
     /// The first id that the snapshot cannot have seen.
     upper: u64,
     /// Ids below it that were running.
@@ -132,7 +155,7 @@ struct Snapshot {
 impl Snapshot {
     fn parse(text: &str) -> Option<Self> {
         let mut parts = text.splitn(3, ':');
-        let _lower: u64 = parts.next()?.parse().ok()?;
+        let lower = parts.next()?.parse().ok()?;
         let upper = parts.next()?.parse().ok()?;
         let running = parts.next()?;
         let running = running
@@ -140,7 +163,19 @@ impl Snapshot {
             .filter(|id| !id.is_empty())
             .map(|id| id.parse().ok())
             .collect::<Option<_>>()?;
-        Some(Self { upper, running })
+        Some(Self {
+            lower,
+            upper,
+            running,
+        })
+    }
+
+    /// What rows hold of the lowest id that had not ended. Rows hold the lower half of an id: none if so many were used
+    /// since that another half comes close, or if it is one of the first, which are no transaction's.
+    fn first_newer(&self, now: &Self) -> Option<u32> {
+        let used = now.upper.checked_sub(self.lower)?;
+        let first = u32::try_from(self.lower & u64::from(u32::MAX)).ok()?;
+        (used < MOST_IDS && first >= FIRST_NORMAL).then_some(first)
     }
 }
 
@@ -216,6 +251,25 @@ mod tests {
         for broken in ["", "10:20", "a:b:", "10:20:x"] {
             assert_eq!(Snapshot::parse(broken), None, "{broken}");
         }
+    }
+
+    #[test]
+    fn what_is_newer_is_told_across_epochs_and_not_after_too_many_ids() {
+        let first = |old: &str, new: &str| {
+            let (old, new) = (Snapshot::parse(old)?, Snapshot::parse(new)?);
+            old.first_newer(&new)
+        };
+        assert_eq!(first("700:705:701", "800:800:"), Some(700));
+        assert_eq!(
+            first("4294967300:4294967300:", "4294967400:4294967400:"),
+            Some(4)
+        );
+        assert_eq!(first("700:705:", "1500000700:1500000700:"), None);
+        assert_eq!(
+            first("4294967296:4294967296:", "4294967400:4294967400:"),
+            None
+        );
+        assert_eq!(first("700:700:", "600:600:"), None);
     }
 
     #[test]

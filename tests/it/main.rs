@@ -49,6 +49,7 @@ mod many_objects;
 mod migrate_alembic;
 mod migrate_sql;
 mod mutations;
+mod newer;
 mod outside;
 mod owner;
 mod parallel_backup;

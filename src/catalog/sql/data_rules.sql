@@ -2,8 +2,8 @@
 -- moving: partitioned tables whose hash keys may give other hashes after a restore. Enum values and
 -- reg* values are hashed by OID, and these are new ones (spec section 3.1); so is whatever contains one, and
 -- a key that is an expression is taken to. A nondeterministic collation hashes by the machine's ICU.
--- named: tables whose rows hold names of other objects (reg* and aclitem, and whatever contains one): such a row says
--- something else once its object has another name, and nothing was written for that.
+-- shifting: tables whose rows come to say something else without being written. They hold names of other objects (reg*
+-- and aclitem, and whatever contains one), or values of a composite type that lost an attribute, perhaps since.
 -- unloadable: columns with a type whose values no server reads back from text (spec section 3.3).
 WITH RECURSIVE contains (outside, inside) AS (
        SELECT t.oid, t.typbasetype FROM pg_catalog.pg_type t WHERE t.typtype = 'd'
@@ -61,8 +61,10 @@ SELECT pg_is_in_recovery() AS in_recovery,
                  WHERE NOT co.collisdeterministic) m) AS moving,
        (SELECT to_json(array_agg(DISTINCT k.relation::pg_catalog.text))
           FROM column_types k
-          JOIN pg_catalog.pg_type t ON t.oid = k.type AND t.typnamespace = 'pg_catalog'::regnamespace
-         WHERE t.typname ~ '^(reg|aclitem)') AS named,
+          JOIN pg_catalog.pg_type t ON t.oid = k.type
+         WHERE (t.typnamespace = 'pg_catalog'::regnamespace AND t.typname ~ '^(reg|aclitem)')
+            OR EXISTS (SELECT FROM pg_catalog.pg_attribute lost
+                        WHERE lost.attrelid = t.typrelid AND lost.attnum > 0 AND lost.attisdropped)) AS shifting,
        (SELECT to_json(array_agg(DISTINCT k.relation || ' ' || k.number || ' ' || t.typname))
           FROM column_types k
           JOIN pg_catalog.pg_type t ON t.oid = k.type AND t.typnamespace = 'pg_catalog'::regnamespace

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::newer::{Candidate, Keys, Replacement};
 use super::patch::{self, Patch, Placed};
 use super::{Attempt, proof};
 use crate::archive::TableDigest;
@@ -14,7 +15,7 @@ use crate::context::Phase;
 use crate::error::Result;
 use crate::pg::{self, Session};
 use crate::rollback::counters::{self, Counts};
-use crate::rollback::{ProofMode, transaction};
+use crate::rollback::{ProofMode, Scene, evidence, transaction};
 
 /// What the rows were before anything was changed.
 pub(super) struct Found {
@@ -32,6 +33,8 @@ pub(super) struct Found {
     /// What is put back row by row, by table identity.
     pub patches: BTreeMap<String, Patch>,
     pub patched: BTreeSet<String>,
+    /// Tables of which only the rows that are newer than the backup were read.
+    pub partly: BTreeSet<String>,
     /// Why the counts could not be asked, if they should have been.
     pub silent: Option<String>,
 }
@@ -53,14 +56,13 @@ impl Attempt<'_> {
         let tables: Vec<_> = tables
             .filter(|table| !found.digests.contains_key(&table.identity))
             .collect();
-        let (suspects, others) = self.suspects(tables, &found);
-        let (digests, placed) = self.read(&others, &suspects).await?;
-        for (table, digest) in others.iter().zip(digests) {
-            found.digests.insert(table.identity.clone(), digest);
+        let reading = self.reading(tables, &found).await?;
+        let aides = self.aides(&reading).await?;
+        let read = self.read(reading, &aides, &mut found).await;
+        for aide in aides {
+            aide.close().await;
         }
-        for (table, placed) in suspects.iter().zip(placed) {
-            self.compare_rows(table, placed, &mut found).await?;
-        }
+        read?;
         found.differing = proof::differing(live, manifest, &found.digests);
         self.seconds.decide += phase.elapsed().as_secs_f64();
         Ok(found)
@@ -76,6 +78,7 @@ impl Attempt<'_> {
             counted: false,
             patches: BTreeMap::new(),
             patched: BTreeSet::new(),
+            partly: BTreeSet::new(),
             silent: None,
         };
         let manifest = self.scene.reader.manifest();
@@ -112,61 +115,160 @@ impl Attempt<'_> {
         Ok(found)
     }
 
-    /// Tables that were written to are looked at row by row, where the counts tell which.
-    fn suspects(&self, tables: Vec<Table>, found: &Found) -> (Vec<Table>, Vec<Table>) {
-        let is_suspect = |table: &Table| {
-            let record = self.records.of(table);
-            self.in_place
-                && found.counted
-                && !found.unwritten.contains(&table.identity)
-                && record.is_some_and(|record| patch::is_fit(table, record))
-        };
-        tables.into_iter().partition(is_suspect)
+    /// How each table is read. What was written to, by the counts, is looked at row by row; where a key and
+    /// transaction ids tell which rows are newer, only at these.
+    async fn reading(&self, tables: Vec<Table>, found: &Found) -> Result<Reading> {
+        let mut reading = Reading::default();
+        if !self.in_place {
+            reading.whole = tables;
+            return Ok(reading);
+        }
+        let Scene {
+            session,
+            reader,
+            ctx,
+            ..
+        } = self.scene;
+        reading.since = evidence::oldest_newer(session, reader.manifest(), ctx).await?;
+        reading.keys = Keys::read(session).await?;
+        for table in tables {
+            let suspect = found.counted && !found.unwritten.contains(&table.identity);
+            let keyed = suspect && self.candidate(&table, &reading).await?.is_some();
+            match suspect {
+                true if keyed && self.mode(found) == "counters" => reading.newer.push(table),
+                true if !keyed && self.is_fit(&table) => reading.placed.push(table),
+                _ => reading.whole.push(table),
+            }
+        }
+        Ok(reading)
     }
 
-    /// Reads tables: all of them at once where other sessions may.
-    async fn read(
-        &self,
-        tables: &[Table],
-        suspects: &[Table],
-    ) -> Result<(Vec<TableDigest>, Vec<Option<Placed>>)> {
+    fn is_fit(&self, table: &Table) -> bool {
+        let record = self.records.of(table);
+        record.is_some_and(|record| patch::is_fit(table, record))
+    }
+
+    /// The table, if its newer rows can be told from the others.
+    async fn candidate<'t>(
+        &'t self,
+        table: &'t Table,
+        reading: &Reading,
+    ) -> Result<Option<Candidate<'t>>> {
+        let manifest = self.scene.reader.manifest();
+        let known = self.records.place(table).zip(self.records.of(table));
+        let Some((known, since)) = known.zip(reading.since) else {
+            return Ok(None);
+        };
+        let Some(candidate) = reading.keys.candidate(table, known, since) else {
+            return Ok(None);
+        };
+        let same = counters::keeps_rows(self.scene.session, manifest, known.0, table).await?;
+        Ok(same.then_some(candidate))
+    }
+
+    /// Other sessions that read, as many as are worth it.
+    async fn aides(&self, reading: &Reading) -> Result<Vec<Session>> {
         const WORTH_ANOTHER: u64 = 16 << 20;
-        let all = tables.iter().chain(suspects);
-        let bytes: u64 = all.map(|table| table.size_bytes).sum();
+        let Scene {
+            session,
+            options,
+            ctx,
+            ..
+        } = self.scene;
+        let bytes: u64 = reading.all().map(|table| table.size_bytes).sum();
         let wanted = usize::try_from(bytes / WORTH_ANOTHER).unwrap_or(usize::MAX);
         let mut aides = Vec::new();
         // Two sessions for each job: one works while the other one's rows travel.
-        while !self.alone && aides.len() + 1 < 2 * self.scene.options.jobs && aides.len() < wanted {
-            let aide = pg::connect_beside(self.scene.session, "proof", self.scene.ctx).await?;
-            aide.execute(&transaction::lock_wait(
-                self.scene.options,
-                "SET lock_timeout = ",
-            ))
-            .await?;
+        while !self.alone && aides.len() + 1 < 2 * options.jobs && aides.len() < wanted {
+            let aide = pg::connect_beside(session, "proof", ctx).await?;
+            let wait = transaction::lock_wait(options, "SET lock_timeout = ");
+            aide.execute(&wait).await?;
             aides.push(aide);
         }
-        let own = [self.scene.session];
-        let helpers: Vec<&Session> = aides.iter().collect();
-        let everybody: Vec<&Session> = own.iter().copied().chain(helpers.clone()).collect();
-        let ctx = self.scene.ctx;
-        let result = match (tables.is_empty(), aides.is_empty()) {
-            (true, _) => placed(&everybody, suspects)
-                .await
-                .map(|placed| (Vec::new(), placed)),
-            (false, true) => {
-                let digests = compare::digests(&own, tables, ctx).await?;
-                Ok((digests, placed(&own, suspects).await?))
+        Ok(aides)
+    }
+
+    /// Reads the tables, and finds out what would put back their rows one by one.
+    async fn read(&self, mut reading: Reading, aides: &[Session], found: &mut Found) -> Result<()> {
+        let aides: Vec<&Session> = aides.iter().collect();
+        let everybody: Vec<&Session> = std::iter::once(self.scene.session)
+            .chain(aides.iter().copied())
+            .collect();
+        for table in std::mem::take(&mut reading.newer) {
+            if self
+                .replace_newer(&table, &reading, &everybody, found)
+                .await?
+            {
+                found.partly.insert(table.identity);
+            } else if self.is_fit(&table) {
+                reading.placed.push(table);
+            } else {
+                reading.whole.push(table);
             }
-            // Our own session reads the suspects, the others read the others.
-            (false, false) => {
-                let digests = compare::digests(&helpers, tables, ctx);
-                futures_util::future::try_join(digests, placed(&own, suspects)).await
-            }
-        };
-        for aide in aides {
-            aide.close().await;
         }
-        result
+        let (digests, placed) = self.read_rows(&reading, &everybody, &aides).await?;
+        for (table, placed) in reading.placed.iter().zip(placed) {
+            self.compare_rows(table, placed, found).await?;
+        }
+        for (table, digest) in reading.whole.iter().zip(digests) {
+            found.digests.insert(table.identity.clone(), digest);
+            let record = self.records.of(table);
+            if self.in_place && record.is_some_and(|record| record.rows_digest() != digest) {
+                self.replace_newer(table, &reading, &everybody, found)
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Digests of whole tables, and placed rows.
+    async fn read_rows(
+        &self,
+        reading: &Reading,
+        everybody: &[&Session],
+        aides: &[&Session],
+    ) -> Result<(Vec<TableDigest>, Vec<Option<Placed>>)> {
+        let ctx = self.scene.ctx;
+        let own = [self.scene.session];
+        let (whole, suspects) = (&reading.whole, &reading.placed);
+        if whole.is_empty() || suspects.is_empty() || aides.is_empty() {
+            let digests = compare::digests(everybody, whole, ctx).await?;
+            return Ok((digests, placed(everybody, suspects).await?));
+        }
+        // Our own session reads the suspects, the others read the others.
+        let digests = compare::digests(aides, whole, ctx);
+        futures_util::future::try_join(digests, placed(&own, suspects)).await
+    }
+
+    /// Notes what would put back a table's newer rows; says whether that can be told.
+    async fn replace_newer(
+        &self,
+        table: &Table,
+        reading: &Reading,
+        sessions: &[&Session],
+        found: &mut Found,
+    ) -> Result<bool> {
+        let Some(candidate) = self.candidate(table, reading).await? else {
+            return Ok(false);
+        };
+        let replacement = candidate.replacement(sessions, self.scene.reader).await?;
+        let Some(Replacement { patch, before }) = replacement else {
+            return Ok(false);
+        };
+        // Whoever has read all rows knows better.
+        if *found
+            .digests
+            .entry(table.identity.clone())
+            .or_insert(before)
+            != before
+        {
+            return Ok(false);
+        }
+        if candidate.record.rows_digest() != before {
+            found.patches.insert(table.identity.clone(), patch);
+            found.patched.insert(table.identity.clone());
+        }
+        Ok(true)
     }
 
     /// Notes what a suspect's rows are, and what would put them back one by one.
@@ -197,6 +299,26 @@ impl Attempt<'_> {
             found.patched.insert(table.identity.clone());
         }
         Ok(())
+    }
+}
+
+/// What is read in which way.
+#[derive(Default)]
+struct Reading {
+    /// Every row, for the digest.
+    whole: Vec<Table>,
+    /// Every row, with its place.
+    placed: Vec<Table>,
+    /// Only rows that are newer than the backup.
+    newer: Vec<Table>,
+    /// The first transaction id that may be newer.
+    since: Option<u32>,
+    keys: Keys,
+}
+
+impl Reading {
+    fn all(&self) -> impl Iterator<Item = &Table> {
+        self.whole.iter().chain(&self.placed).chain(&self.newer)
     }
 }
 

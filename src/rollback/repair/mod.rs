@@ -10,6 +10,7 @@ mod drops;
 mod foresee;
 mod look;
 mod mend;
+mod newer;
 mod patch;
 mod plan;
 mod proof;
@@ -362,9 +363,11 @@ impl<'a> Attempt<'a> {
             let as_recorded = self.records.as_recorded(table);
             let as_recorded = as_recorded.unwrap_or_else(|| table.clone());
             let known = found.digests.get(identity);
-            // Names in rows follow the definitions that were put back.
-            let known = known.filter(|_| !table.named);
+            // Names in rows follow the definitions that were put back, for one.
+            let known = known.filter(|_| !table.shifting);
+            let partly = usize::from(found.partly.contains(identity));
             if let Some(digest) = known.filter(|_| rows.is_untouched(table)) {
+                rows.partly += partly;
                 rows.digests.insert(identity.clone(), *digest);
                 continue;
             }
@@ -374,6 +377,7 @@ impl<'a> Attempt<'a> {
                 if let Some(digest) = after {
                     rows.digests.insert(identity.clone(), digest);
                     rows.patched += 1;
+                    rows.partly += partly;
                     continue;
                 }
             }

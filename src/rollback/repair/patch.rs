@@ -11,18 +11,18 @@ use std::sync::{Mutex, PoisonError};
 use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::archive::{Manifest, MemberKind, Reader, TableDigest, TableRecord, copy_rows};
+use crate::archive::{MemberKind, Reader, TableDigest, TableRecord, copy_rows};
 use crate::catalog::{self, Blocks, Table};
 use crate::compare;
 use crate::error::{Error, Result};
 use crate::pg::{Session, Sql};
 
 /// Rows up to which a table is looked at row by row: some 40 bytes of memory each.
-const MOST_ROWS: u64 = 4_000_000;
+pub(super) const MOST_ROWS: u64 = 4_000_000;
 /// Rows that are put back one by one; beyond it the table is loaded as a whole.
-const MOST_CHANGES: usize = 100_000;
+pub(super) const MOST_CHANGES: usize = 100_000;
 /// Text of rows that is kept until it is loaded.
-const MOST_BYTES: usize = 32 << 20;
+pub(super) const MOST_BYTES: usize = 32 << 20;
 /// Decompressed members that wait to be looked at.
 const MEMBERS_AHEAD: usize = 4;
 /// Rows deleted with one statement.
@@ -37,10 +37,10 @@ pub(super) struct Written {
 }
 
 /// A row's place in its file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Place {
-    block: u32,
-    tuple: u16,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    pub block: u32,
+    pub tuple: u16,
 }
 
 /// A table's rows as they are: their digest, and for each its hash and place.
@@ -48,6 +48,8 @@ struct Place {
 pub(super) struct Placed {
     pub digest: TableDigest,
     rows: Vec<(u128, Place)>,
+    /// Whether they are too many, or one has no place.
+    unfit: bool,
     /// Leading bits of a hash that tell its range.
     bits: u32,
     /// For each range of hashes the place of its first row, when sorted; one more at the end.
@@ -74,74 +76,74 @@ pub(super) fn is_fit(table: &Table, record: &TableRecord) -> bool {
 /// Reads a table (as it was recorded) with the places of its rows, a range at a time by whichever session is
 /// free. Too many rows end the reading: none.
 pub(super) async fn read(sessions: &[&Session], table: &Table) -> Result<Option<Placed>> {
+    let parts = shared(sessions, table, async |session, blocks, part| {
+        read_range(session, table, blocks, part).await
+    });
+    let mut whole = Placed::default();
+    for part in parts.await? {
+        whole.digest.merge(&part.digest);
+        whole.rows.extend(part.rows);
+        whole.unfit |= part.unfit;
+    }
+    Ok((!whole.unfit && whole.digest.rows <= MOST_ROWS).then_some(whole))
+}
+
+/// Lets sessions work through a table's ranges, whoever is free taking the next; each gathers its own. A break ends
+/// a session's work.
+pub(super) async fn shared<T: Default>(
+    sessions: &[&Session],
+    table: &Table,
+    work: impl AsyncFn(&Session, Blocks, &mut T) -> Result<ControlFlow<()>>,
+) -> Result<Vec<T>> {
     let ranges = match sessions.len() {
         0 | 1 => vec![Blocks::ALL],
         _ => compare::ranges(table),
     };
     let left = Mutex::new(VecDeque::from(ranges));
-    let readers = sessions
-        .iter()
-        .map(|&session| read_ranges(session, table, &left));
-    let parts = futures_util::future::try_join_all(readers).await?;
-    let mut whole = Placed::default();
-    for part in parts {
-        let Some(part) = part else { return Ok(None) };
-        whole.digest.merge(&part.digest);
-        whole.rows.extend(part.rows);
-    }
-    Ok((whole.digest.rows <= MOST_ROWS).then_some(whole))
-}
-
-async fn read_ranges(
-    session: &Session,
-    table: &Table,
-    left: &Mutex<VecDeque<Blocks>>,
-) -> Result<Option<Placed>> {
     let next = || {
         left.lock()
             .unwrap_or_else(PoisonError::into_inner)
             .pop_front()
     };
-    let mut placed = Some(Placed::default());
-    while let Some(blocks) = next() {
-        read_range(session, table, blocks, &mut placed).await?;
-        if placed.is_none() {
-            break;
+    let workers = sessions.iter().map(async |&session| {
+        let mut gathered = T::default();
+        while let Some(blocks) = next() {
+            if work(session, blocks, &mut gathered).await?.is_break() {
+                break;
+            }
         }
-    }
-    Ok(placed)
+        Ok(gathered)
+    });
+    futures_util::future::try_join_all(workers).await
 }
 
 async fn read_range(
     session: &Session,
     table: &Table,
     blocks: Blocks,
-    placed: &mut Option<Placed>,
-) -> Result<()> {
+    placed: &mut Placed,
+) -> Result<ControlFlow<()>> {
     let unread = |error| catalog::rows_unread(&table.identity, error);
     let copy = session.copy_out(&table.copy_out_places(blocks)).await;
     let mut copy = copy.map_err(unread)?;
+    let mut end = ControlFlow::Continue(());
     let take = |rows: &[u8]| {
         for row in rows.split_inclusive(|&byte| byte == b'\n') {
-            let taken = placed.as_mut().is_some_and(|placed| placed.take(row));
-            if !taken {
-                *placed = None;
+            if !placed.take(row) {
+                placed.unfit = true;
+                end = ControlFlow::Break(());
             }
         }
-        ControlFlow::Continue(())
+        end
     };
     copy.rows(take).await.map_err(unread)?;
-    Ok(())
+    Ok(end)
 }
 
 impl Placed {
     /// Takes a row whose first field is its place; false if that cannot be.
     fn take(&mut self, row: &[u8]) -> bool {
-        let (place, rest): (&[u8], &[u8]) = match memchr::memchr(b'\t', row) {
-            Some(end) => (&row[..end], &row[end + 1..]),
-            None => (row.trim_ascii_end(), b"\n"),
-        };
-        let Some(place) = Place::parse(place) else {
+        let Some((place, rest)) = split_place(row) else {
             return false;
         };
         self.digest.add_row(rest);
@@ -158,13 +160,16 @@ impl Placed {
         // For the first of equal rows, how many of them the archive has.
         let mut known = vec![0_u32; self.rows.len()];
         let mut patch = Patch::default();
-        let texts = members(reader, index)?;
+        let Some(record) = reader.manifest().tables.get(index) else {
+            return Ok(None);
+        };
+        let members = members(reader, index);
         // One thread decompresses while this one looks rows up.
         let fits = std::thread::scope(|scope| {
             let (send, texts_of_members) = std::sync::mpsc::sync_channel(MEMBERS_AHEAD);
             scope.spawn(move || {
-                for text in texts {
-                    if send.send(text).is_err() {
+                for member in members {
+                    if send.send(member_rows(reader, record, member)).is_err() {
                         return;
                     }
                 }
@@ -235,29 +240,36 @@ impl Placed {
     }
 }
 
-/// Rows of a table's members, checked.
-fn members(reader: &Reader, index: usize) -> Result<impl Iterator<Item = Result<Bytes>>> {
-    let manifest: &Manifest = reader.manifest();
-    let table = manifest.tables.get(index).ok_or_else(|| {
-        Error::operation("look at rows in the archive").because("it has no such table")
-    })?;
-    let of_table = move |member: Option<u32>| {
-        member.and_then(|table| usize::try_from(table).ok()) == Some(index)
+/// A row whose first field is its place: that, and the rest.
+pub(super) fn split_place(row: &[u8]) -> Option<(Place, &[u8])> {
+    let (place, rest): (&[u8], &[u8]) = match memchr::memchr(b'\t', row) {
+        Some(end) => (&row[..end], &row[end + 1..]),
+        None => (row.trim_ascii_end(), b"\n"),
     };
-    let members = manifest.members.iter().zip(0_u32..);
-    let data = members
-        .filter(move |(member, _)| member.kind == MemberKind::Data && of_table(member.table));
-    Ok(data.map(move |(_, number)| {
-        let text = Bytes::from(reader.member_text(number)?);
-        let rows = copy_rows(&text, &table.copy).map(|rows| text.slice_ref(rows));
-        rows.ok_or_else(|| {
-            Error::operation(format!(
-                "read the rows of {} in the archive",
-                table.identity
-            ))
-            .because(format!("member {number} is no COPY of it"))
-        })
-    }))
+    Some((Place::parse(place)?, rest))
+}
+
+/// Numbers of the members with a table's rows.
+pub(super) fn members(reader: &Reader, index: usize) -> Vec<u32> {
+    let of_table =
+        |member: Option<u32>| member.and_then(|table| usize::try_from(table).ok()) == Some(index);
+    let members = reader.manifest().members.iter().zip(0_u32..);
+    let data =
+        members.filter(|(member, _)| member.kind == MemberKind::Data && of_table(member.table));
+    data.map(|(_, number)| number).collect()
+}
+
+/// A member's rows, checked.
+pub(super) fn member_rows(reader: &Reader, table: &TableRecord, number: u32) -> Result<Bytes> {
+    let text = Bytes::from(reader.member_text(number)?);
+    let rows = copy_rows(&text, &table.copy).map(|rows| text.slice_ref(rows));
+    rows.ok_or_else(|| {
+        Error::operation(format!(
+            "read the rows of {} in the archive",
+            table.identity
+        ))
+        .because(format!("member {number} is no COPY of it"))
+    })
 }
 
 impl Place {
@@ -273,10 +285,20 @@ impl Place {
 }
 
 impl Patch {
-    /// Whether there is still room.
-    fn insert(&mut self, row: &[u8]) -> bool {
+    /// Adds a row that is loaded.
+    pub fn load(&mut self, row: &[u8]) {
         self.inserted.extend_from_slice(row);
         self.loaded += 1;
+    }
+
+    /// Says which rows go.
+    pub fn delete(&mut self, places: Vec<Place>) {
+        self.deleted = places;
+    }
+
+    /// Whether there is still room.
+    fn insert(&mut self, row: &[u8]) -> bool {
+        self.load(row);
         self.inserted.len() <= MOST_BYTES
             && usize::try_from(self.loaded).is_ok_and(|loaded| loaded <= MOST_CHANGES)
     }

@@ -43,6 +43,8 @@ pub(super) struct RowsAfter<'a> {
     pub reread: usize,
     /// Tables whose put back rows were read.
     pub patched: usize,
+    /// Tables of which only the rows that are newer than the backup were ever read.
+    pub partly: usize,
 }
 
 impl RowsAfter<'_> {
@@ -80,12 +82,21 @@ pub(super) fn how(found: &Found, mode: &str, rows: &RowsAfter<'_>) -> String {
             compare::counted(patched, "other", "others")
         ),
     };
+    let mut trusted = String::new();
     if unread > 0 {
-        let unread = compare::counted(unread, "table", "tables");
-        return format!(
-            "; {unread} NOT read: the server counted no write to them since the backup; the others were read \
-             under lock, {again} the repair"
+        trusted = format!(
+            "; {} NOT read: the server counted no write to them since the backup",
+            compare::counted(unread, "table", "tables")
         );
+    }
+    if rows.partly > 0 {
+        trusted += &format!(
+            "; of {} only rows that transactions since the backup have written were read",
+            compare::counted(rows.partly, "table", "tables")
+        );
+    }
+    if !trusted.is_empty() {
+        return format!("{trusted}; the others were read under lock, {again} the repair");
     }
     let why = found.silent.as_ref();
     let why = why.map(|why| format!("; counts could not tell: {why}"));
