@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::outside::{self, OutsideChange};
 use super::secrets::masked;
 use super::state::{State, TableState};
+use super::text::{self, ChangedPart};
 use super::words;
 
 /// Everything that differs; nothing in it means that the states are equal.
@@ -59,6 +60,19 @@ pub struct ChangedEntry {
     pub before: String,
     /// Text in the later state.
     pub after: String,
+    /// Which lines of it changed; none where only a masked secret did.
+    pub parts: Vec<ChangedPart>,
+}
+
+impl ChangedEntry {
+    pub(super) fn new(identity: &str, before: String, after: String) -> Self {
+        Self {
+            identity: identity.to_owned(),
+            parts: text::parts(&before, &after),
+            before,
+            after,
+        }
+    }
 }
 
 /// A table of both sides.
@@ -173,11 +187,11 @@ fn compare_entries(difference: &mut Difference, before: &State, after: &State) {
             None => difference
                 .removed
                 .push(named(before, identity, &masked(&old.kind, &old.text))),
-            Some(new) if new.text != old.text => difference.changed.push(ChangedEntry {
-                identity: identity.clone(),
-                before: masked(&old.kind, &old.text),
-                after: masked(&new.kind, &new.text),
-            }),
+            Some(new) if new.text != old.text => difference.changed.push(ChangedEntry::new(
+                identity,
+                masked(&old.kind, &old.text),
+                masked(&new.kind, &new.text),
+            )),
             Some(_) => {}
         }
     }

@@ -12,6 +12,7 @@ mod properties;
 mod reading;
 mod secrets;
 mod state;
+mod text;
 mod words;
 
 pub use difference::{
@@ -21,4 +22,5 @@ pub use outside::{Cluster, OutsideChange};
 pub use reading::{as_recorded, digests, ranges};
 pub use secrets::masked;
 pub use state::{EntryState, Rows, SequenceState, State, TableState, large_objects};
+pub use text::ChangedPart;
 pub(crate) use words::counted;

@@ -7,9 +7,6 @@ use super::difference::{Change, ChangedEntry, Difference, NamedEntry, TableChang
 /// Lines of one entry's text that are shown; the rest is counted.
 const SHOWN_LINES: usize = 12;
 
-/// Texts longer than this are not searched for their common lines, only trimmed at both ends.
-const SEARCHED_LINES: usize = 400;
-
 /// One statement per line, what matters most first.
 pub(super) fn lines(difference: &Difference) -> Vec<String> {
     let mut lines = Vec::new();
@@ -150,8 +147,12 @@ fn changes(lines: &mut Vec<String>, prefix: &str, changes: &[Change]) {
 /// The entry's name, then its changed lines, each after its sign.
 fn changed(lines: &mut Vec<String>, entry: &ChangedEntry) {
     lines.push(format!("{}: changed", entry.identity));
-    let mut all = text_difference(&entry.before, &entry.after);
-    if entry.before == entry.after {
+    let mut all = Vec::new();
+    for part in &entry.parts {
+        all.extend(part.before.iter().map(|line| format!("  - {line}")));
+        all.extend(part.after.iter().map(|line| format!("  + {line}")));
+    }
+    if entry.parts.is_empty() {
         all.push("  a secret in it differs".to_owned());
     }
     let hidden = all.len().saturating_sub(SHOWN_LINES);
@@ -159,71 +160,6 @@ fn changed(lines: &mut Vec<String>, entry: &ChangedEntry) {
     if hidden > 0 {
         lines.push(format!("  … {hidden} more lines differ"));
     }
-}
-
-/// `  - old line` and `  + new line` for what is not common to both.
-fn text_difference(before: &str, after: &str) -> Vec<String> {
-    let (old, new): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
-    let head = common(old.iter().zip(&new));
-    let (old, new) = (&old[head..], &new[head..]);
-    let tail = common(old.iter().rev().zip(new.iter().rev()));
-    let (old, new) = (&old[..old.len() - tail], &new[..new.len() - tail]);
-    let kept = match old.len().max(new.len()) <= SEARCHED_LINES {
-        true => longest_common(old, new),
-        false => Vec::new(),
-    };
-    signed(old, new, &kept)
-}
-
-fn common<'a>(pairs: impl Iterator<Item = (&'a &'a str, &'a &'a str)>) -> usize {
-    pairs.take_while(|(left, right)| left == right).count()
-}
-
-/// Pairs of indexes of a longest common subsequence, ascending.
-fn longest_common(old: &[&str], new: &[&str]) -> Vec<(usize, usize)> {
-    let mut lengths = vec![vec![0_u32; new.len() + 1]; old.len() + 1];
-    for i in (0..old.len()).rev() {
-        for j in (0..new.len()).rev() {
-            lengths[i][j] = if old[i] == new[j] {
-                lengths[i + 1][j + 1] + 1
-            } else {
-                lengths[i + 1][j].max(lengths[i][j + 1])
-            };
-        }
-    }
-    let (mut i, mut j, mut pairs) = (0, 0, Vec::new());
-    while i < old.len() && j < new.len() {
-        if old[i] == new[j] {
-            pairs.push((i, j));
-            (i, j) = (i + 1, j + 1);
-        } else if lengths[i + 1][j] >= lengths[i][j + 1] {
-            i += 1;
-        } else {
-            j += 1;
-        }
-    }
-    pairs
-}
-
-/// What stands between the kept pairs, old before new.
-fn signed(old: &[&str], new: &[&str], kept: &[(usize, usize)]) -> Vec<String> {
-    let mut lines = Vec::new();
-    let (mut i, mut j) = (0, 0);
-    let end = (old.len(), new.len());
-    for &(next_old, next_new) in kept.iter().chain(std::iter::once(&end)) {
-        lines.extend(
-            old[i..next_old]
-                .iter()
-                .map(|line| format!("  - {}", line.trim())),
-        );
-        lines.extend(
-            new[j..next_new]
-                .iter()
-                .map(|line| format!("  + {}", line.trim())),
-        );
-        (i, j) = (next_old + 1, next_new + 1);
-    }
-    lines
 }
 
 #[cfg(test)]
@@ -272,25 +208,6 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_text_shows_only_its_changed_lines() {
-        let before = "CREATE TABLE t (\n    id integer,\n    email text,\n    n integer\n);\n";
-        let after =
-            "CREATE TABLE t (\n    id bigint,\n    email text,\n    n integer,\n    x text\n);\n";
-        assert_eq!(
-            text_difference(before, after),
-            [
-                "  - id integer,",
-                "  + id bigint,",
-                "  - n integer",
-                "  + n integer,",
-                "  + x text"
-            ]
-        );
-        assert!(text_difference(before, before).is_empty());
-        assert_eq!(text_difference("", "a\n"), ["  + a"]);
-    }
-
-    #[test]
     fn what_belongs_to_a_missing_table_goes_without_saying() {
         let entry = |identity: &str, text: &str| NamedEntry {
             identity: identity.to_owned(),
@@ -326,11 +243,7 @@ mod tests {
     fn long_differences_are_cut_and_say_so() {
         let after: String = (0..40).map(|n| format!("line {n}\n")).collect();
         let mut lines = Vec::new();
-        let entry = ChangedEntry {
-            identity: "function public.f()".to_owned(),
-            before: String::new(),
-            after,
-        };
+        let entry = ChangedEntry::new("function public.f()", String::new(), after);
         changed(&mut lines, &entry);
         assert_eq!(lines.len(), SHOWN_LINES + 2);
         assert_eq!(lines.last().unwrap(), "  … 28 more lines differ");
