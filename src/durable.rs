@@ -67,6 +67,7 @@ pub fn write_whole(path: &Path, content: &[u8]) -> Result<()> {
 
 /// Opens a file for reading; a named pipe, which would be waited at for ever, and a device are refused.
 pub fn open_regular(path: &Path) -> io::Result<File> {
+    faults::io(Point::FileOpen)?;
     let file = OpenOptions::new()
         .read(true)
         // Without it, opening a pipe waits for its writer. Regular files do not know the difference.

@@ -191,6 +191,13 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         self.0.transient
     }
+
+    /// Whether it was broken off from outside: the connection or the server went away. What it had
+    /// begun may have taken effect.
+    pub fn is_loss_of_connection(&self) -> bool {
+        let gone = |code: &str| code.starts_with("08") || code.starts_with("57P");
+        self.0.transient && self.sqlstate().is_none_or(gone)
+    }
 }
 
 impl fmt::Display for Error {
@@ -332,6 +339,7 @@ mod tests {
         let error = Error::operation("run COPY")
             .because("no")
             .with_sqlstate("42501");
+        assert!(!error.is_loss_of_connection());
         let error = error.mark_transient().attempting("read the rows of t");
         assert_eq!(error.to_string(), "read the rows of t: no");
         assert_eq!(

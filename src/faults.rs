@@ -66,6 +66,7 @@ points! {
     // Operations on files.
     DirectoryMake,
     DirectorySync,
+    FileOpen,
     FileCreate,
     FileWrite,
     FileSync,

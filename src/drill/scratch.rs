@@ -5,6 +5,7 @@
 //! is free belongs to no drill that lives.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
@@ -22,6 +23,10 @@ const INFIX: &str = "_pgbelay_drill_";
 const LONGEST: usize = 63;
 /// Starts the mark; nothing else starts like this.
 const MARK: &str = "pgbelay drill: scratch copy of ";
+/// How long the server may be away before a scratch database is left to it.
+const BACK_WITHIN: Duration = Duration::from_secs(20);
+/// Time between two looks for it.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// In the mark of one that stays on purpose.
 const KEPT: &str = "kept on purpose (--keep)";
 
@@ -201,7 +206,20 @@ impl Scratch {
         }
     }
 
+    /// A network or a server that is away comes back, as a rule.
     async fn drop_on_another(&self, ctx: &Context) -> Result<()> {
+        let lost = Instant::now();
+        loop {
+            match self.drop_once_more(ctx).await {
+                Err(error) if error.is_loss_of_connection() && lost.elapsed() < BACK_WITHIN => {
+                    tokio::time::sleep(LOOK_EVERY).await;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn drop_once_more(&self, ctx: &Context) -> Result<()> {
         let session = pg::connect_beside(&self.keeper, "drill", ctx).await?;
         let removed = remove(&session, &self.name, ctx).await;
         session.close().await;

@@ -14,6 +14,7 @@
 mod errors;
 mod explain;
 mod group;
+mod left;
 mod lines;
 mod mask;
 mod program;
@@ -37,6 +38,7 @@ use crate::pg::{self, Secret};
 
 use errors::ErrorLines;
 use group::Group;
+pub use left::end_left;
 pub use mask::Mask;
 
 /// How long the pipes are read on after the whole group is gone: only a process that left the

@@ -20,7 +20,7 @@ use crate::run::keeping::OfJournal;
 use crate::run::lock::RunLock;
 use crate::run::outcome::Outcome;
 use crate::run::preflight::Facts;
-use crate::run::{RunOptions, recover, versions};
+use crate::run::{RunOptions, clock, recover, versions};
 use crate::store::Store;
 use crate::verify::{self, CommandSettings, VerifyReport};
 
@@ -36,6 +36,7 @@ pub async fn roll_back(
     lock_wait: Duration,
     ctx: &Context,
 ) -> Result<RollbackReport> {
+    let ctx = &clock::after_all(ctx, store.directory());
     // Damage is met here, before anything is locked or saved, and not half way through. With counters
     // nothing may take time by the size of the database: each member is checked when it is used, and
     // nothing is committed if one is damaged.
@@ -52,6 +53,7 @@ pub async fn roll_back(
     let facts = Facts::read(&session).await;
     session.close().await;
     let facts = facts?;
+    recover::end_left_tools(store, &facts, ctx).await?;
     recover::end_left_swap(target, store, &facts, &lock, ctx).await?;
     // What an interrupted run left standing is no difference from the archive.
     let left = fence::the_one_left(store, &facts)?;
@@ -117,6 +119,13 @@ fn begin(target: &Target, store: &Store, facts: &Facts, ctx: &Context) -> Result
 }
 
 fn end(journal: &mut Journal, result: &Result<RollbackReport>) -> Result<()> {
+    // Broken off from outside: without a last record the next start finishes it.
+    if result
+        .as_ref()
+        .is_err_and(|error| error.is_loss_of_connection())
+    {
+        return Ok(());
+    }
     let (proven, proof, outcome) = match result {
         Ok(report) if report.outcome == RollbackOutcome::Unchanged => (
             Some(Proven::Unchanged),

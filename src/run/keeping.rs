@@ -24,13 +24,18 @@ pub struct OfDesk<'a, 'b> {
 
 impl Keeping for OfDesk<'_, '_> {
     fn intend(&mut self) -> Result<()> {
-        self.desk.record(Step::RollBack, Stage::Intent, &json!({}))
+        self.desk
+            .record(Step::RollBack, Stage::Intent, &json!({}))?;
+        self.desk.roll_back_intended = true;
+        Ok(())
     }
 }
 
 impl Custody for OfDesk<'_, '_> {
     fn write(&mut self, stage: Stage, record: &SwapRecord) -> Result<()> {
-        self.desk.record(Step::Swap, stage, record)
+        self.desk.record(Step::Swap, stage, record)?;
+        self.desk.swap_is_open = !record.settles(stage);
+        Ok(())
     }
 
     fn hand_over(&mut self, keeper: Session, database: u32) {

@@ -4,6 +4,7 @@
 
 mod changes;
 mod chronicle;
+mod clock;
 mod driver;
 pub mod fence;
 mod hand;
@@ -20,6 +21,7 @@ mod versions;
 mod writers;
 
 pub use changes::{ChangeDetail, ChangeReport, RowsKnown};
+pub use clock::after_all;
 pub use driver::{child_variables, refusals, run, tidy};
 pub use hand::{roll_back, verify_live};
 pub use lock::RunLock;

@@ -41,6 +41,57 @@ on_servers! {
         assert_eq!(shop.database.sql(left), "0");
     }
 
+    fn p6_a_migration_that_outlives_its_killed_run_does_not_go_on(server) {
+        let shop = Shop::at_head(server);
+        let before = shop.database.dump();
+        // Between two statements: no session of it is there to be ended.
+        let script = "psql -Xq -c 'DROP TABLE comps'; touch committed; sleep 2; psql -Xq -c 'DROP TABLE users CASCADE'";
+        let running = as_superuser(&shop).start(&["run", "--json", "--", "setsid", "--wait", "sh", "-c", script]);
+        wait_for(&shop, "committed");
+        running.signal(Signal::SIGKILL);
+        running.finish();
+        as_superuser(&shop).run(&["recover", "--json"]).assert_code(0).assert_says("had left running");
+        shop.database.assert_is(&before);
+        std::thread::sleep(Duration::from_secs(3));
+        shop.database.assert_is(&before);
+    }
+
+    fn p6_a_rollback_whose_connection_was_lost_is_finished(server) {
+        let shop = Shop::at_head(server);
+        let before = shop.database.dump();
+        // All sessions of the rollback are ended again and again, whatever it tries.
+        let script = "psql -Xq -c 'DROP TABLE comps'; touch committed; exit 1";
+        let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'pgbelay% rollback'";
+        let running = as_superuser(&shop).start(&["run", "--json", "--", "sh", "-c", script]);
+        wait_for(&shop, "committed");
+        let mut running = running;
+        while !running.has_ended() {
+            server.psql("postgres", cut);
+        }
+        let first = running.finish();
+        // It came through between two cuts, or it is the next start that finishes it; nobody has to look.
+        assert!([1, 7].contains(&first.code), "{first}");
+        as_superuser(&shop).run(&["recover", "--json"]).assert_code(0);
+        shop.database.assert_is(&before);
+        as_superuser(&shop).run(&["run", "--json", "--", "true"]).assert_code(0);
+    }
+
+    #[cfg(feature = "fault-injection")]
+    fn p6_a_clock_that_was_set_back_hides_no_interrupted_run(server) {
+        let shop = Shop::at_head(server);
+        as_superuser(&shop).run(&["run", "--json", "--", "true"]).assert_code(0);
+        let before = shop.database.dump();
+        let an_hour_ago = || as_superuser(&shop).env("PGBELAY_FAULT_CLOCK", "-3600");
+        let killed = an_hour_ago().env("PGBELAY_FAULT", "child-ended=kill");
+        let killed = killed.run(&["run", "--json", "--", "psql", "-Xqc", "DROP TABLE comps"]);
+        assert_eq!(killed.code, -1, "{killed}");
+        killed.assert_says("it was set back");
+        assert_ne!(shop.database.dump(), before);
+        let output = an_hour_ago().run(&["recover", "--json"]).assert_code(0);
+        assert_eq!(output.json()["outcome"], "rolled-back");
+        shop.database.assert_is(&before);
+    }
+
     fn p6_killed_before_the_tool_starts_nothing_is_asked_for(server) {
         let shop = Shop::two_behind(server);
         // The run is stopped by the missing command of its second look; its journal says so.

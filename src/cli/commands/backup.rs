@@ -37,6 +37,7 @@ pub(super) async fn execute(app: &App, arguments: &BackupArguments) -> Result<Do
         ..DumpOptions::default()
     };
     let store;
+    let ctx = &run::after_all(&app.ctx, &app.settings.store);
     let destination = match &arguments.output {
         Some(file) => Destination::File(file.clone()),
         None => {
@@ -45,7 +46,7 @@ pub(super) async fn execute(app: &App, arguments: &BackupArguments) -> Result<Do
             Destination::Store(&store)
         }
     };
-    let report = dump::backup(&resolved.target, &destination, &options, &app.ctx)
+    let report = dump::backup(&resolved.target, &destination, &options, ctx)
         .await
         .map_err(|error| error.narrowed(Kind::BackupFailed))?;
     Ok(told(&report))

@@ -22,6 +22,10 @@ pub struct Desk<'a> {
     journal: Option<Journal>,
     started: Instant,
     tool_started: bool,
+    /// Whether putting the database back was begun, by any judgement of this run.
+    pub roll_back_intended: bool,
+    /// Whether a swap is half way: the next start has to end it.
+    pub swap_is_open: bool,
 }
 
 impl<'a> Desk<'a> {
@@ -33,6 +37,8 @@ impl<'a> Desk<'a> {
             journal: None,
             started: Instant::now(),
             tool_started: false,
+            roll_back_intended: false,
+            swap_is_open: false,
         }
     }
 

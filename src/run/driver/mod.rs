@@ -29,7 +29,7 @@ use crate::run::keeping::OfDesk;
 use crate::run::lock::RunLock;
 use crate::run::outcome::{Outcome, RunReport};
 use crate::run::state::Event;
-use crate::run::{RunOptions, changes, outside, recover};
+use crate::run::{RunOptions, changes, clock, outside, recover};
 
 use attempt::Failure;
 pub(in crate::run) use attempt::Ready;
@@ -43,11 +43,14 @@ pub use tool::child_variables;
 
 /// First pause before another attempt; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// How often a judgement is tried that the loss of a connection broke off.
+const JUDGED_AT_MOST: u32 = 4;
 /// Bound of the pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 /// Backs up, migrates, verifies, and rolls back when anything fails.
 pub async fn run(target: &Target, options: &RunOptions, ctx: &Context) -> RunReport {
+    let ctx = &clock::after_all(ctx, &options.store);
     let mut desk = Desk::new(ctx);
     let (outcome, error) = match untouched(&mut desk, target, options, ctx).await {
         Ok(Some(ready)) => migrate(&mut desk, ready).await,
@@ -118,19 +121,46 @@ async fn settle(
     ready: &Ready<'_>,
     failure: Failure,
 ) -> (Outcome, Option<Error>) {
+    let started = std::time::Instant::now();
+    let mut tried = 1;
+    // Whether a judgement that was broken off may have put it back.
+    let mut begun = false;
+    let verdict = loop {
+        let verdict = match judged(desk, ready, &failure).await {
+            Ok(verdict) => verdict,
+            Err(error) => {
+                desk.hand_over_journal();
+                return in_doubt(desk, &failure.error, error);
+            }
+        };
+        match verdict {
+            Verdict::InDoubt(error)
+                if error.is_loss_of_connection()
+                    && tried < JUDGED_AT_MOST
+                    && !desk.swap_is_open =>
+            {
+                desk.warn(format!("{error}; judging the database again"));
+            }
+            verdict => break verdict,
+        }
+        begun |= desk.roll_back_intended;
+        tokio::time::sleep(FIRST_PAUSE).await;
+        tried += 1;
+    };
+    let concluded = conclude(desk, verdict, begun, failure.error, started.elapsed());
+    // What is true now, for the report; a failure to read it changes nothing.
+    let _ = attempt::read_versions(desk, ready).await;
+    concluded
+}
+
+/// Judges once, under the lock. Errors: another run may have begun.
+async fn judged(desk: &mut Desk<'_>, ready: &Ready<'_>, failure: &Failure) -> Result<Verdict> {
     let scene = &ready.scene;
     // Held until the database was judged.
-    let regained = match ready
+    let regained = ready
         .lock
         .still_ours(&scene.target, scene.options, scene.ctx)
-        .await
-    {
-        Ok(regained) => regained,
-        Err(error) => {
-            desk.hand_over_journal();
-            return in_doubt(desk, &failure.error, error);
-        }
-    };
+        .await?;
     let case = Case {
         target: &scene.target,
         options: scene.options,
@@ -141,25 +171,29 @@ async fn settle(
         seen_before: Vec::new(),
         by_itself: failure.by_itself,
     };
-    let started = std::time::Instant::now();
-    let verdict = {
-        let lock = regained.as_ref().unwrap_or(&ready.lock);
-        judge(&case, scene.ctx, &mut OfDesk { desk, lock }).await
-    };
-    let judged = started.elapsed();
-    let concluded = conclude(desk, verdict, failure.error, judged);
-    // What is true now, for the report; a failure to read it changes nothing.
-    let _ = attempt::read_versions(desk, ready).await;
-    concluded
+    let lock = regained.as_ref().unwrap_or(&ready.lock);
+    Ok(judge(&case, scene.ctx, &mut OfDesk { desk, lock }).await)
 }
 
 fn conclude(
     desk: &mut Desk<'_>,
     verdict: Verdict,
+    begun: bool,
     failure: Error,
     judged: Duration,
 ) -> (Outcome, Option<Error>) {
     match verdict {
+        // Equal now: the commit whose answer was lost had taken effect.
+        Verdict::Unchanged { evidence } if begun => {
+            desk.spend("decide", judged);
+            proven(
+                desk,
+                Proven::Restored,
+                Event::ProvenRestored,
+                evidence,
+                failure,
+            )
+        }
         Verdict::Unchanged { evidence } => {
             desk.spend("decide", judged);
             proven(
@@ -253,7 +287,12 @@ fn in_doubt(desk: &mut Desk<'_>, failure: &Error, error: Error) -> (Outcome, Opt
         proof: error.to_string(),
         not_brought_back: Vec::new(),
     };
-    desk.record_if_possible(Step::RollBack, Stage::Outcome, &record);
+    let broken_off = error.is_loss_of_connection();
+    match broken_off {
+        // Nobody has to look: the next start judges again, as after a crash.
+        true => desk.hand_over_journal(),
+        false => desk.record_if_possible(Step::RollBack, Stage::Outcome, &record),
+    }
     if desk.to(Event::RollbackFailed).is_err() {
         desk.warn("the run ended in a state that the machine does not know");
     }
@@ -266,6 +305,9 @@ fn in_doubt(desk: &mut Desk<'_>, failure: &Error, error: Error) -> (Outcome, Opt
     let mut error = error.with_kind(Kind::InDoubt).because(said);
     if !told {
         error = error.now("nobody knows yet: it may hold what the failed migration committed");
+    }
+    if broken_off {
+        error = error.hint("when the server can be reached again: pgbelay recover");
     }
     let error = error.hint(format!(
         "look at the database, then put it back: pgbelay rollback {}",

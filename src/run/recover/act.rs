@@ -2,9 +2,12 @@
 
 use serde_json::json;
 
+use crate::compare::counted;
+use crate::context::Context;
 use crate::drill;
 use crate::error::{Error, Kind, Result};
 use crate::journal::{self, Journal, Stage, Step};
+use crate::migrate::child;
 use crate::pg;
 use crate::rollback::Settled;
 use crate::run::chronicle::{Ending, Proven, PutBack, Started, Story, Verified};
@@ -33,7 +36,14 @@ pub async fn act(
         "the run {run} was interrupted ({})",
         journal.path().display()
     ));
-    let recovered = match decide(story)? {
+    let action = decide(story)?;
+    if matches!(
+        action,
+        Action::Verify | Action::RollBack | Action::Withheld | Action::EndSwap
+    ) {
+        end_left_tool(story, &run, place.ctx).await;
+    }
+    let recovered = match action {
         Action::Nothing | Action::StartAfresh => {
             remove_scratch(place, story, &run).await;
             never_started(&run)
@@ -52,6 +62,9 @@ pub async fn act(
         // The journal says so already.
         Action::InDoubt => return Ok(still_in_doubt(journal, story, &run)),
     };
+    if recovered.is_broken_off() {
+        return Ok(recovered);
+    }
     let ending = Ending {
         outcome: recovered.outcome.name().to_owned(),
         exit_code: recovered.outcome.exit_code(),
@@ -68,6 +81,20 @@ pub async fn act(
         place.ctx.note(line.clone());
     }
     Ok(recovered)
+}
+
+/// Ends what a dead run's tool left running on this machine: it would go on after the database was judged.
+pub async fn end_left_tool(story: &Story, run: &str, ctx: &Context) {
+    if story.started.is_none() {
+        return;
+    }
+    let ended = child::end_left(&Window::tool_name(run)).await;
+    if ended > 0 {
+        ctx.note(format!(
+            "ended what the migration of the run {run} had left running: {}",
+            counted(ended as u64, "process", "processes")
+        ));
+    }
 }
 
 /// Drops what the run's drill had made. What stays is told with the statement that drops it; it is no
@@ -305,11 +332,17 @@ fn of_verdict(
             (None, recovery_withheld(run, archive, &why, &writers))
         }
         Verdict::InDoubt(error) => {
+            let broken_off = error.is_loss_of_connection();
             let record = put_back(None, &error.to_string(), Vec::new());
+            let record = record.filter(|_| !broken_off);
             let reason = error.to_string();
+            let mut error = error.with_kind(Kind::InDoubt);
+            if broken_off {
+                error = error.hint("when the server can be reached again: pgbelay recover");
+            }
             let recovered = Recovered {
                 outcome: Outcome::InDoubt,
-                error: Some(error.with_kind(Kind::InDoubt).hint(format!(
+                error: Some(error.hint(format!(
                     "look at the database, then put it back: pgbelay rollback {}",
                     archive.display()
                 ))),

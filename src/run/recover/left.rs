@@ -14,7 +14,7 @@ use crate::run::chronicle::Story;
 use crate::run::keeping::OfJournal;
 use crate::run::lock::RunLock;
 use crate::run::preflight::Facts;
-use crate::run::recover::journals_of;
+use crate::run::recover::{act, journals_of};
 use crate::store::Store;
 
 /// SQLSTATEs of a database that lets nobody in, and of one that is not there.
@@ -48,6 +48,16 @@ pub(super) async fn end(
         ),
     });
     Ok(settled)
+}
+
+/// Ends what runs of this database that never ended left running. Only for whoever holds the lock.
+pub async fn end_left_tools(store: &Store, facts: &Facts, ctx: &Context) -> Result<()> {
+    for (_, story) in journals_of(store, facts)? {
+        if let (None, Some(header)) = (&story.ending, &story.header) {
+            act::end_left_tool(&story, &header.run_id, ctx).await;
+        }
+    }
+    Ok(())
 }
 
 /// Ends the swaps of this database that earlier rollbacks left half way. Only for whoever holds the lock.

@@ -17,6 +17,7 @@ use crate::journal::{Journal, Record};
 use crate::pg::{Session, Target};
 use crate::run::RunOptions;
 use crate::run::chronicle::Story;
+use crate::run::clock;
 use crate::run::driver::{self, Desk};
 use crate::run::fence;
 use crate::run::lock::RunLock;
@@ -24,7 +25,7 @@ use crate::run::outcome::{Outcome, RunReport};
 use crate::run::preflight::Facts;
 use crate::store::Store;
 
-pub use left::{end_left_swap, open_again};
+pub use left::{end_left_swap, end_left_tools, open_again};
 pub use replay::{Action, decide, equal_failures};
 
 /// Journals looked at for the restart-loop breaker.
@@ -54,6 +55,12 @@ pub struct Recovered {
 }
 
 impl Recovered {
+    /// Whether the loss of a connection broke it off: the next start tries again.
+    fn is_broken_off(&self) -> bool {
+        let lost = self.error.as_ref().map(Error::is_loss_of_connection);
+        self.outcome == Outcome::InDoubt && lost == Some(true)
+    }
+
     /// The run had ended, only its fence was left.
     fn of_a_fence_alone() -> Self {
         Self {
@@ -83,6 +90,7 @@ pub async fn before_a_run(place: &Place<'_>) -> Result<Vec<String>> {
 
 /// The verb `recover`: the same, with a report of its own.
 pub async fn recover(target: &Target, options: &RunOptions, ctx: &Context) -> RunReport {
+    let ctx = &clock::after_all(ctx, &options.store);
     let mut desk = Desk::new(ctx);
     let (outcome, error) = match recover_at(&mut desk, target, options, ctx).await {
         Ok(Some(recovered)) => {

@@ -117,6 +117,17 @@ impl Running<'_> {
         kill(Pid::from_raw(process), signal).expect("the program is alive");
     }
 
+    /// The process's id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether the process has ended.
+    pub fn has_ended(&mut self) -> bool {
+        let status = self.child.try_wait().expect("the child can be waited for");
+        status.is_some()
+    }
+
     /// Waits for the end, reads everything and searches it for the password.
     pub fn finish(mut self) -> Output {
         let status = self.wait_for_end();

@@ -1,0 +1,226 @@
+//! Which cases there are: the points that each scenario passes, each to be killed and erred at, and everything else at random.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::case::Case;
+use crate::event::{Event, Harm, Where};
+use crate::random::Random;
+use crate::scenario::{End, SCENARIOS, Scenario};
+
+/// Harms in turn; kills and errors at points are what most of the list is for.
+const TURNS: [Turn; 20] = {
+    use Harm::{
+        Clock, Cut, Error, HalfClose, Kill, ServerCrash, Stall, StoreFull, StoreGone,
+        StoreReadOnly, Terminate,
+    };
+    [
+        Turn::Sweep(Kill),
+        Turn::Sweep(Error),
+        Turn::Sweep(Kill),
+        Turn::Random(Kill),
+        Turn::Either(ServerCrash),
+        Turn::Sweep(Kill),
+        Turn::Either(Cut),
+        Turn::Sweep(Error),
+        Turn::Sweep(Kill),
+        Turn::Either(Terminate),
+        Turn::Sweep(Kill),
+        Turn::Random(Kill),
+        Turn::Either(HalfClose),
+        Turn::Sweep(Kill),
+        Turn::Either(Stall),
+        Turn::Sweep(Kill),
+        Turn::Either(ServerCrash),
+        Turn::Random(StoreFull),
+        Turn::Either(Cut),
+        Turn::Store([StoreGone, StoreReadOnly, Clock]),
+    ]
+};
+
+enum Turn {
+    /// The next pair of scenario and point.
+    Sweep(Harm),
+    /// At a random time.
+    Random(Harm),
+    /// At a point or at a random time.
+    Either(Harm),
+    /// One of them.
+    Store([Harm; 3]),
+}
+
+/// Microseconds that a recovery takes, about.
+const RECOVERED_WITHIN: usize = 800_000;
+
+/// One thing to be harmed: a point of a scenario.
+type Target = (&'static Scenario, String, u32);
+
+/// Points that a run passed, with how often.
+pub type Passed = BTreeMap<String, u32>;
+
+/// What the runs without harm passed.
+#[derive(Debug)]
+pub struct Plan {
+    targets: Vec<Target>,
+    /// Points that recoveries pass.
+    recovering: Vec<(String, u32)>,
+    /// How long the runs take.
+    longest: Duration,
+}
+
+/// Points that a recovery can pass begin so.
+const OF_RECOVERIES: [&str; 11] = [
+    "append-",
+    "directory-sync",
+    "fence-",
+    "file-",
+    "journal-end",
+    "journal-fence",
+    "journal-roll-back",
+    "journal-swap",
+    "journal-verify",
+    "lock-taken",
+    "rollback-",
+];
+const OF_SWAPS: [&str; 3] = ["restore-", "swap-", "tool-sessions"];
+
+impl Plan {
+    /// Of what the runs without harm passed, by scenario.
+    pub fn of(mut passed: Vec<(&'static Scenario, Passed)>, longest: Duration, seed: u64) -> Self {
+        passed.sort_by_key(|(scenario, _)| scenario.name);
+        let mut targets = Vec::new();
+        let mut recovering = BTreeMap::new();
+        for (scenario, points) in passed {
+            for (point, count) in points {
+                let starts = |begin: &&str| point.starts_with(*begin);
+                if scenario.end == End::HalfWay
+                    && (OF_RECOVERIES.iter().any(&starts) || OF_SWAPS.iter().any(&starts))
+                {
+                    recovering.insert(point.clone(), count.min(3));
+                }
+                targets.extend(
+                    some_of(count)
+                        .into_iter()
+                        .map(|passing| (scenario, point.clone(), passing)),
+                );
+            }
+        }
+        Random::new(seed).shuffle(&mut targets);
+        Self {
+            targets,
+            recovering: recovering.into_iter().collect(),
+            longest,
+        }
+    }
+
+    /// How many pairs of scenario and passing of a point there are.
+    pub fn size(&self) -> usize {
+        self.targets.len()
+    }
+
+    /// Case number N; the same for the same random numbers.
+    pub fn case(&self, number: u64, random: &mut Random, small_disk: bool) -> Case {
+        let turn = usize::try_from(number).unwrap_or_default() % TURNS.len();
+        let (scenario, event) = match &TURNS[turn] {
+            Turn::Sweep(harm) => self.next_target(*harm, number),
+            Turn::Random(Harm::StoreFull) if !small_disk => self.at_point(Harm::Error, random),
+            Turn::Random(harm) => self.at_time(*harm, random),
+            Turn::Either(harm) if random.once_in(2) => self.at_point(*harm, random),
+            Turn::Either(harm) => self.at_time(*harm, random),
+            Turn::Store(harms) => match random.pick(harms) {
+                Harm::StoreGone => self.at_point(Harm::StoreGone, random),
+                Harm::StoreReadOnly if !small_disk => self.at_point(Harm::StoreGone, random),
+                harm => self.at_time(*harm, random),
+            },
+        };
+        Case {
+            scenario,
+            event: Some(event),
+            again: self.again(random),
+            discard: random.once_in(2),
+        }
+    }
+
+    /// Each scenario and point once, then again.
+    fn next_target(&self, harm: Harm, number: u64) -> (&'static Scenario, Event) {
+        let is_same = |turn: &Turn| matches!(turn, Turn::Sweep(other) if *other == harm);
+        let number = usize::try_from(number).unwrap_or_default();
+        let (rounds, turn) = (number / TURNS.len(), number % TURNS.len());
+        let all = TURNS.iter().filter(|turn| is_same(turn)).count();
+        let before = TURNS[..turn].iter().filter(|turn| is_same(turn)).count();
+        let (scenario, point, passing) =
+            self.targets[(rounds * all + before) % self.targets.len()].clone();
+        (
+            scenario,
+            Event {
+                harm,
+                place: Where::Point(point, passing),
+            },
+        )
+    }
+
+    fn at_point(&self, harm: Harm, random: &mut Random) -> (&'static Scenario, Event) {
+        let (scenario, point, passing) = random.pick(&self.targets).clone();
+        (
+            scenario,
+            Event {
+                harm,
+                place: Where::Point(point, passing),
+            },
+        )
+    }
+
+    fn at_time(&self, harm: Harm, random: &mut Random) -> (&'static Scenario, Event) {
+        let scenario = random.pick(&SCENARIOS);
+        let longest = usize::try_from(self.longest.as_micros())
+            .unwrap_or(usize::MAX)
+            .max(1);
+        let time = Duration::from_micros(random.below(longest) as u64);
+        (
+            scenario,
+            Event {
+                harm,
+                place: Where::After(time),
+            },
+        )
+    }
+
+    /// What happens to the recoveries: most of them are killed too, some of them twice.
+    fn again(&self, random: &mut Random) -> Vec<Event> {
+        (0..random.below(4))
+            .map(|_| self.harm_of_recovery(random))
+            .collect()
+    }
+
+    fn harm_of_recovery(&self, random: &mut Random) -> Event {
+        if random.once_in(2) {
+            let time = Duration::from_micros(random.below(RECOVERED_WITHIN) as u64);
+            return Event {
+                harm: Harm::Kill,
+                place: Where::After(time),
+            };
+        }
+        let (point, count) = random.pick(&self.recovering).clone();
+        let passing = 1 + u32::try_from(random.below(count as usize)).unwrap_or_default();
+        let harm = *random.pick(&[
+            Harm::Kill,
+            Harm::Kill,
+            Harm::Kill,
+            Harm::Error,
+            Harm::ServerCrash,
+            Harm::Cut,
+        ]);
+        Event {
+            harm,
+            place: Where::Point(point, passing),
+        }
+    }
+}
+
+/// The first, the last and one in the middle.
+fn some_of(count: u32) -> Vec<u32> {
+    let mut passings = vec![1, count, 1 + count / 2];
+    passings.sort_unstable();
+    passings.dedup();
+    passings
+}
