@@ -287,9 +287,10 @@ pub struct Through {
 /// Whether a row's transaction is older than an id. Ids are compared by their distance from now: they go round. What has
 /// the id of no transaction is not older: nobody knows.
 fn older(since: u32) -> Sql {
-    Sql::constant("(pg_catalog.age(xmin) > pg_catalog.age('")
+    // The age of no transaction is 2147483647. Asked for once per row, in millions of rows.
+    Sql::constant("pg_catalog.age(xmin) % 2147483647 > (SELECT pg_catalog.age('")
         .number(since)
-        .then("'::pg_catalog.xid) AND pg_catalog.age(xmin) < 2147483647)")
+        .then("'::pg_catalog.xid))")
 }
 
 impl Table {
@@ -318,7 +319,8 @@ impl Table {
     /// As [`Self::copy_out_places`], only rows that a transaction from `since` on has written. `since` is younger
     /// than two thousand million ids.
     pub fn copy_out_newer(&self, since: u32, blocks: Blocks) -> Sql {
-        let newer = blocks.condition().then(" AND NOT ").sql(&older(since));
+        let newer = blocks.condition().then(" AND NOT (").sql(&older(since));
+        let newer = newer.then(")");
         self.copy_where("ctid", &newer)
     }
 
@@ -328,14 +330,12 @@ impl Table {
         self.copy_columns("", columns.iter().copied(), &older)
     }
 
-    /// Counts these: `rows`.
-    pub fn count_older(&self, since: u32, blocks: Blocks) -> Sql {
+    /// Counts the rows of a range of its blocks: `rows`.
+    pub fn count(&self, blocks: Blocks) -> Sql {
         Sql::constant("SELECT pg_catalog.count(*) AS rows FROM ONLY ")
             .qualified(&self.schema, &self.name)
             .then(" ")
             .sql(&blocks.condition())
-            .then(" AND ")
-            .sql(&older(since))
     }
 
     /// Reads the rows that the session's own transaction has written, outside of savepoints.

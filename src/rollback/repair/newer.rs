@@ -58,8 +58,8 @@ struct NewRow {
 struct Newer {
     rows: Vec<NewRow>,
     digest: TableDigest,
-    /// Rows that are older.
-    older: u64,
+    /// All rows of the table.
+    all: u64,
     /// Whether there are more of them than are put back one by one.
     too_many: bool,
 }
@@ -123,22 +123,26 @@ impl Candidate<'_> {
         if newer.too_many {
             return Ok(None);
         }
+        // Nobody writes meanwhile, or nothing is done with it.
+        let Some(older) = newer.all.checked_sub(newer.rows.len() as u64) else {
+            return Ok(None);
+        };
         let whole = self.record.rows;
         let keys: HashSet<u128> = newer.rows.iter().map(|row| row.key).collect();
-        if newer.older + newer.rows.len() as u64 >= whole {
+        if newer.all >= whole {
             let lacking = self.lacking(reader, &|key| keys.contains(&key))?;
             let Some(lacking) = lacking else {
                 return Ok(None);
             };
-            if newer.older + lacking.digest.rows == whole {
+            if older + lacking.digest.rows == whole {
                 return Ok(Some(newer.replaced_by(lacking, self.record)));
             }
         }
-        let Some(older) = self.older_keys(sessions).await? else {
+        let Some(kept) = self.older_keys(sessions).await? else {
             return Ok(None);
         };
-        let lacking = self.lacking(reader, &|key| older.binary_search(&key).is_err())?;
-        let lacking = lacking.filter(|lacking| newer.older + lacking.digest.rows == whole);
+        let lacking = self.lacking(reader, &|key| kept.binary_search(&key).is_err())?;
+        let lacking = lacking.filter(|lacking| older + lacking.digest.rows == whole);
         Ok(lacking.map(|lacking| newer.replaced_by(lacking, self.record)))
     }
 
@@ -152,8 +156,8 @@ impl Candidate<'_> {
         blocks: catalog::Blocks,
         part: &mut Newer,
     ) -> Result<ControlFlow<()>> {
-        let count = self.table.count_older(self.since, blocks);
-        part.older += session.query_one(&count).await?.number::<u64>("rows")?;
+        let count = self.table.count(blocks);
+        part.all += session.query_one(&count).await?.number::<u64>("rows")?;
         let copy = self.table.copy_out_newer(self.since, blocks);
         let mut copy = session.copy_out(&copy).await?;
         let mut scratch = Vec::new();
@@ -314,7 +318,7 @@ impl Newer {
     fn with(mut self, other: Self) -> Self {
         self.rows.extend(other.rows);
         self.digest.merge(&other.digest);
-        self.older += other.older;
+        self.all += other.all;
         self.too_many |= other.too_many || self.rows.len() > MOST_CHANGES;
         self
     }
