@@ -306,8 +306,8 @@ pub(crate) struct RunArguments {
     #[arg(long)]
     pub force: bool,
 
-    /// Time between asking the migration tool to end and killing it
-    #[arg(long, value_name = "TIME", default_value = "10s", env = "PGBELAY_GRACE", hide_env_values = true, value_parser = duration::parse)]
+    /// How long a stop may take: the migration tool gets half of it before it is killed
+    #[arg(long, value_name = "TIME", default_value = "25s", env = "PGBELAY_GRACE", hide_env_values = true, value_parser = duration::parse)]
     pub grace: Duration,
 }
 

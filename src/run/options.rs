@@ -70,7 +70,7 @@ pub struct RunOptions {
     pub lock_timeout: Duration,
     /// Time limit of one attempt of the tool.
     pub timeout: Duration,
-    /// Time between asking the tool to end and killing it.
+    /// How long a stop may take; the tool gets half of it before it is killed.
     pub grace: Duration,
     /// How often the tool is started again after a failure that committed nothing and may pass.
     pub retries: u32,
@@ -114,8 +114,8 @@ impl RunOptions {
     pub const DEFAULT_LOCK_TIMEOUT: Duration = Duration::from_secs(5);
     /// Time limit of one attempt.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60 * 60);
-    /// Less than the 30 s that Kubernetes, Compose and ECS leave between SIGTERM and SIGKILL.
-    pub const DEFAULT_GRACE: Duration = Duration::from_secs(10);
+    /// Less than the 30 s that Kubernetes and ECS leave between SIGTERM and SIGKILL; Compose leaves 10.
+    pub const DEFAULT_GRACE: Duration = Duration::from_secs(25);
     /// Attempts after the first.
     pub const DEFAULT_RETRIES: u32 = 3;
     /// Equal failures in a row.

@@ -69,6 +69,7 @@ mod run_preflight;
 mod run_recovery;
 mod scenarios;
 mod scenarios_rungs;
+mod signals;
 mod sql_files;
 mod swap;
 mod tls;

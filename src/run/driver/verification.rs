@@ -16,6 +16,7 @@ use crate::run::driver::desk::Desk;
 use crate::run::driver::tool::Tool;
 use crate::run::state::Event;
 use crate::run::versions;
+use crate::run::writers;
 use crate::run::{CheckLine, RunOptions};
 use crate::verify::{self, Checks, CommandSettings, InvalidObjects, VerifyReport};
 
@@ -56,11 +57,26 @@ async fn check(desk: &mut Desk<'_>, ready: &Ready<'_>) -> Result<()> {
     let checks = checks(scene.options, expected, Some(&ready.before), scene.ctx);
     let settings = command_settings(&scene.target, scene.options, &ready.variables, &ready.log);
     let report = verify::run_checks_with(&session, &checks, &settings, scene.ctx).await;
+    if let Err(error) = &report
+        && matches!(error.kind(), Kind::Interrupted(_))
+    {
+        end_statement(desk, ready, session.backend_pid()).await;
+    }
     session.close().await;
     let report = report?;
     desk.report.checks = lines(&report);
     nothing_written(desk, &current)?;
     failed(&report)
+}
+
+/// Ends what an interrupted check is still asking the server: it holds locks that a rollback would wait for.
+async fn end_statement(desk: &mut Desk<'_>, ready: &Ready<'_>, pid: i32) {
+    let (lock, terminate) = (ready.lock.session(), writers::terminate(&[pid]));
+    if let Err(error) = lock.query(&terminate).await {
+        desk.warn(format!(
+            "the server process {pid} may still be at work on a check: {error}"
+        ));
+    }
 }
 
 /// Exit 0 of the tool with nothing written although revisions were pending: the commonest silent

@@ -23,6 +23,8 @@ const TIME_LIMIT: Duration = Duration::from_secs(180);
 pub struct Call<'w> {
     workplace: &'w Workplace,
     environment: BTreeMap<String, String>,
+    /// A program and its arguments that start ours.
+    within: Vec<String>,
 }
 
 impl<'w> Call<'w> {
@@ -40,6 +42,7 @@ impl<'w> Call<'w> {
         Self {
             workplace,
             environment: environment.into(),
+            within: Vec::new(),
         }
     }
 
@@ -57,6 +60,12 @@ impl<'w> Call<'w> {
         self
     }
 
+    /// Starts the program through another one: `unshare …`, `sh -c 'umask …; exec "$@"' sh`.
+    pub fn within(mut self, words: &[&str]) -> Self {
+        self.within = words.iter().map(|word| (*word).to_owned()).collect();
+        self
+    }
+
     /// Takes a variable away, also `PATH`.
     pub fn without(mut self, name: &str) -> Self {
         self.environment.remove(name);
@@ -70,8 +79,15 @@ impl<'w> Call<'w> {
 
     /// Starts without waiting, for signals and for runs side by side.
     pub fn start(self, arguments: &[&str]) -> Running<'w> {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pgbelay"));
+        let words: Vec<&str> = self
+            .within
+            .iter()
+            .map(String::as_str)
+            .chain([env!("CARGO_BIN_EXE_pgbelay")])
+            .collect();
+        let mut command = Command::new(words[0]);
         command
+            .args(&words[1..])
             .args(arguments)
             .current_dir(self.workplace.directory())
             .env_clear()
@@ -126,6 +142,11 @@ impl Running<'_> {
     pub fn has_ended(&mut self) -> bool {
         let status = self.child.try_wait().expect("the child can be waited for");
         status.is_some()
+    }
+
+    /// The process that was started.
+    pub fn process(&self) -> u32 {
+        self.child.id()
     }
 
     /// Waits for the end, reads everything and searches it for the password.
