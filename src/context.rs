@@ -239,6 +239,9 @@ pub struct StopSender {
     sender: watch::Sender<Option<i32>>,
 }
 
+/// How long reading may go on after a wish to stop.
+const LAST_MOMENT: Duration = Duration::from_secs(1);
+
 impl Stop {
     /// A connected pair.
     pub fn channel() -> (StopSender, Self) {
@@ -265,6 +268,29 @@ impl Stop {
                 attempted,
             )
             .because(format!("interrupted by signal {signal}"))),
+        }
+    }
+
+    /// Carries out work that only reads. A server that does not answer must not keep a process that was asked to
+    /// stop: the work gets a moment to end by itself, then it is dropped.
+    ///
+    /// # Errors
+    /// Of the work; [`crate::error::Kind::Interrupted`].
+    pub async fn or_stop<T>(
+        &self,
+        attempted: &str,
+        work: impl Future<Output = crate::error::Result<T>>,
+    ) -> crate::error::Result<T> {
+        let too_late = async {
+            self.wait().await;
+            tokio::time::sleep(LAST_MOMENT).await;
+        };
+        tokio::select! {
+            biased;
+            result = work => result,
+            () = too_late => self.check(attempted).and_then(|()| {
+                Err(crate::error::Error::operation(attempted).because("somebody asked to stop"))
+            }),
         }
     }
 

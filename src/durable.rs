@@ -91,8 +91,15 @@ pub fn partial_name(name: &str) -> String {
 
 /// Removes an incomplete file unless somebody is still writing it; says whether it is gone.
 pub fn remove_abandoned(path: &Path) -> Result<bool> {
-    let opened = faults::io(Point::AbandonedOpen);
-    let file = match opened.and_then(|()| OpenOptions::new().write(true).open(path)) {
+    // What is not a file of ours is neither followed nor waited at.
+    let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
+    let open = |()| {
+        OpenOptions::new()
+            .write(true)
+            .custom_flags(flags)
+            .open(path)
+    };
+    let file = match faults::io(Point::AbandonedOpen).and_then(open) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
         Err(error) => return Err(error).attempt(|| format!("open {}", path.display())),

@@ -287,6 +287,7 @@ impl Store {
         for entry in self.directory.read_dir().attempt(attempted)? {
             let entry = entry.attempt(attempted)?;
             if let Ok(name) = entry.file_name().into_string() {
+                own_entry(&entry, &name)?;
                 names.push((entry.path(), name));
             }
         }
@@ -362,19 +363,36 @@ fn safe(text: &str, longest: usize) -> String {
     safe
 }
 
+/// An archive or a journal that is a symbolic link must be ours or root's: whose link it is decides what is
+/// restored. Others may have planted it before the directory was private.
+fn own_entry(entry: &std::fs::DirEntry, name: &str) -> Result<()> {
+    let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+    let is_used = [ARCHIVE_SUFFIX, JOURNAL_SUFFIX]
+        .iter()
+        .any(|suffix| name.ends_with(suffix));
+    if !is_link || !is_used {
+        return Ok(());
+    }
+    match entry.path().symlink_metadata() {
+        Ok(link) => own_link(&entry.path(), &link),
+        // A link that vanished since is not in the store.
+        Err(_) => Ok(()),
+    }
+}
+
 fn attempted(directory: &Path) -> String {
     format!("use the store {}", directory.display())
 }
 
 /// A symbolic link may be ours or root's.
-fn own_link(directory: &Path, link: &std::fs::Metadata) -> Result<()> {
+fn own_link(path: &Path, link: &std::fs::Metadata) -> Result<()> {
     let trusted = [Uid::effective().as_raw(), 0].contains(&link.uid());
     if !link.is_symlink() || trusted {
         return Ok(());
     }
-    Err(Error::refused(attempted(directory))
+    Err(Error::refused(attempted(path))
         .because("it is a symbolic link of another user")
-        .hint("name the directory itself with --store"))
+        .hint("look where it leads and who made it; then take it away, or name a directory itself with --store"))
 }
 
 /// Only we may write: what others plant here would be restored.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use clap::error::ErrorKind;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::app::{App, SCRATCH_URL};
 use super::args::{Arguments, Command, Global, LogFormat};
@@ -25,9 +26,18 @@ const READ_ONLY_GRACE: Duration = Duration::from_secs(1);
 
 /// Runs the program and returns its exit code; never panics on purpose, never exits by itself.
 pub fn main() -> ExitCode {
+    leave_no_core();
     match Arguments::try_parse() {
         Ok(arguments) => start(&arguments),
         Err(error) => not_parsed(&error),
+    }
+}
+
+/// A core file would hold the password. The soft limit alone is lowered: the migration tool, which inherits it,
+/// may raise its own again. Where that fails nothing is worse than before.
+fn leave_no_core() {
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_CORE) {
+        let _ = setrlimit(Resource::RLIMIT_CORE, 0, hard);
     }
 }
 

@@ -12,6 +12,10 @@ use crate::error::{Error, Result};
 /// Bytes of text after which a batch is closed, so that rows that were read let their memory go.
 const BATCH_BYTES: usize = 1 << 18;
 
+/// Bytes of text that a result may have: more than any catalog holds, less than would exhaust a machine. A
+/// server that sends rows without end is left.
+const MOST_BYTES: usize = 1 << 30;
+
 /// Marks a null among the ends of values; a value's text stays far below 2 GiB.
 const NULL: u32 = 1 << 31;
 
@@ -41,6 +45,8 @@ pub(super) struct Rows {
     text: String,
     ends: Vec<u32>,
     done: Vec<Row>,
+    /// Text and ends in batches that were closed.
+    closed_bytes: usize,
 }
 
 impl Rows {
@@ -63,7 +69,13 @@ impl Rows {
             self.ends
                 .push(if value.is_some() { end } else { end | NULL });
         }
-        if self.text.len() >= BATCH_BYTES {
+        let bytes = self.text.len() + size_of::<u32>() * self.ends.len();
+        if self.closed_bytes + bytes > MOST_BYTES {
+            return Err(Error::operation("read a query's result")
+                .because("its rows do not end: they have more than 1 GiB already"));
+        }
+        if bytes >= BATCH_BYTES {
+            self.closed_bytes += bytes;
             self.close();
         }
         Ok(())
@@ -225,6 +237,23 @@ fn broken(column: &str, why: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_without_end_are_left() {
+        let mut rows = Rows::default();
+        rows.start(["a".to_owned()].into_iter());
+        rows.closed_bytes = MOST_BYTES - (1 << 20);
+        let long = "x".repeat(1000);
+        let added = (0..2000).map(|_| rows.add([Some(long.as_str())].into_iter()));
+        let failed = added.filter(Result::is_err).count();
+        assert!((900..1000).contains(&failed), "{failed}");
+        let mut rows = Rows {
+            closed_bytes: MOST_BYTES - 4000,
+            ..Rows::default()
+        };
+        let added = (0..2000).map(|_| rows.add([None].into_iter()));
+        assert_eq!(added.filter(Result::is_ok).count(), 1000);
+    }
 
     #[test]
     fn batches_keep_rows_and_results_apart() {

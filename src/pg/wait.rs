@@ -24,8 +24,12 @@ const SHORTEST_ATTEMPT: Duration = Duration::from_secs(1);
 /// cure fails at once. Whatever fails here is [`Kind::Refused`]: nothing was touched.
 pub async fn wait_for(target: &Target, wait: Duration, ctx: &Context) -> Result<Session> {
     let session = open_in_time(target, wait, ctx).await?;
-    pooler::refuse(&session, target, ctx).await?;
-    pin(&session).await.map_err(refused)?;
+    let prepare = async {
+        pooler::refuse(&session, target, ctx).await?;
+        pin(&session).await.map_err(refused)
+    };
+    let attempted = format!("wait for {}", target.servers());
+    ctx.stop.or_stop(&attempted, prepare).await?;
     Ok(session)
 }
 

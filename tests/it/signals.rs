@@ -267,7 +267,7 @@ on_servers! {
             .within(&["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"])
             .start(&["run", "--json", "--strategy", "rebuild", "--", "sh", "-c", &script]);
         wait_for_file(&shop, "ready");
-        let first = only_child_of(running.process());
+        let first = only_child_of(running.id());
         let inside = std::fs::read_to_string(format!("/proc/{first}/status")).unwrap();
         assert!(inside.lines().any(|line| line.starts_with("NSpid:") && line.ends_with("\t1")), "{inside}");
         kill(Pid::from_raw(first), signal).unwrap();

@@ -230,6 +230,37 @@ fn make_certificates(directory: &Path) {
     );
     signed("named", "/CN=db.example.com", "keyUsage=digitalSignature\n");
     signed("client", "/CN=certified", "extendedKeyUsage=clientAuth\n");
+    // Signed by the right authority for the right name, and ended yesterday.
+    openssl(&[
+        "req",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-subj",
+        "/CN=localhost",
+        "-keyout",
+        "expired.key",
+        "-out",
+        "expired.csr",
+    ]);
+    std::fs::write(directory.join("ext"), "subjectAltName=DNS:localhost\n").expect("a file");
+    openssl(&[
+        "x509",
+        "-req",
+        "-in",
+        "expired.csr",
+        "-CA",
+        "ca.crt",
+        "-CAkey",
+        "ca.key",
+        "-days",
+        "-1",
+        "-CAcreateserial",
+        "-extfile",
+        "ext",
+        "-out",
+        "expired.crt",
+    ]);
     openssl(&["rsa", "-in", "client.key", "-out", "client.key"]);
     std::fs::set_permissions(
         directory.join("client.key"),
@@ -435,4 +466,22 @@ fn certificates_without_alternative_names_and_self_signed_ones() {
         "certificate",
     );
     refused(&full(&own, "self.crt", "localhost"), "is not for the host");
+}
+
+#[test]
+fn a_certificate_that_has_expired_is_refused_by_both_modes_that_verify() {
+    let majors = [15, 18];
+    let Some(major) = majors.into_iter().find(|m| Server::of_major(*m).is_some()) else {
+        return;
+    };
+    let server = TlsServer::showing(major, "expired");
+    for mode in [TlsMode::VerifyCa, TlsMode::VerifyFull] {
+        refused(&server.trusting("ca.crt", "localhost", mode), "expired");
+    }
+    // An authority that is trusted no more is one that is not in the file any longer; lists of revoked
+    // certificates are refused as a setting, because they would not be read.
+    refused(
+        &server.trusting("other.crt", "localhost", TlsMode::VerifyFull),
+        "certificate",
+    );
 }

@@ -110,6 +110,8 @@ fn forms_of(secret: &str) -> Vec<String> {
     }
     forms.push(old_sqlalchemy(secret));
     forms.push(secret.replace('%', "%%"));
+    // A shell's `echo` takes one of two backslashes away.
+    forms.push(secret.replace('\'', "\\'"));
     let backslashed = secret.replace('\\', "\\\\");
     forms.push(backslashed.replace('\'', "\\'"));
     forms.push(backslashed.replace('"', "\\\""));
@@ -156,6 +158,7 @@ mod tests {
             "p%40ss+w%2F%C3%B6%27rd%5C%25",
             "p%40ss w%2F%C3%B6%27rd%5C%25",
             "p@ss w/ö\\'rd\\\\%",
+            "p@ss w/ö\\'rd\\%",
             "p%40ss w%2Fö'rd\\%",
         ] {
             let shown = mask.apply(&format!("postgresql://app:{form}@db/shop"));

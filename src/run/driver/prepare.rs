@@ -136,7 +136,10 @@ async fn check(desk: &mut Desk<'_>, tool: &Tool, scene: &Scene<'_>) -> Result<()
     refusals::of_checks(scene.options, scene.ctx)?;
     let free = scene.store.free_bytes().ok();
     let accepted = &scene.options.accept_losses;
-    let mut found = preflight::examine(&scene.session, scene.facts.clone(), free, accepted)
+    let examine = preflight::examine(&scene.session, scene.facts.clone(), free, accepted);
+    let stop = &scene.ctx.stop;
+    let mut found = stop
+        .or_stop("examine the database", examine)
         .await
         .map_err(|error| error.narrowed(Kind::Refused))?;
     if scene.options.fence == FenceMode::Writes {

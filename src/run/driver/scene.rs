@@ -44,8 +44,12 @@ impl<'a> Scene<'a> {
             }
             Ok(session) => session,
         };
-        let facts = Facts::read(&session).await?;
-        let versions = versions::read(&session).await?;
+        let look = async {
+            let facts = Facts::read(&session).await?;
+            Ok((facts, versions::read(&session).await?))
+        };
+        let attempted = format!("look at {}", target.masked());
+        let (facts, versions) = ctx.stop.or_stop(&attempted, look).await?;
         let store = Store::open(&options.store)?;
         tidy(&store, ctx);
         show(desk, target, &facts, &versions);

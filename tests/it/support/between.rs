@@ -65,6 +65,36 @@ pub fn server_for_the_first(server: &'static Server, served: usize) -> u16 {
     })
 }
 
+/// A port that leads to the server until a query holds this text: from then on nothing passes, as when a server
+/// or a network stands still.
+pub fn server_that_freezes_at(server: &'static Server, text: &'static str) -> u16 {
+    let port = server.port;
+    listen(move |mut client| {
+        let upstream = TcpStream::connect(("127.0.0.1", port)).expect("the server answers");
+        let (back, mut there) = (
+            client.try_clone().expect("a socket"),
+            upstream.try_clone().expect("a socket"),
+        );
+        std::thread::spawn(move || copy(upstream, back, b"", b""));
+        let mut buffer = vec![0; 64 * 1024];
+        while let Ok(length @ 1..) = client.read(&mut buffer) {
+            let bytes = &buffer[..length];
+            if bytes
+                .windows(text.len())
+                .any(|window| window == text.as_bytes())
+            {
+                // Open until the client gives up.
+                drop(std::io::copy(&mut client, &mut std::io::sink()));
+                return;
+            }
+            if there.write_all(bytes).is_err() {
+                return;
+            }
+        }
+        drop(there.shutdown(std::net::Shutdown::Write));
+    })
+}
+
 /// Serves every connection in a thread of its own.
 fn listen(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");

@@ -144,11 +144,6 @@ impl Running<'_> {
         status.is_some()
     }
 
-    /// The process that was started.
-    pub fn process(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Waits for the end, reads everything and searches it for the password.
     pub fn finish(mut self) -> Output {
         let status = self.wait_for_end();

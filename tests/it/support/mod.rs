@@ -19,7 +19,10 @@ mod shop;
 mod workplace;
 mod writer;
 
-pub use between::{Pooler, closed_port, not_postgresql, server_for_the_first, server_of_version};
+pub use between::{
+    Pooler, closed_port, not_postgresql, server_for_the_first, server_of_version,
+    server_that_freezes_at,
+};
 pub use call::{Call, Output, Running};
 pub use corpus::{CorpusFile, has_turn, wants_everything};
 pub use database::Database;
