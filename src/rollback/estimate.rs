@@ -10,6 +10,8 @@ use crate::compare::State;
 
 /// COPY text read and digested, bytes per second.
 const READ: f64 = 110e6;
+/// COPY text of a table whose rows are looked at for one mark, and few of them sent, bytes per second.
+const SCAN: f64 = 1.2e9;
 /// COPY text read, compressed and written, bytes per second.
 const SAVE: f64 = 90e6;
 /// COPY text loaded into a table without indexes, bytes per second.
@@ -58,6 +60,11 @@ impl Rates {
     /// Reading rows back for the proof with one session.
     pub fn read(self, bytes: u64) -> f64 {
         self.slower * to_f64(bytes) / READ
+    }
+
+    /// Finding few rows among those of a table.
+    pub fn scan(self, bytes: u64) -> f64 {
+        self.slower * to_f64(bytes) / SCAN
     }
 
     /// Saving rows first.

@@ -248,7 +248,7 @@ impl Planning<'_> {
         let reread = intent.loaded.iter().map(|&at| &self.manifest.tables[at]);
         let patched = intent.patches.keys();
         let patched = patched.map(|table| self.sizes.of(table));
-        let bytes = reread.map(|table| table.bytes).chain(patched).sum();
+        let bytes = reread.map(|table| table.bytes).sum();
         let what = format!(
             "definitions, and rows of {}",
             counted(
@@ -257,7 +257,9 @@ impl Planning<'_> {
                 "tables"
             )
         );
-        steps.push(self.prove(&what, bytes));
+        let mut proof = self.prove(&what, bytes);
+        proof.seconds += self.rates.scan(patched.sum());
+        steps.push(proof);
         steps.sort_by_key(|step| step.action);
         steps
     }
