@@ -49,6 +49,9 @@ enum Turn {
     Store([Harm; 3]),
 }
 
+/// Random times are within this: somewhat longer than most runs take.
+const HARMED_WITHIN: Duration = Duration::from_millis(2500);
+
 /// Microseconds that a recovery takes, about.
 const RECOVERED_WITHIN: usize = 800_000;
 
@@ -64,8 +67,6 @@ pub struct Plan {
     targets: Vec<Target>,
     /// Points that recoveries pass.
     recovering: Vec<(String, u32)>,
-    /// How long the runs take.
-    longest: Duration,
 }
 
 /// Points that a recovery can pass begin so.
@@ -86,7 +87,7 @@ const OF_SWAPS: [&str; 3] = ["restore-", "swap-", "tool-sessions"];
 
 impl Plan {
     /// Of what the runs without harm passed, by scenario.
-    pub fn of(mut passed: Vec<(&'static Scenario, Passed)>, longest: Duration, seed: u64) -> Self {
+    pub fn of(mut passed: Vec<(&'static Scenario, Passed)>, seed: u64) -> Self {
         passed.sort_by_key(|(scenario, _)| scenario.name);
         let mut targets = Vec::new();
         let mut recovering = BTreeMap::new();
@@ -109,7 +110,6 @@ impl Plan {
         Self {
             targets,
             recovering: recovering.into_iter().collect(),
-            longest,
         }
     }
 
@@ -172,7 +172,7 @@ impl Plan {
 
     fn at_time(&self, harm: Harm, random: &mut Random) -> (&'static Scenario, Event) {
         let scenario = random.pick(&SCENARIOS);
-        let longest = usize::try_from(self.longest.as_micros())
+        let longest = usize::try_from(HARMED_WITHIN.as_micros())
             .unwrap_or(usize::MAX)
             .max(1);
         let time = Duration::from_micros(random.below(longest) as u64);

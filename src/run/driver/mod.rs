@@ -306,14 +306,15 @@ fn in_doubt(desk: &mut Desk<'_>, failure: &Error, error: Error) -> (Outcome, Opt
     if !told {
         error = error.now("nobody knows yet: it may hold what the failed migration committed");
     }
-    if broken_off {
-        error = error.hint("when the server can be reached again: pgbelay recover");
-    }
-    let error = error.hint(format!(
-        "look at the database, then put it back: pgbelay rollback {}",
-        archive.display()
-    ));
-    (Outcome::InDoubt, Some(error))
+    // A swap may have left the database closed: then only the recovery gets in.
+    let next = match broken_off {
+        true => "when the server can be reached again: pgbelay recover".to_owned(),
+        false => format!(
+            "look at the database, then put it back: pgbelay rollback {}",
+            archive.display()
+        ),
+    };
+    (Outcome::InDoubt, Some(error.hint(next)))
 }
 
 /// Waits a little and brings the machine back to where the tool may start; false if somebody

@@ -336,16 +336,16 @@ fn of_verdict(
             let record = put_back(None, &error.to_string(), Vec::new());
             let record = record.filter(|_| !broken_off);
             let reason = error.to_string();
-            let mut error = error.with_kind(Kind::InDoubt);
-            if broken_off {
-                error = error.hint("when the server can be reached again: pgbelay recover");
-            }
-            let recovered = Recovered {
-                outcome: Outcome::InDoubt,
-                error: Some(error.hint(format!(
+            let next = match broken_off {
+                true => "when the server can be reached again: pgbelay recover".to_owned(),
+                false => format!(
                     "look at the database, then put it back: pgbelay rollback {}",
                     archive.display()
-                ))),
+                ),
+            };
+            let recovered = Recovered {
+                outcome: Outcome::InDoubt,
+                error: Some(error.with_kind(Kind::InDoubt).hint(next)),
                 lines: vec![format!("run {run} could not be rolled back: {reason}")],
                 not_brought_back: Vec::new(),
             };
