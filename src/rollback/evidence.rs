@@ -40,15 +40,24 @@ pub(super) async fn by_transaction_ids(
     manifest: &Manifest,
     ctx: &Context,
 ) -> Result<Testimony> {
+    match snapshots(session, manifest, ctx).await? {
+        Ok((old, new)) => judge(session, &old, &new).await,
+        Err(reason) => Ok(silent(reason)),
+    }
+}
+
+/// What was running when the archive was made and what is now, or why these cannot be compared.
+async fn snapshots(
+    session: &Session,
+    manifest: &Manifest,
+    ctx: &Context,
+) -> Result<std::result::Result<(Snapshot, Snapshot), String>> {
     let row = horizon(session).await?;
     if let Some(reason) = objection_of(session, &row, manifest, ctx).await? {
-        return Ok(silent(reason));
+        return Ok(Err(reason));
     }
-    let now = row.text("snapshot")?;
-    match (Snapshot::parse(&manifest.snapshot), Snapshot::parse(now)) {
-        (Some(old), Some(new)) => judge(session, &old, &new).await,
-        _ => Ok(silent("a snapshot is not readable")),
-    }
+    let both = Snapshot::parse(&manifest.snapshot).zip(Snapshot::parse(row.text("snapshot")?));
+    Ok(both.ok_or_else(|| "a snapshot is not readable".to_owned()))
 }
 
 async fn horizon(session: &Session) -> Result<Row> {
@@ -98,11 +107,7 @@ pub(super) async fn oldest_newer(
     manifest: &Manifest,
     ctx: &Context,
 ) -> Result<Option<u32>> {
-    let row = horizon(session).await?;
-    if objection_of(session, &row, manifest, ctx).await?.is_some() {
-        return Ok(None);
-    }
-    let snapshots = Snapshot::parse(&manifest.snapshot).zip(Snapshot::parse(row.text("snapshot")?));
+    let snapshots = snapshots(session, manifest, ctx).await?.ok();
     Ok(snapshots.and_then(|(old, new)| old.first_newer(&new)))
 }
 

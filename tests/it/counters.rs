@@ -6,7 +6,6 @@ use pgbelay::pg::{self, Sql};
 use pgbelay::rollback::{ProofMode, RollbackOptions, RollbackReport};
 
 use crate::data::{Bench, wait};
-use crate::support::{Database, Server};
 
 /// Two tables that look the same and hold other rows, and names of them.
 const BEFORE: &str = "
@@ -20,14 +19,6 @@ const BEFORE: &str = "
     INSERT INTO twins VALUES ('x', 'y'); INSERT INTO child VALUES ('cx', 'cy', 1);
     CREATE TYPE mood AS ENUM ('calm', 'wild'); CREATE TABLE moods (m mood); INSERT INTO moods VALUES ('calm');
 ";
-
-fn bench(server: &'static Server) -> Bench {
-    let database = Database::create(server);
-    database.sql_as_owner(BEFORE);
-    // Counts of a server that was started a moment ago are not believed.
-    database.sql("SELECT pg_sleep(greatest(0, 4 - extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())))");
-    Bench::on(database)
-}
 
 /// A rollback that trusts counts.
 #[track_caller]
@@ -61,7 +52,7 @@ const VISIBLE: &str = "CREATE TABLE made ()";
 on_all_servers! {
     /// Names of objects in rows change with the objects' names; nothing is written for that.
     fn p3_rows_that_hold_names_are_read(server) {
-        let bench = bench(server);
+        let bench = Bench::settled(server, BEFORE);
         let before = bench.database.dump();
         for swap in [
             "ALTER TABLE one RENAME TO none; ALTER TABLE two RENAME TO one; ALTER TABLE none RENAME TO two",
@@ -82,7 +73,7 @@ on_all_servers! {
     /// A table that a repair makes again is another one for whoever holds its name as `regclass`: those rows are
     /// not written to, and are put back all the same.
     fn p3_names_in_rows_follow_what_a_repair_makes_again(server) {
-        let bench = bench(server);
+        let bench = Bench::settled(server, BEFORE);
         let before = bench.database.dump();
         for proof in [ProofMode::Content, ProofMode::Counters] {
             let reader = bench.archive();
@@ -97,7 +88,7 @@ on_all_servers! {
 
 on_servers! {
     fn p3_a_crash_loses_counts(server) {
-        let bench = bench(server.of_our_own());
+        let bench = Bench::settled(server.of_our_own(), BEFORE);
         let before = bench.database.dump();
         let reader = bench.archive();
         bench.database.sql_as_owner(&format!("UPDATE t SET b = 'x' WHERE a = 1; {VISIBLE}"));
@@ -109,7 +100,7 @@ on_servers! {
     }
 
     fn p3_a_server_that_does_not_count_is_not_asked(server) {
-        let bench = bench(server.with_settings(&[("track_counts", "off")]));
+        let bench = Bench::settled(server.with_settings(&[("track_counts", "off")]), BEFORE);
         let before = bench.database.dump();
         let reader = bench.archive();
         bench.database.sql_as_owner(&format!("UPDATE t SET b = 'x' WHERE a = 1; {VISIBLE}"));
@@ -117,7 +108,7 @@ on_servers! {
     }
 
     fn p3_nor_one_that_does_not_count_for_somebody(server) {
-        let bench = bench(server.of_our_own());
+        let bench = Bench::settled(server.of_our_own(), BEFORE);
         bench.database.sql("CREATE ROLE uncounted; ALTER ROLE uncounted SET track_counts = off");
         let before = bench.database.dump();
         let reader = bench.archive();
@@ -126,7 +117,7 @@ on_servers! {
     }
 
     fn p3_one_table_whose_counts_were_reset_is_enough(server) {
-        let bench = bench(server);
+        let bench = Bench::settled(server, BEFORE);
         let before = bench.database.dump();
         let reader = bench.archive();
         bench.database.sql("DELETE FROM t");
@@ -137,7 +128,7 @@ on_servers! {
 
     /// A session that committed and then idles keeps its counts to itself for seconds.
     fn p3_a_session_that_did_not_report_yet_is_waited_for_by_nobody(server) {
-        let bench = bench(server);
+        let bench = Bench::settled(server, BEFORE);
         let before = bench.database.dump();
         let reader = bench.archive();
         let quiet = wait(async {
@@ -156,7 +147,7 @@ on_servers! {
 
     /// What is prepared is counted when somebody else commits it.
     fn p3_a_prepared_transaction_is_counted(server) {
-        let bench = bench(server.with_settings(&[("max_prepared_transactions", "5")]));
+        let bench = Bench::settled(server.with_settings(&[("max_prepared_transactions", "5")]), BEFORE);
         let before = bench.database.dump();
         let reader = bench.archive();
         bench.database.sql_as_owner("BEGIN; DELETE FROM t WHERE a < 9; PREPARE TRANSACTION 'p'");

@@ -58,6 +58,16 @@ impl Bench {
         Self::on(Database::create(server))
     }
 
+    /// With what the owner makes in it, on a server that was started long enough ago to be believed what it remembers.
+    pub fn settled(server: &'static Server, sql: &str) -> Self {
+        let bench = Self::empty(server);
+        bench.database.sql_as_owner(sql);
+        bench.database.sql(
+            "SELECT pg_sleep(greatest(0, 4 - extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())))",
+        );
+        bench
+    }
+
     /// A database that there is.
     pub fn on(database: Database) -> Self {
         let directory = tempfile::tempdir().expect("a directory");

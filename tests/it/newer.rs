@@ -4,7 +4,6 @@
 use pgbelay::rollback::{ProofMode, RollbackOptions, RollbackReport, Rung};
 
 use crate::data::Bench;
-use crate::support::{Database, Server};
 
 /// Keys of one and of two columns, in and out of order, numeric and text; twins; and what has no key.
 const BEFORE: &str = "
@@ -23,14 +22,6 @@ const VISIBLE: &str = "CREATE TABLE made ()";
 
 const FILES: &str = "SELECT string_agg(pg_relation_filenode(oid)::text, ' ' ORDER BY oid) FROM pg_class \
     WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND relname <> 'made'";
-
-fn bench(server: &'static Server) -> Bench {
-    let database = Database::create(server);
-    database.sql_as_owner(BEFORE);
-    // What happened before a server was started a moment ago is not believed.
-    database.sql("SELECT pg_sleep(greatest(0, 4 - extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())))");
-    Bench::on(database)
-}
 
 /// Damages, and repairs with this proof.
 #[track_caller]
@@ -61,7 +52,7 @@ on_all_servers! {
     /// Changed, deleted, added, given another key, written without a change: the file stays, and by counts the other
     /// rows are not even read.
     fn newer_rows_are_put_back_alone(server) {
-        let bench = bench(server);
+        let bench = Bench::settled(server, BEFORE);
         let before = bench.database.dump();
         let file = bench.database.sql(FILES);
         for proof in [ProofMode::Content, ProofMode::Counters] {
@@ -84,7 +75,7 @@ on_all_servers! {
 
     /// What is older by its id and yet another row, or no row of this table; and ids that tell less than they seem to.
     fn p3_transaction_ids_are_not_trusted_too_far(server) {
-        let bench = bench(server);
+        let bench = Bench::settled(server, BEFORE);
         let before = bench.database.dump();
         for proof in [ProofMode::Content, ProofMode::Counters] {
             for damage in [
@@ -121,7 +112,7 @@ on_all_servers! {
 on_servers! {
     /// A transaction that ran during the backup has a lower id than others that had ended; what it wrote is newer.
     fn p3_whoever_ran_during_the_backup_is_newer(server) {
-        let bench = bench(server.with_settings(&[("max_prepared_transactions", "5")]));
+        let bench = Bench::settled(server.with_settings(&[("max_prepared_transactions", "5")]), BEFORE);
         let before = bench.database.dump();
         for proof in [ProofMode::Content, ProofMode::Counters] {
             bench.database.sql_as_owner("BEGIN; UPDATE one SET b = 'x' WHERE id = 5; \
