@@ -208,3 +208,63 @@ fn the_tests_behind_each_loss_exist() {
         assert!(is_there, "{module}::{test}");
     }
 }
+
+/// What to do at three in the morning stands under the number that the program ended with.
+#[test]
+fn every_exit_code_has_its_section_in_the_runbook() {
+    let codes: Vec<String> = read("docs/exit-codes.md")
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split_once(" |"))
+        .map(|(code, _)| code.trim().to_owned())
+        .filter(|code| code.parse::<u8>().is_ok())
+        .collect();
+    assert_eq!(codes.len(), 11, "{codes:?}");
+    let runbook = read("docs/operations.md");
+    for code in &codes {
+        let heading = format!("\n## Exit {code}\n");
+        assert!(runbook.contains(&heading), "no section for {code}");
+    }
+    let known = runbook
+        .lines()
+        .filter_map(|line| line.strip_prefix("## Exit "));
+    assert!(
+        known.eq(codes.iter().map(String::as_str)),
+        "a section without its code"
+    );
+}
+
+/// Each command and option that the runbook tells somebody to type exists.
+#[test]
+fn the_runbook_names_commands_and_options_that_exist() {
+    let help = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_pgbelay"))
+            .args(arguments)
+            .arg("--help")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{arguments:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let runbook = read("docs/operations.md");
+    let mut looked_at = 0;
+    for typed in runbook
+        .split(['`', '\n'])
+        .filter_map(|part| part.trim().strip_prefix("pgbelay "))
+    {
+        let typed = typed.split(" # ").next().unwrap_or(typed);
+        let own = typed.split(" -- ").next().unwrap_or(typed);
+        let mut words = own.split_whitespace().take_while(|word| *word != "&&");
+        let Some(verb) = words
+            .next()
+            .filter(|verb| verb.chars().all(|c| c.is_ascii_lowercase()))
+        else {
+            continue;
+        };
+        let page = help(&[verb]);
+        for option in words.filter(|word| word.starts_with("--") && *word != "--") {
+            assert!(page.contains(option), "{verb} has no {option}");
+        }
+        looked_at += 1;
+    }
+    assert!(looked_at >= 20, "{looked_at}");
+}

@@ -5,6 +5,7 @@
 //! still alive is not interrupted. Journals of other databases are left alone.
 
 mod act;
+mod another;
 mod left;
 mod replay;
 
@@ -124,6 +125,7 @@ async fn recover_at(
 }
 
 async fn finish_newest(place: &Place<'_>) -> Result<Option<Recovered>> {
+    another::refuse_if_made_again(place)?;
     let due = match newest(place)? {
         Some((path, story)) if needs_attention(place, &story)? => Some(path),
         _ => None,
