@@ -101,6 +101,10 @@ pub fn play(case: &Case, place: &mut Place, random: &mut Random) -> Report {
     let state = scene.state();
     scene.check_told(told, state);
     report.fate = settled.unwrap_or(state);
+    if scene.partial_files() > 0 {
+        // Removing it was told to fail: the next start does it.
+        scene.execute(&case.scenario.recovery(), None);
+    }
     scene.check_leftovers();
     report
 }
@@ -355,16 +359,17 @@ impl Scene<'_> {
             });
             std::thread::sleep(Duration::from_millis(20));
         }
-        let files = std::fs::read_dir(&self.place.store)
-            .into_iter()
-            .flatten()
-            .flatten();
-        for file in files {
-            let file = file.file_name().to_string_lossy().into_owned();
-            self.demand(!file.ends_with(".partial"), || {
-                format!("the file {file} was left")
-            });
-        }
+        self.demand(self.partial_files() == 0, || {
+            "a temporary file was left".to_owned()
+        });
+    }
+
+    fn partial_files(&self) -> usize {
+        let files = std::fs::read_dir(&self.place.store);
+        let files = files.into_iter().flatten().flatten();
+        files
+            .filter(|file| file.path().extension().is_some_and(|end| end == "partial"))
+            .count()
     }
 
     fn demand(&self, holds: bool, what: impl FnOnce() -> String) {
