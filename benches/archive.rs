@@ -100,6 +100,7 @@ fn archive(rows: &str) -> (tempfile::TempDir, Reader) {
         created: chrono::DateTime::UNIX_EPOCH,
         database: DatabaseFacts::default(),
         snapshot: String::new(),
+        server_time: None,
         settings: Default::default(),
         entries: Vec::new(),
         members: Vec::new(),

@@ -26,6 +26,10 @@ pub struct Manifest {
     pub database: DatabaseFacts,
     /// `pg_current_snapshot()` of the dump's transaction: `xmin:xmax:xip,…`.
     pub snapshot: String,
+    /// The server's own clock at that moment, seconds since 1970: whatever the client's says later, it tells
+    /// whether the server was started since. None in archives of before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_time: Option<i64>,
     /// The settings pinned while reading (spec §3.8).
     pub settings: BTreeMap<String, String>,
     /// Entries in restore order.

@@ -62,6 +62,7 @@ pub(crate) mod tests {
             created: chrono::DateTime::UNIX_EPOCH,
             database: DatabaseFacts::default(),
             snapshot: String::new(),
+            server_time: None,
             settings: [("a".to_owned(), names.concat())].into(),
             entries: names.iter().map(entry).collect(),
             members: Vec::new(),

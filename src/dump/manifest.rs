@@ -27,6 +27,8 @@ pub(super) struct Facts {
     pub created: DateTime<Utc>,
     /// `pg_current_snapshot()`.
     pub snapshot: String,
+    /// The server's clock then, seconds since 1970.
+    pub server_time: i64,
     /// The pinned settings.
     pub settings: BTreeMap<String, String>,
     /// Why the archive is made.
@@ -60,6 +62,7 @@ pub(super) fn of_catalog(catalog: Catalog, facts: Facts) -> Result<(Manifest, Sc
         created: facts.created,
         database,
         snapshot: facts.snapshot,
+        server_time: Some(facts.server_time),
         settings: facts.settings,
         entries: records,
         members: Vec::new(),

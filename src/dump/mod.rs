@@ -275,19 +275,16 @@ async fn draft(
     options: &DumpOptions,
     ctx: &Context,
 ) -> Result<Draft> {
-    let snapshot = session
-        .query_one(&Sql::constant(
-            "SELECT pg_catalog.pg_current_snapshot()::pg_catalog.text AS snapshot",
-        ))
-        .await?
-        .string("snapshot")?;
+    let moment_sql = Sql::constant(include_str!("sql/moment.sql"));
+    let now = session.query_one(&moment_sql).await?;
     require_covered(&catalog, options)?;
     let settings = pg::pinned_settings(session).await?;
     let facts = manifest::Facts {
         created: moment.created,
         counters: moment.counters,
         cluster: moment.cluster,
-        snapshot,
+        snapshot: now.string("snapshot")?,
+        server_time: now.number("server_time")?,
         settings,
         purpose: options.purpose.clone(),
         version: session.version().clone(),

@@ -87,7 +87,10 @@ async fn objection_of(
         recovered: row.bool("recovered")?,
         wal_writer_seconds: row.opt_number("wal_writer_seconds")?,
         server_seconds: row.number("server_seconds")?,
-        archive_seconds: (ctx.now() - manifest.created).num_seconds(),
+        archive_seconds: match manifest.server_time {
+            Some(then) => row.number::<i64>("server_time")? - then,
+            None => (ctx.now() - manifest.created).num_seconds(),
+        },
     };
     let cluster = catalog::system_identifier(session).await?;
     if cluster.is_empty() || cluster != manifest.database.system_identifier {
@@ -115,7 +118,8 @@ fn silent(reason: impl Into<String>) -> Testimony {
     Testimony::Silent(reason.into())
 }
 
-/// Ages in seconds, and the server's past.
+/// Ages in seconds, and the server's past. The archive's is by the server's clock where the archive tells: the client's
+/// may be another client's, or have been set back.
 struct Horizon {
     in_recovery: bool,
     recovered: bool,
@@ -130,6 +134,9 @@ impl Horizon {
     /// leaves a transaction id.
     fn objection(&self) -> Option<&'static str> {
         let since_archive = self.archive_seconds + CLOCK_TOLERANCE;
+        if since_archive < 0 {
+            return Some("by the clock the backup is not yet taken");
+        }
         if self.in_recovery {
             return Some("the server is a standby");
         }
@@ -178,6 +185,8 @@ impl Snapshot {
     /// What rows hold of the lowest id that had not ended. Rows hold the lower half of an id: none if so many were used
     /// since that another half comes close, or if it is one of the first, which are no transaction's.
     fn first_newer(&self, now: &Self) -> Option<u32> {
+        // Ids that went backwards tell nothing.
+        now.upper.checked_sub(self.upper)?;
         let used = now.upper.checked_sub(self.lower)?;
         let first = u32::try_from(self.lower & u64::from(u32::MAX)).ok()?;
         (used < MOST_IDS && first >= FIRST_NORMAL).then_some(first)
@@ -275,6 +284,7 @@ mod tests {
             None
         );
         assert_eq!(first("700:700:", "600:600:"), None);
+        assert_eq!(first("700:800:701", "750:750:"), None);
     }
 
     #[test]
@@ -287,6 +297,7 @@ mod tests {
         };
         assert!(horizon(|h| h.in_recovery = true));
         assert!(horizon(|h| h.server_seconds = 9));
+        assert!(horizon(|h| h.archive_seconds = -3));
         assert!(horizon(|h| h.recovered = true));
         assert!(horizon(
             |h| (h.recovered, h.wal_writer_seconds) = (true, Some(5))

@@ -36,6 +36,7 @@ pub fn sample_manifest() -> Manifest {
             ..DatabaseFacts::default()
         },
         snapshot: "700:700:".into(),
+        server_time: None,
         settings: BTreeMap::from([("TimeZone".into(), "UTC".into())]),
         entries: vec![
             entry(

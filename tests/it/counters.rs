@@ -1,7 +1,11 @@
 //! `--proof counters` is not fooled: what the server forgot, never counted, has not been told yet, or cannot count is
 //! read instead (docs/rollback.md §3). Judged by `pg_dump`, and by content, which counts know nothing of.
 
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
 use pgbelay::archive::Reader;
+use pgbelay::context::{Clock, SystemClock};
 use pgbelay::pg::{self, Sql};
 use pgbelay::rollback::{ProofMode, RollbackOptions, RollbackReport};
 
@@ -19,6 +23,15 @@ const BEFORE: &str = "
     INSERT INTO twins VALUES ('x', 'y'); INSERT INTO child VALUES ('cx', 'cy', 1);
     CREATE TYPE mood AS ENUM ('calm', 'wild'); CREATE TABLE moods (m mood); INSERT INTO moods VALUES ('calm');
 ";
+
+/// A client's clock that was set back by a day.
+struct Behind;
+
+impl Clock for Behind {
+    fn now(&self) -> DateTime<Utc> {
+        SystemClock.now() - TimeDelta::days(1)
+    }
+}
 
 /// A rollback that trusts counts.
 #[track_caller]
@@ -95,6 +108,19 @@ on_servers! {
         // What is committed without waiting for the disk may be lost as well.
         bench.database.sql("CHECKPOINT");
         bench.database.server().crash_and_recover();
+        let report = rolled_back(&bench, &reader, &before);
+        assert_read(&report, "started after the backup");
+    }
+
+    /// The server's own clock tells that it was started since the backup, whatever a client's says.
+    fn p3_a_clock_that_was_set_back_hides_no_crash(server) {
+        let mut bench = Bench::settled(server.of_our_own(), BEFORE);
+        let before = bench.database.dump();
+        let reader = bench.archive();
+        bench.database.sql_as_owner(&format!("UPDATE t SET b = 'x' WHERE a = 1; {VISIBLE}"));
+        bench.database.sql("CHECKPOINT");
+        bench.database.server().crash_and_recover();
+        bench.ctx.clock = Arc::new(Behind);
         let report = rolled_back(&bench, &reader, &before);
         assert_read(&report, "started after the backup");
     }
