@@ -234,7 +234,8 @@ impl Store {
         Ok(None)
     }
 
-    /// All journals by time, oldest first; nothing is opened.
+    /// All journals by time, oldest first; nothing is opened. Of those that began in the same second the one that was
+    /// written last is the newer: a database's runs follow one another.
     pub fn journals(&self) -> Result<Vec<JournalFile>> {
         let mut journals: Vec<JournalFile> = self
             .names()?
@@ -248,7 +249,11 @@ impl Store {
                 })
             })
             .collect();
-        journals.sort_by(|a, b| (a.created, &a.name).cmp(&(b.created, &b.name)));
+        let written = |journal: &JournalFile| {
+            let metadata = journal.path.symlink_metadata();
+            metadata.and_then(|metadata| metadata.modified()).ok()
+        };
+        journals.sort_by_cached_key(|one| (one.created, written(one), one.name.clone()));
         Ok(journals)
     }
 

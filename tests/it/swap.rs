@@ -548,7 +548,7 @@ on_servers! {
         let waiting = bench.call().start(&["run", "--json", "--", "sh", "-c", "touch ran"]);
         let name = bench.database.name();
         wait_until("another run waits", || bench.is(&format!(
-            "SELECT count(*) = 2 FROM pg_stat_activity WHERE datname = '{name}' AND application_name LIKE 'pgbelay % lock'")));
+            "SELECT count(DISTINCT split_part(application_name, ' ', 2)) = 2 FROM pg_stat_activity WHERE datname = '{name}' AND application_name LIKE 'pgbelay %'")));
         drop(holder);
         running.finish().assert_code(0);
         let told = waiting.finish();

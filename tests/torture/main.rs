@@ -56,6 +56,8 @@ struct Settings {
     major: u32,
     workers: usize,
     only: Option<u64>,
+    /// Whether there are harms at random times, too. `scripts/test` harms at points only: what fails there fails again.
+    times: bool,
 }
 
 fn main() -> ExitCode {
@@ -95,6 +97,7 @@ fn settings() -> Option<Settings> {
         major: 15,
         workers: 2,
         only: None,
+        times: false,
     };
     let mut arguments = std::env::args().skip(1);
     let mut wanted = true;
@@ -111,6 +114,7 @@ fn settings() -> Option<Settings> {
             "--budget" => settings.budget = Duration::from_secs(value()),
             "--server" => settings.major = u32::try_from(value()).expect("a major"),
             "--workers" => settings.workers = usize::try_from(value()).expect("a count"),
+            "--times" => settings.times = true,
             "--case" => settings.only = Some(value()),
             // Options and filters of the other test programs.
             option if option.starts_with('-') => {}
@@ -175,7 +179,8 @@ fn find(settings: &Settings, places: &Mutex<Vec<Place>>, ledger: &Mutex<Ledger>)
             }
         }
     });
-    Plan::of(found.into_inner().expect("what was found"), settings.seed)
+    let passed = found.into_inner().expect("what was found");
+    Plan::of(passed, settings.seed, settings.times)
 }
 
 fn play(settings: &Settings, number: u64, plan: &Plan, place: &mut Place, ledger: &Mutex<Ledger>) {

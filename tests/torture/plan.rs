@@ -65,6 +65,8 @@ pub type Passed = BTreeMap<String, u32>;
 #[derive(Debug)]
 pub struct Plan {
     targets: Vec<Target>,
+    /// Whether there are harms at random times.
+    times: bool,
     /// Points that recoveries pass.
     recovering: Vec<(String, u32)>,
 }
@@ -87,7 +89,7 @@ const OF_SWAPS: [&str; 3] = ["restore-", "swap-", "tool-sessions"];
 
 impl Plan {
     /// Of what the runs without harm passed, by scenario.
-    pub fn of(mut passed: Vec<(&'static Scenario, Passed)>, seed: u64) -> Self {
+    pub fn of(mut passed: Vec<(&'static Scenario, Passed)>, seed: u64, times: bool) -> Self {
         passed.sort_by_key(|(scenario, _)| scenario.name);
         let mut targets = Vec::new();
         let mut recovering = BTreeMap::new();
@@ -109,6 +111,7 @@ impl Plan {
         Random::new(seed).shuffle(&mut targets);
         Self {
             targets,
+            times,
             recovering: recovering.into_iter().collect(),
         }
     }
@@ -171,6 +174,10 @@ impl Plan {
     }
 
     fn at_time(&self, harm: Harm, random: &mut Random) -> (&'static Scenario, Event) {
+        let whole_run = [Harm::StoreFull, Harm::StoreReadOnly, Harm::Clock].contains(&harm);
+        if !self.times && !whole_run {
+            return self.at_point(harm, random);
+        }
         let scenario = random.pick(&SCENARIOS);
         let longest = usize::try_from(HARMED_WITHIN.as_micros())
             .unwrap_or(usize::MAX)
@@ -193,7 +200,7 @@ impl Plan {
     }
 
     fn harm_of_recovery(&self, random: &mut Random) -> Event {
-        if random.once_in(2) {
+        if random.once_in(2) && self.times {
             let time = Duration::from_micros(random.below(RECOVERED_WITHIN) as u64);
             return Event {
                 harm: Harm::Kill,
