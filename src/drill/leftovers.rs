@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::scratch::{self, Mark};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::pg::{Session, Sql};
+use crate::pg::{self, Session, Sql};
 
 /// How long a dead run's lock may stay.
 const NOTICED_WITHIN: Duration = Duration::from_secs(10);
@@ -144,6 +144,7 @@ async fn named(server: &Session, name: &str) -> Result<Option<Leftover>> {
 /// Drops the scratch database `name` of a run that is known to be dead, with the sessions that the run left in it; one
 /// without a mark too, because the run's journal names it. Says whether there is none (any more).
 pub async fn remove_dead(server: &Session, name: &str, run: &str, ctx: &Context) -> Result<bool> {
+    pg::end_sessions_of(server, run).await?;
     let mut found = named(server, name).await?;
     let asked = Instant::now();
     // The server needs a moment to notice that a killed process is gone.

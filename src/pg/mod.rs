@@ -11,6 +11,7 @@
 pub mod advisory;
 mod binding;
 mod connect;
+mod dead;
 mod diagnosis;
 mod fault;
 mod handover;
@@ -27,6 +28,7 @@ mod wait;
 mod wire;
 
 pub use connect::{connect, connect_beside, pinned_settings};
+pub use dead::end_sessions_of;
 pub use fault::is_transient_code;
 pub use handover::{SHADOWING_VARIABLES, shadowing};
 pub use pooler::detect_pooler;

@@ -579,4 +579,25 @@ on_servers! {
         assert!(!was_started(&workplace));
         database.assert_is(&before);
     }
+
+    /// The server goes on making a database although whoever asked for it is dead.
+    fn p6_a_drill_killed_while_its_database_is_made_leaves_none(server) {
+        let server = server.of_our_own();
+        let (workplace, database) = slow_to_restore(server);
+        let lock = "BEGIN; LOCK TABLE pg_catalog.pg_database IN SHARE ROW EXCLUSIVE MODE; SELECT pg_sleep(600)";
+        let mut holder = server.client("psql", "postgres").args(["-Xqc", lock]).spawn().expect("psql starts");
+        let making = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'CREATE DATABASE%' AND wait_event_type = 'Lock'";
+        let running = call(&workplace, &database).start(&DRILLED_RUN);
+        wait_until("the database is waited for", || database.sql(making) == "1");
+        running.signal(Signal::SIGKILL);
+        running.finish();
+        assert_eq!(database.sql(making), "1", "the server has not noticed");
+        call(&workplace, &database).run(&["recover", "--json"]).assert_code(0);
+        database.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' AND pid <> pg_backend_pid()");
+        holder.wait().expect("psql ends");
+        wait_until("nobody makes it any more", || {
+            database.sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'CREATE DATABASE%'") == "0"
+        });
+        assert_no_scratch(&database);
+    }
 }

@@ -85,6 +85,12 @@ impl SwapRecord {
         stage == Stage::Outcome && matches!(self.act, SwapAct::Rename | SwapAct::GiveUp)
     }
 
+    /// The run that made the new database: the journal's own, or a recovery of it.
+    pub fn maker(&self) -> &str {
+        let name = self.new_name.rsplit_once(NEW);
+        name.map_or("", |(_, run)| run)
+    }
+
     /// Whether the new database is known to be in place.
     pub fn is_swapped(&self, stage: Stage) -> bool {
         stage == Stage::Outcome && self.act == SwapAct::Rename
@@ -147,6 +153,9 @@ mod tests {
             not_brought_back: Vec::new(),
             sessions_ended: 0,
         };
+        let mut made = record(SwapAct::Make);
+        made.new_name = new_name("a_pgbelay_swap_b", "12ab34cd");
+        assert_eq!(made.maker(), "12ab34cd");
         for act in [
             SwapAct::Make,
             SwapAct::Close,

@@ -57,6 +57,8 @@ pub async fn settle(
     record: &SwapRecord,
     custody: &mut dyn Custody,
 ) -> Result<Settled> {
+    // The new database may still be in the making.
+    pg::end_sessions_of(keeper, record.maker()).await?;
     let found = Whereabouts::read(keeper, record).await?;
     let proven = record.act == SwapAct::Rename;
     if proven && found.is_swapped() {

@@ -129,10 +129,7 @@ async fn remove_scratch_at(
     run: &str,
 ) -> Result<()> {
     let server = pg::connect(target, "recover", place.ctx).await?;
-    let removed = match left::end_sessions(&server, run).await {
-        Ok(()) => drill::remove_dead(&server, scratch, run, place.ctx).await,
-        Err(error) => Err(error),
-    };
+    let removed = drill::remove_dead(&server, scratch, run, place.ctx).await;
     server.close().await;
     removed.map(|_| ())
 }
@@ -249,7 +246,7 @@ async fn end_swap(
     let Some((stage, record)) = story.open_swap() else {
         return Ok(still_in_doubt(journal, story, run));
     };
-    match left::end(place.target, stage, record, journal, lock, run, place.ctx).await? {
+    match left::end(place.target, stage, record, journal, lock, place.ctx).await? {
         Settled::Swapped => {
             let proof = record.proof.clone().unwrap_or_default();
             let lost = record.not_brought_back.clone();

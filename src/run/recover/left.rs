@@ -2,13 +2,12 @@
 //! closed, so that nobody can connect to it.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use crate::catalog;
 use crate::context::{Context, Stop};
 use crate::error::{Error, Kind, Result};
 use crate::journal::{Journal, Stage};
-use crate::pg::{Session, Sql, Target};
+use crate::pg::Target;
 use crate::rollback::{self, Settled, SwapRecord};
 use crate::run::RunOptions;
 use crate::run::chronicle::Story;
@@ -21,33 +20,6 @@ use crate::store::Store;
 /// SQLSTATEs of a database that lets nobody in, and of one that is not there.
 const CLOSED: [&str; 2] = ["55000", "3D000"];
 
-/// How long the sessions of a dead run may take to end.
-const GONE_WITHIN: Duration = Duration::from_secs(10);
-/// Time between two looks for them.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
-
-/// Ends the sessions that a dead run left on the server, in whatever database they are. Otherwise a `CREATE DATABASE` that
-/// was on its way when the run was killed would be finished after we have looked for that database.
-pub(super) async fn end_sessions(session: &Session, run: &str) -> Result<()> {
-    let end = Sql::constant(
-        "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity \
-         WHERE pid <> pg_catalog.pg_backend_pid() AND pg_catalog.starts_with(application_name, ",
-    )
-    .literal(&format!("pgbelay {run} "))
-    .then(")");
-    let started = Instant::now();
-    while !session.query(&end).await?.is_empty() {
-        if started.elapsed() > GONE_WITHIN {
-            return Err(
-                Error::operation(format!("end the sessions of the run {run}"))
-                    .because("one of them does not end"),
-            );
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
-    Ok(())
-}
-
 /// Ends a swap, under its run's lock, and writes so into its journal.
 pub(super) async fn end(
     target: &Target,
@@ -55,7 +27,6 @@ pub(super) async fn end(
     record: &SwapRecord,
     journal: &mut Journal,
     lock: &RunLock,
-    run: &str,
     ctx: &Context,
 ) -> Result<Settled> {
     let calm = Context {
@@ -63,11 +34,7 @@ pub(super) async fn end(
         ..ctx.clone()
     };
     let keeper = rollback::maintenance(target, &calm).await?;
-    let settled = async {
-        end_sessions(&keeper, run).await?;
-        rollback::settle(&keeper, stage, record, &mut OfJournal { journal, lock }).await
-    }
-    .await;
+    let settled = rollback::settle(&keeper, stage, record, &mut OfJournal { journal, lock }).await;
     keeper.close().await;
     let settled = settled?;
     ctx.note(match settled {
@@ -104,16 +71,10 @@ pub async fn end_left_swap(
     for (path, story) in journals_of(store, facts)? {
         if let Some((stage, record)) = story.open_swap() {
             let (mut journal, _) = Journal::resume(&path, ctx.clock.clone())?;
-            let run = run_of(&story);
-            end(target, stage, record, &mut journal, lock, run, ctx).await?;
+            end(target, stage, record, &mut journal, lock, ctx).await?;
         }
     }
     Ok(())
-}
-
-fn run_of(story: &Story) -> &str {
-    let header = story.header.as_ref();
-    header.map_or("", |header| header.run_id.as_str())
 }
 
 /// After `error`, with which the database could not be connected to: ends the swap that closed it. Fails with `error` if there
@@ -144,17 +105,9 @@ pub async fn open_again(
         .is_some_and(|header| header.system_identifier == identifier);
     let ended = match story.open_swap() {
         Some(_) if !same => Err(error),
-        Some((stage, record)) => end(
-            target,
-            stage,
-            record,
-            &mut journal,
-            &lock,
-            run_of(&story),
-            ctx,
-        )
-        .await
-        .map(drop),
+        Some((stage, record)) => end(target, stage, record, &mut journal, &lock, ctx)
+            .await
+            .map(drop),
         None => Ok(()),
     };
     lock.release().await;
