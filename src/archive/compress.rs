@@ -1,16 +1,15 @@
 //! gzip members, whole: text in memory ↔ one complete member in memory.
 //!
-//! Back ends and levels were chosen by measuring COPY text (docs/compression.md): libdeflate, and
-//! zlib-rs for text that repeats itself, where it is several times faster. Pure CPU work without
-//! shared state, so workers call it on their own threads.
+//! What compresses was chosen by measuring COPY text (docs/compression.md): our own [`deflate`] for
+//! the rows of large tables, libdeflate for short texts, and libdeflate again to read all of it.
+//! Pure CPU work without shared state, so workers call it on their own threads.
 
-use std::io::{self, Write as _};
+use std::io;
 
-use flate2::Compression;
-use flate2::write::DeflateEncoder;
 use libdeflater::{CompressionLvl, Compressor, Crc, Decompressor};
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::deflate::deflate;
 use crate::error::{Attempt, Error, Result};
 
 /// The longest text of one member, in bytes: a single row of PostgreSQL's largest size (1 GiB)
@@ -27,20 +26,11 @@ pub(super) const MIN_MEMBER: u64 = 18;
 /// libdeflate's level: docs/compression.md.
 const LEVEL: i32 = 1;
 
-/// zlib-rs's level for text that repeats itself: docs/compression.md.
-const REPETITIVE_LEVEL: u32 = 2;
-
 /// RFC 1952: deflate, no flags, no time, the fastest algorithm, an unknown system.
 const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 0xff];
 
-/// Text that shrinks to less than one part of so many repeats itself.
-const REPETITIVE: usize = 8;
-
-/// Bytes from the middle of a text that are tried first, at one hundredth of the time for all.
-const SAMPLE: usize = 16 << 10;
-
-/// Shorter texts are not worth a trial.
-const WORTH_A_TRIAL: usize = 16 * SAMPLE;
+/// Shorter texts are libdeflate's, which chooses codes and their description with more care.
+const LONG: usize = 64 << 10;
 
 /// One gzip member, ready to be appended to an archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,9 +52,9 @@ pub fn compress(text: &[u8]) -> Result<Compressed> {
             text.len()
         )));
     }
-    let mut bytes = match repeats_itself(text) {
-        true => by_zlib(text),
-        false => by_libdeflate(text),
+    let mut bytes = match text.len() {
+        LONG.. => by_ourselves(text),
+        _ => by_libdeflate(text),
     }
     .attempt(|| attempted.to_owned())?;
     bytes.shrink_to_fit();
@@ -86,29 +76,17 @@ fn by_libdeflate(text: &[u8]) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// A gzip member around zlib-rs's deflate; the checksum is libdeflate's, which has it for less.
-fn by_zlib(text: &[u8]) -> io::Result<Vec<u8>> {
-    let mut member = Vec::with_capacity(text.len() / REPETITIVE);
+/// A gzip member around our deflate; the checksum is libdeflate's.
+fn by_ourselves(text: &[u8]) -> io::Result<Vec<u8>> {
+    let mut member = Vec::with_capacity(text.len() / 4);
     member.extend_from_slice(&GZIP_HEADER);
-    let mut encoder = DeflateEncoder::new(member, Compression::new(REPETITIVE_LEVEL));
-    encoder.write_all(text)?;
-    let mut member = encoder.finish()?;
+    deflate(text, &mut member);
     let mut checksum = Crc::new();
     checksum.update(text);
     member.extend_from_slice(&checksum.sum().to_le_bytes());
     let length = u32::try_from(text.len()).map_err(io::Error::other)?;
     member.extend_from_slice(&length.to_le_bytes());
     Ok(member)
-}
-
-/// Whether a part of the text, for all of it, shrinks very much: padded columns, counters.
-fn repeats_itself(text: &[u8]) -> bool {
-    if text.len() < WORTH_A_TRIAL {
-        return false;
-    }
-    let middle = text.len() / 2;
-    let sample = by_zlib(&text[middle..middle + SAMPLE]);
-    sample.is_ok_and(|small| small.len() * REPETITIVE < SAMPLE)
 }
 
 /// Decompresses one member whose text must have exactly `text_length` bytes; gzip's own checksum
@@ -171,18 +149,18 @@ mod tests {
     }
 
     #[test]
-    fn text_that_repeats_itself_is_known_by_a_part() {
-        let padded: Vec<u8> = (0..10_000)
-            .flat_map(|n| format!("{n}\t1\t0\t{:84}\n", "").into_bytes())
-            .collect();
+    fn short_and_long_texts_are_whole_members() {
         let numbers: Vec<u8> = (0..100_000_u64)
             .flat_map(|n| format!("{}\n", n.wrapping_mul(0x9e37_79b9_7f4a_7c15)).into_bytes())
             .collect();
-        assert!(repeats_itself(&padded) && !repeats_itself(&numbers));
-        assert!(!repeats_itself(&padded[..WORTH_A_TRIAL - 1]));
-        for text in [padded, numbers] {
-            let member = compress(&text).unwrap();
+        for length in [LONG - 1, LONG, LONG + 1, numbers.len()] {
+            let text = &numbers[..length];
+            let member = compress(text).unwrap();
             assert_eq!(decompress(&member.bytes, member.text_length).unwrap(), text);
+            let mut streamed = Vec::new();
+            let mut decoder = flate2::bufread::GzDecoder::new(&member.bytes[..]);
+            std::io::Read::read_to_end(&mut decoder, &mut streamed).unwrap();
+            assert!(streamed == text);
         }
     }
 

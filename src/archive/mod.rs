@@ -6,6 +6,7 @@
 mod check;
 mod compress;
 mod damage;
+mod deflate;
 mod digest;
 mod footer;
 mod foreign;
