@@ -63,7 +63,11 @@ pub struct DumpOptions {
     pub table_lock_wait: Duration,
     /// How long a further connection may take: those that are there go on without it.
     pub worker_wait: Duration,
-    /// Where several connections read: a table of more bytes is read in ranges of its blocks.
+    /// Streams of rows that keep everybody busy: where several connections read, a table of more bytes
+    /// than such a share of the database is read in ranges of its blocks. Absent: as many as `jobs`, or half
+    /// of them where the server's processes and ours share the processors.
+    pub streams: Option<u64>,
+    /// Bytes of such a range at most.
     pub unit_bytes: u64,
 }
 
@@ -76,6 +80,7 @@ impl Default for DumpOptions {
             accept: AcceptedLosses::default(),
             table_lock_wait: Locking::DEFAULT_WAIT,
             worker_wait: workers::WORKER_WAIT,
+            streams: None,
             unit_bytes: units::UNIT_BYTES,
         }
     }

@@ -3,6 +3,10 @@
 //! Ranges are of the heap, but their number comes from the whole size: wide rows have few heap
 //! blocks and much TOAST. The last range of a table has no end, so rows that landed beyond the
 //! size first read are in it; what is read is decided by the snapshot alone, never by the sizes.
+//!
+//! A range costs the server a third more than the same rows of a whole table do, and pushes what it
+//! had cached out of its buffers (docs/performance.md). So only a table is divided that is larger
+//! than the share of a stream: one that others would have to wait for.
 
 use std::sync::Arc;
 
@@ -10,8 +14,8 @@ use crate::catalog::{Blocks, Catalog, Table};
 use crate::error::Result;
 use crate::pg::Sql;
 
-/// A table of more bytes than this is read in ranges: small enough that connections finish
-/// together, large enough that starting a range costs nothing.
+/// Bytes of a range at most: small enough that connections finish together, large enough that
+/// starting a range costs nothing.
 pub(super) const UNIT_BYTES: u64 = 16 << 20;
 
 /// One piece of work.
@@ -43,13 +47,31 @@ pub(super) fn whole(catalog: &Catalog) -> Result<Vec<Unit>> {
     in_ranges(catalog, u64::MAX)
 }
 
+/// Every table in the catalog's order, for so many streams: one of more bytes than a stream's share
+/// in ranges of at most `unit_bytes`.
+pub(super) fn for_streams(catalog: &Catalog, streams: u64, unit_bytes: u64) -> Result<Vec<Unit>> {
+    let sizes = catalog.tables.iter().map(|table| table.size_bytes);
+    let share = sizes.fold(0, u64::saturating_add) / streams.max(1);
+    divided(catalog, |table| match table.size_bytes > share {
+        true => ranges(table, unit_bytes),
+        false => vec![(None, table.size_bytes)],
+    })
+}
+
 /// Every table, those of more than `unit_bytes` in ranges, in the catalog's order.
 pub(super) fn in_ranges(catalog: &Catalog, unit_bytes: u64) -> Result<Vec<Unit>> {
+    divided(catalog, |table| ranges(table, unit_bytes))
+}
+
+fn divided(
+    catalog: &Catalog,
+    divide: impl Fn(&Table) -> Vec<(Option<Blocks>, u64)>,
+) -> Result<Vec<Unit>> {
     let mut units = Vec::with_capacity(catalog.tables.len());
     for (index, table) in catalog.tables.iter().enumerate() {
         let index = super::manifest::small(index)?;
         let table = Arc::new(table.clone());
-        for (blocks, bytes) in ranges(&table, unit_bytes) {
+        for (blocks, bytes) in divide(&table) {
             units.push(Unit {
                 number: units.len(),
                 index,
@@ -126,6 +148,22 @@ mod tests {
         assert_eq!(shown(&sized(100, 10), 50), "0-5 5-");
         assert_eq!(shown(&sized(100, 10), 100), "all");
         assert_eq!(shown(&sized(0, 0), 100), "all");
+    }
+
+    #[test]
+    fn only_a_table_that_the_others_would_wait_for_is_divided() {
+        let catalog = Catalog {
+            tables: [10, 50, 40].map(|size| sized(size, 10)).to_vec(),
+            ..Catalog::default()
+        };
+        let parts = |streams| {
+            let units = for_streams(&catalog, streams, 10).unwrap();
+            [0, 1, 2].map(|index| units.iter().filter(|unit| unit.index == index).count())
+        };
+        assert_eq!(parts(1), [1, 1, 1]);
+        assert_eq!(parts(2), [1, 1, 1]);
+        assert_eq!(parts(3), [1, 5, 4]);
+        assert_eq!(parts(u64::MAX), [1, 5, 4]);
     }
 
     #[test]

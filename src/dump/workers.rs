@@ -44,6 +44,9 @@ const NO_ROOM_FOR_LOCKS: &str = "53200";
 /// A table of at most so many bytes costs more round trips than reading.
 const SMALL_BYTES: u64 = 64 << 10;
 
+/// A single table of more bytes is left to a worker, because the leader reads more slowly.
+const WORTH_A_WORKER: u64 = 1 << 20;
+
 /// Small tables that a worker locks and reads together.
 const BATCH: usize = 64;
 
@@ -76,9 +79,10 @@ impl<'a> Team<'a> {
         options: &DumpOptions,
         ctx: &Context,
     ) -> Result<Self> {
-        let units = units::in_ranges(catalog, options.unit_bytes)?;
+        let streams = streams(leader, options);
+        let units = units::for_streams(catalog, streams, options.unit_bytes)?;
         let wanted = options.jobs.min(units.len());
-        if wanted < 2 {
+        if options.jobs < 2 || units.iter().all(|unit| unit.bytes <= WORTH_A_WORKER) && wanted < 2 {
             return Self::alone(leader, catalog);
         }
         let mut team = Self {
@@ -141,6 +145,18 @@ impl<'a> Team<'a> {
         }
         Ok(())
     }
+}
+
+/// See [`DumpOptions::streams`]. One that the server makes and one that compresses it keep two processors
+/// busy; where these are the server's own, more streams would only take turns.
+fn streams(leader: &Session, options: &DumpOptions) -> u64 {
+    let jobs = options.jobs as u64;
+    options
+        .streams
+        .unwrap_or(match leader.shares_the_machine() {
+            true => jobs.div_ceil(2),
+            false => jobs,
+        })
 }
 
 async fn connected(leader: &Session, wait: Duration, ctx: &Context) -> Result<Session> {

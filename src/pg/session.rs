@@ -26,6 +26,7 @@ pub struct Session {
     driver: JoinHandle<()>,
     version: ServerVersion,
     backend_pid: i32,
+    shares_machine: bool,
     /// Masked form of the target, for messages.
     target: String,
     /// The one server that answered, to reach it again.
@@ -73,6 +74,7 @@ impl Session {
                 text: String::new(),
             },
             backend_pid: 0,
+            shares_machine: false,
             target,
             origin: Box::new(origin),
         };
@@ -84,6 +86,7 @@ impl Session {
             text: row.string("version_text")?,
         };
         session.backend_pid = row.number("backend_pid")?;
+        session.shares_machine = row.bool("shares_machine")?;
         Ok(session)
     }
 
@@ -95,6 +98,12 @@ impl Session {
     /// The server process of this connection.
     pub fn backend_pid(&self) -> i32 {
         self.backend_pid
+    }
+
+    /// Whether the server seems to run on this machine, from the addresses of both ends. A guess that
+    /// nothing but speed may depend on: there may be a proxy in between.
+    pub fn shares_the_machine(&self) -> bool {
+        self.shares_machine
     }
 
     /// The masked target, for messages.

@@ -20,6 +20,7 @@ const TINY: u64 = 16 << 10;
 fn options(jobs: usize, unit_bytes: u64) -> DumpOptions {
     DumpOptions {
         jobs,
+        streams: Some(u64::MAX),
         unit_bytes,
         ..DumpOptions::default()
     }
