@@ -36,8 +36,19 @@ quietly() {
     return "$status"
 }
 
+# Two crates are C: libdeflate and jemalloc.
+find_c_compiler() {
+    if command -v cc >/dev/null && command -v make >/dev/null; then return; fi
+    if is_root && command -v apt-get >/dev/null; then
+        say "apt-get install gcc make"
+        quietly apt-get update && quietly apt-get install -y gcc libc6-dev make && return
+    fi
+    die "no C compiler or no make found" "install both, for example Debian's packages gcc, libc6-dev and make"
+}
+
 # Under an empty HOME rustup's proxies find no toolchain: point them at the one beside them.
 find_rust() {
+    find_c_compiler
     command -v cargo >/dev/null || die "no Rust toolchain found: cargo is not on PATH" \
         "install Rust $(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$repo/Cargo.toml") or newer"
     cargo --version >/dev/null 2>&1 && return
