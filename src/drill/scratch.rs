@@ -112,7 +112,10 @@ impl Scratch {
         require_free(&keeper, &name).await?;
         faults::reach(Point::DrillMake)?;
         if let Err(error) = restore::create_database(&keeper, &name, archive.manifest()).await {
-            return Err(not_created(error, &keeper, &name));
+            return Err(match keeper.is_closed() || error.is_loss_of_connection() {
+                true => not_created(error, &keeper, &name, ctx).await,
+                false => error,
+            });
         }
         let scratch = Self {
             target: keeper.other_database(&name),
@@ -189,12 +192,11 @@ impl Scratch {
         }
     }
 
-    /// Drops it, whoever is connected. If the connection is gone, on another one.
+    /// Drops it, whoever is connected. If that fails, once more on another connection.
     pub async fn drop(self, ctx: &Context) -> Fate {
-        let first = remove(&self.keeper, &self.name, ctx).await;
-        let result = match first {
-            Err(_) if self.keeper.is_closed() => self.drop_on_another(ctx).await,
-            result => result,
+        let result = match remove(&self.keeper, &self.name, ctx).await {
+            Err(_) => when_it_is_back(|| self.drop_once_more(ctx)).await,
+            Ok(()) => Ok(()),
         };
         self.keeper.close().await;
         match result {
@@ -206,24 +208,24 @@ impl Scratch {
         }
     }
 
-    /// A network or a server that is away comes back, as a rule.
-    async fn drop_on_another(&self, ctx: &Context) -> Result<()> {
-        let lost = Instant::now();
-        loop {
-            match self.drop_once_more(ctx).await {
-                Err(error) if error.is_loss_of_connection() && lost.elapsed() < BACK_WITHIN => {
-                    tokio::time::sleep(LOOK_EVERY).await;
-                }
-                result => return result,
-            }
-        }
-    }
-
     async fn drop_once_more(&self, ctx: &Context) -> Result<()> {
         let session = pg::connect_beside(&self.keeper, "drill", ctx).await?;
         let removed = remove(&session, &self.name, ctx).await;
         session.close().await;
         removed
+    }
+}
+
+/// Tries until it is no lost connection that it fails of: a network or a server that is away comes back, as a rule.
+async fn when_it_is_back(attempt: impl AsyncFn() -> Result<()>) -> Result<()> {
+    let lost = Instant::now();
+    loop {
+        match attempt().await {
+            Err(error) if error.is_loss_of_connection() && lost.elapsed() < BACK_WITHIN => {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+            result => return result,
+        }
     }
 }
 
@@ -305,17 +307,34 @@ async fn require_free(server: &Session, name: &str) -> Result<()> {
         .hint("the name ends in this second's time: start the drill again"))
 }
 
-/// A connection that broke leaves open whether the server made it.
-fn not_created(error: Error, keeper: &Session, name: &str) -> Error {
-    if !keeper.is_closed() {
-        return error;
+/// A connection that broke leaves open whether the server made it, or is still at it. The name was free a moment ago, so what
+/// bears it now and was asked for by nobody else is dropped again.
+async fn not_created(error: Error, keeper: &Session, name: &str, ctx: &Context) -> Error {
+    let error = error.with_kind(Kind::Failed);
+    match when_it_is_back(|| undo_creation(keeper, name, ctx)).await {
+        Ok(()) => error.now(format!(
+            "the connection was lost meanwhile; the scratch database {name} is not there (any more)"
+        )),
+        Err(why) => error
+            .now(format!(
+                "the connection was lost meanwhile: the empty database {name} may exist ({})",
+                why.reason().unwrap_or_default()
+            ))
+            .hint(format!("if it does: {}", drop_command(name, false))),
     }
-    error
-        .with_kind(Kind::Failed)
-        .now(format!(
-            "the connection was lost meanwhile: the empty database {name} may exist"
-        ))
-        .hint(format!("if it does: {}", drop_command(name, false)))
+}
+
+/// Ends the session that was making it, then drops it; without FORCE, so that whoever is connected keeps it.
+async fn undo_creation(keeper: &Session, name: &str, ctx: &Context) -> Result<()> {
+    let session = pg::connect_beside(keeper, "drill", ctx).await?;
+    let undone = async {
+        pg::end_lost(&session, &ctx.run_id, keeper).await?;
+        let drop = Sql::constant("DROP DATABASE IF EXISTS ").ident(name);
+        session.execute(&drop).await
+    }
+    .await;
+    session.close().await;
+    undone
 }
 
 /// Properties as the comparison must see them: with the comment that the mark stands in for.

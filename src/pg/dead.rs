@@ -1,4 +1,4 @@
-//! Sessions that a dead run of ours left on the server.
+//! Sessions that a dead run of ours, or a lost connection, left on the server.
 
 use std::time::{Duration, Instant};
 
@@ -16,10 +16,26 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// # Errors
 /// The server's, and if one does not end within ten seconds.
 pub async fn end_sessions_of(session: &Session, run: &str) -> Result<()> {
+    end(session, run, Sql::constant("true")).await
+}
+
+/// Ends a session of the living run `run` whose connection was lost: the server may not know yet, and go on with what it was
+/// asked last.
+///
+/// # Errors
+/// As [`end_sessions_of`].
+pub async fn end_lost(session: &Session, run: &str, lost: &Session) -> Result<()> {
+    let it = Sql::constant("pid::text OPERATOR(pg_catalog.=) ");
+    end(session, run, it.literal(&lost.backend_pid().to_string())).await
+}
+
+async fn end(session: &Session, run: &str, which: Sql) -> Result<()> {
     let end = Sql::constant(
         "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity \
-         WHERE pid <> pg_catalog.pg_backend_pid() AND pg_catalog.starts_with(application_name, ",
+         WHERE pid <> pg_catalog.pg_backend_pid() AND ",
     )
+    .sql(&which)
+    .then(" AND pg_catalog.starts_with(application_name, ")
     .literal(&format!("pgbelay {run} "))
     .then(")");
     let started = Instant::now();

@@ -28,7 +28,7 @@ mod wait;
 mod wire;
 
 pub use connect::{connect, connect_beside, pinned_settings};
-pub use dead::end_sessions_of;
+pub use dead::{end_lost, end_sessions_of};
 pub use fault::is_transient_code;
 pub use handover::{SHADOWING_VARIABLES, shadowing};
 pub use pooler::detect_pooler;

@@ -14,7 +14,10 @@ use pgbelay::pg;
 use serde_json::Value;
 
 use crate::data::{Bench, wait};
-use crate::support::{Call, CorpusFile, Database, MARKER, MARKER_IN_URL, Server, Shop, Workplace};
+use crate::support::{
+    Call, CorpusFile, Database, MARKER, MARKER_IN_URL, Server, Shop, Workplace,
+    server_that_is_cut_at,
+};
 
 /// A role that owns and makes databases and may nothing else.
 const MAKER: &str = "drill_maker";
@@ -598,6 +601,29 @@ on_servers! {
         wait_until("nobody makes it any more", || {
             database.sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'CREATE DATABASE%'") == "0"
         });
+        assert_no_scratch(&database);
+    }
+
+    /// A statement that fails once need not fail again: nothing is left, and nothing has to be said.
+    fn p6_a_scratch_database_that_could_not_be_dropped_at_once_is_dropped(server) {
+        let database = CorpusFile::named("everyday.sql").database(server);
+        let workplace = Workplace::new();
+        call(&workplace, &database).run(&["backup"]).assert_code(0);
+        let once = call(&workplace, &database).env("PGBELAY_FAULT", "drill-drop=error");
+        once.run(&["drill"]).assert_code(0);
+        assert_no_scratch(&database);
+    }
+
+    /// The connection is lost while the server makes the database, which it goes on with: it is taken away, and that is said.
+    fn p6_a_drill_that_loses_its_connection_leaves_no_database(server) {
+        let database = CorpusFile::named("everyday.sql").database(server);
+        let workplace = Workplace::new();
+        let port = server_that_is_cut_at(server, "CREATE DATABASE");
+        let url = database.url_as("postgres").replace(&format!(":{}/", server.port), &format!(":{port}/"));
+        let output = call(&workplace, &database).env("DATABASE_URL", url).run(&DRILLED_RUN).assert_code(5);
+        output.assert_says("the connection was lost meanwhile").assert_says("is not there (any more)");
+        // It would take less to be made.
+        std::thread::sleep(Duration::from_secs(3));
         assert_no_scratch(&database);
     }
 }

@@ -95,6 +95,35 @@ pub fn server_that_freezes_at(server: &'static Server, text: &'static str) -> u1
     })
 }
 
+/// A port that leads to the server until a query holds this text: the server gets it, and the client's connection is cut while
+/// the server's stays open, as when a network fails and nobody tells the server.
+pub fn server_that_is_cut_at(server: &'static Server, text: &'static str) -> u16 {
+    let port = server.port;
+    listen(move |mut client| {
+        let upstream = TcpStream::connect(("127.0.0.1", port)).expect("the server answers");
+        let (back, mut there) = (
+            client.try_clone().expect("a socket"),
+            upstream.try_clone().expect("a socket"),
+        );
+        std::thread::spawn(move || copy(upstream, back, b"", b""));
+        let mut buffer = vec![0; 64 * 1024];
+        while let Ok(length @ 1..) = client.read(&mut buffer) {
+            let bytes = &buffer[..length];
+            let mut windows = bytes.windows(text.len());
+            let cut = windows.any(|window| window == text.as_bytes());
+            if there.write_all(bytes).is_err() {
+                return;
+            }
+            if cut {
+                drop(client.shutdown(std::net::Shutdown::Both));
+                std::thread::sleep(Duration::from_secs(60));
+                return;
+            }
+        }
+        drop(there.shutdown(std::net::Shutdown::Write));
+    })
+}
+
 /// Serves every connection in a thread of its own.
 fn listen(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");

@@ -21,7 +21,7 @@ mod writer;
 
 pub use between::{
     Pooler, closed_port, not_postgresql, server_for_the_first, server_of_version,
-    server_that_freezes_at,
+    server_that_freezes_at, server_that_is_cut_at,
 };
 pub use call::{Call, Output, Running};
 pub use corpus::{CorpusFile, has_turn, wants_everything};
