@@ -10,6 +10,7 @@ mod batch;
 mod create;
 mod empty;
 mod lend;
+mod memory;
 mod parallel;
 mod preflight;
 mod properties;

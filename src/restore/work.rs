@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use super::batch::{self, Statement};
 use super::lend::Loans;
+use super::memory::{self, Memory, Sizes};
 use super::{RestoreReport, rows};
 use crate::archive::{MemberKind, MemberRecord, Reader, Section};
 use crate::catalog::{self, Rights, set_sequence};
@@ -42,6 +43,8 @@ pub(super) struct Work<'a> {
     pub ctx: &'a Context,
     pub progress: Progress,
     pub report: RestoreReport,
+    /// The session's, once a build has asked.
+    memory: Option<Memory>,
 }
 
 impl<'a> Work<'a> {
@@ -68,6 +71,7 @@ impl<'a> Work<'a> {
             ctx,
             progress,
             report: RestoreReport::default(),
+            memory: None,
         }
     }
 
@@ -96,18 +100,37 @@ impl<'a> Work<'a> {
 
     /// Creates these entries, in this order.
     pub async fn make(&mut self, entries: &[usize]) -> Result<()> {
-        let mut batch = Vec::new();
+        let (mut batch, mut made) = (Vec::new(), 0);
         for &index in entries {
-            batch.push(creation(self.reader, index)?);
+            let statement = creation(self.reader, index)?;
+            match self.spare(index, &statement).await? {
+                Some(memory) => batch.extend(memory::spared(statement, memory)),
+                None => batch.push(statement),
+            }
             let entry = &self.reader.manifest().entries[index];
             if entry.kind == catalog::Kind::Schema.name() {
                 batch.extend(self.loans.lend(&entry.name));
             }
+            made += 1;
             if batch::is_full(&batch) {
-                self.flush(&mut batch).await?;
+                self.flush(&mut batch, &mut made).await?;
             }
         }
-        self.flush(&mut batch).await
+        self.flush(&mut batch, &mut made).await
+    }
+
+    /// What a GIN build is spared, in kilobytes: what it gets, and what was there.
+    async fn spare(&mut self, index: usize, statement: &Statement) -> Result<Option<(u64, u64)>> {
+        if !memory::builds_gin(statement) {
+            return Ok(None);
+        }
+        let memory = match self.memory {
+            Some(memory) => memory,
+            None => *self.memory.insert(Memory::of(self.session).await?),
+        };
+        let manifest = self.reader.manifest();
+        let bytes = Sizes::of(manifest).about(&manifest.entries[index], manifest);
+        Ok(memory.for_gin(bytes))
     }
 
     /// Runs statements, and commits them where that is ours to do.
@@ -118,13 +141,14 @@ impl<'a> Work<'a> {
         }
     }
 
-    async fn flush(&mut self, batch: &mut Vec<Statement>) -> Result<()> {
+    /// Runs a batch that makes so many entries.
+    async fn flush(&mut self, batch: &mut Vec<Statement>, made: &mut usize) -> Result<()> {
         let Some(last) = batch.last() else {
             return Ok(());
         };
         self.progress.what.clone_from(&last.what);
         self.run(batch).await?;
-        self.made(batch.len());
+        self.made(std::mem::take(made));
         batch.clear();
         Ok(())
     }

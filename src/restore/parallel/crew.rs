@@ -13,13 +13,14 @@ use tokio::sync::Notify;
 use super::ahead::Ahead;
 use super::schedule::{Job, Next, NodeId, Schedule};
 use super::tally::Tally;
-use super::{effort, tuning};
+use super::tuning;
 use crate::archive::{MemberKind, Reader};
 use crate::catalog::Kind;
 use crate::context::Context;
 use crate::error::{Attempt, Error, Result};
 use crate::pg::{self, Session, Sql};
 use crate::restore::batch::{self, Statement};
+use crate::restore::memory::{self, Memory};
 use crate::restore::rows::{self, Loading};
 
 /// Too many connections: of the server, of the database or of the role.
@@ -271,13 +272,18 @@ impl Worker {
         shared
             .tally
             .begins(self.session.backend_pid(), &statement.what, builds);
-        let spared = match effort::builds_gin(statement) {
-            true => tuning::spare_gin(&self.session, shared.tally.weight(index)).await?,
+        let spared = match memory::builds_gin(statement) {
+            true => Memory::of(&self.session)
+                .await?
+                .for_gin(shared.tally.weight(index)),
             false => None,
         };
+        if let Some((less, _)) = spared {
+            memory::set(&self.session, less).await?;
+        }
         self.run_until_done(statement).await?;
-        if let Some(memory) = spared {
-            tuning::set_memory(&self.session, memory).await?;
+        if let Some((_, usual)) = spared {
+            memory::set(&self.session, usual).await?;
         }
         shared.tally.made(index);
         Ok(())

@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::catalog::Kind;
 use crate::restore::batch::Statement;
+use crate::restore::memory::GIN;
 
 /// Any entry, whatever its table.
 const ENTRY_BYTES: u64 = 16 << 10;
@@ -21,15 +22,7 @@ const SLOW_INDEX_PERCENT: u64 = 130;
 const FOREIGN_KEY_PERCENT: u64 = 12;
 
 /// Access methods whose builds are slow, as deparsed definitions name them.
-const SLOW_METHODS: [&str; 3] = [" USING gin (", " USING gist (", " USING spgist ("];
-
-/// As [`SLOW_METHODS`]; the one that [`super::tuning::spare_gin`] is about.
-const GIN: &str = SLOW_METHODS[0];
-
-/// Whether a statement builds a GIN index. A name that looks like it costs nothing but memory.
-pub(super) fn builds_gin(statement: &Statement) -> bool {
-    statement.sql.text().contains(GIN)
-}
+const SLOW_METHODS: [&str; 3] = [GIN, " USING gist (", " USING spgist ("];
 
 /// What estimates need to know beside the manifest.
 #[derive(Debug, Default)]

@@ -10,6 +10,7 @@ use super::effort::Load;
 use crate::archive::Manifest;
 use crate::context::{Context, Progress};
 use crate::restore::RestoreReport;
+use crate::restore::memory::Sizes;
 
 /// Shared between the workers.
 pub(super) struct Tally {
@@ -126,20 +127,11 @@ impl Tally {
 }
 
 fn weights(manifest: &Manifest, planned: &[usize], load: &Load) -> Vec<u64> {
-    let tables = manifest.tables.iter();
-    let bytes: BTreeMap<(&str, &str), u64> = tables
-        .map(|table| ((&*table.schema, &*table.name), table.bytes))
-        .collect();
+    let sizes = Sizes::of(manifest);
     let mut weights = vec![0; manifest.entries.len()];
     for &index in planned {
         let entry = &manifest.entries[index];
-        let needed = entry.depends.iter();
-        let needed = needed.filter_map(|at| manifest.entries.get(usize::try_from(*at).ok()?));
-        let table = needed
-            .filter_map(|one| bytes.get(&(one.schema.as_deref()?, &*one.name)))
-            .max();
-        let table = table.copied().unwrap_or(0);
-        weights[index] = load.of_entry(index, &entry.kind, table);
+        weights[index] = load.of_entry(index, &entry.kind, sizes.about(entry, manifest));
     }
     weights
 }
