@@ -17,6 +17,8 @@ use crate::error::Result;
 const MAX_THREADS: usize = 4;
 /// A thread for less than this costs more than it saves.
 const BYTES_PER_THREAD: u64 = 4 << 20;
+/// The same for members, however small.
+const MEMBERS_PER_THREAD: usize = 1_000;
 
 /// What was checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
@@ -56,7 +58,8 @@ impl Reader {
     /// `progress` is called with bytes done and bytes in all. Damage is reported for the first
     /// damaged member.
     pub fn check(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<CheckReport> {
-        self.check_on(threads_for(self.length()), progress)
+        let members = self.manifest().members.len();
+        self.check_on(threads_for(self.length(), members), progress)
     }
 
     /// As [`Self::check`], on so many threads, this one included.
@@ -196,9 +199,10 @@ impl Found {
     }
 }
 
-/// Threads that are worth starting for a file of `length` bytes.
-fn threads_for(length: u64) -> usize {
+/// Threads that are worth starting for a file of `length` bytes and so many members.
+fn threads_for(length: u64, members: usize) -> usize {
     let useful = usize::try_from(length / BYTES_PER_THREAD).unwrap_or(MAX_THREADS);
+    let useful = useful.max(members / MEMBERS_PER_THREAD);
     let available = std::thread::available_parallelism().map_or(1, NonZero::get);
     available.min(useful).clamp(1, MAX_THREADS)
 }
@@ -317,7 +321,9 @@ mod tests {
 
     #[test]
     fn small_files_need_no_threads() {
-        assert_eq!(threads_for(0), 1);
-        assert!((1..=MAX_THREADS).contains(&threads_for(u64::MAX)));
+        assert_eq!(threads_for(0, 0), 1);
+        let several = threads_for(u64::MAX, 0);
+        assert!((1..=MAX_THREADS).contains(&several));
+        assert_eq!(threads_for(0, usize::MAX), several);
     }
 }

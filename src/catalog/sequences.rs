@@ -156,31 +156,34 @@ fn add_ownership(
     Ok(())
 }
 
-/// Reads the values, in the order of their entries.
+/// What the server said of the sequences' values.
+pub(super) struct Values {
+    /// By OID.
+    found: Found,
+    /// Those that this role may not read.
+    hidden: HashSet<u32>,
+}
+
+/// Asks for the values.
 ///
 /// One that this role may not read is refused by name instead of failing the whole reading:
 /// `doctor` tells everything at once.
-pub(super) async fn values(
-    reading: &mut Reading,
-    source: &Source<'_>,
+pub(super) async fn ask(reading: &mut Reading, source: &Source<'_>) -> Result<Values> {
+    let hidden = unreadable(reading, source).await?;
+    let everything: Vec<NodeId> = (0..reading.graph.nodes.len()).collect();
+    let found = known_values(source, &valued(reading, &hidden, &everything)).await?;
+    Ok(Values { found, hidden })
+}
+
+/// The values in the order of their entries.
+pub(super) fn values(
+    reading: &Reading,
+    values: &Values,
     order: &[NodeId],
 ) -> Result<Vec<Sequence>> {
-    let hidden = unreadable(reading, source).await?;
-    let by_identity: HashMap<String, &Relation> = reading
-        .relations
-        .all()
-        .map(Arc::as_ref)
-        .filter(|relation| relation.kind == 'S' && !hidden.contains(&relation.oid))
-        .map(|relation| (format!("value of {}", relation.identity()), relation))
-        .collect();
-    let relations: Vec<&Relation> = reading
-        .graph
-        .emitted(order, Kind::SequenceSet)
-        .filter_map(|identity| by_identity.get(identity).copied())
-        .collect();
-    let found = known_values(source, &relations).await?;
-    let values = relations.iter().map(|relation| {
-        let (last_value, is_called) = *found.get(&relation.oid).ok_or_else(|| {
+    let relations = valued(reading, &values.hidden, order);
+    let sequences = relations.iter().map(|relation| {
+        let (last_value, is_called) = *values.found.get(&relation.oid).ok_or_else(|| {
             Error::operation(format!("read the value of {}", relation.identity()))
                 .because("this role has no SELECT on it, or it was dropped just now")
         })?;
@@ -192,7 +195,20 @@ pub(super) async fn values(
             is_called,
         })
     });
-    values.collect()
+    sequences.collect()
+}
+
+/// The sequences among these nodes whose values are set, in their order.
+fn valued<'a>(reading: &'a Reading, hidden: &HashSet<u32>, nodes: &[NodeId]) -> Vec<&'a Relation> {
+    let sequences = reading.relations.all().map(Arc::as_ref);
+    let sequences: HashMap<String, &Relation> = sequences
+        .filter(|relation| relation.kind == 'S' && !hidden.contains(&relation.oid))
+        .map(|relation| (format!("value of {}", relation.identity()), relation))
+        .collect();
+    let emitted = reading.graph.emitted(nodes, Kind::SequenceSet);
+    emitted
+        .filter_map(|identity| sequences.get(identity).copied())
+        .collect()
 }
 
 /// What a server of this major is asked for the values of all sequences.
@@ -204,18 +220,18 @@ pub(super) fn values_text(major: u32) -> &'static str {
 }
 
 /// Last value and whether it was given, by OID.
-type Values = HashMap<u32, (i64, bool)>;
+type Found = HashMap<u32, (i64, bool)>;
 
 /// All values with one query where the server has one that takes no lock. Elsewhere an aide, whose
 /// locks go soon, tells those that were called, and the others are read each by itself, in batches.
-async fn known_values(source: &Source<'_>, relations: &[&Relation]) -> Result<Values> {
+async fn known_values(source: &Source<'_>, relations: &[&Relation]) -> Result<Found> {
     let major = source.version().major();
     let sql = Sql::constant(values_text(major));
     let rows = match major >= VALUES_AT_ONCE_SINCE {
         true => source.query(&sql).await?,
         false => source.aided(&sql).await.unwrap_or_default(),
     };
-    let mut found = Values::new();
+    let mut found = Found::new();
     for row in &rows {
         let is_called = !row.has("is_called") || row.opt("is_called")? == Some("t");
         if let Some(value) = row.opt_number("last_value")? {

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use super::entry::Catalog;
 use super::identities::Identities;
 use super::lock::{self, Locking};
+use super::read::Answers;
 use super::source::{Plan, Source};
 use super::{ahead, closed_world, encoding, read};
 use crate::context::Context;
@@ -185,14 +186,17 @@ async fn attempt(
     if assisted {
         witness.execute(&Sql::constant("ROLLBACK")).await?;
     }
-    let (before, read) = read?;
+    let (before, asked) = read?;
+    if let Err(Stumble::Locked(error)) = asked {
+        return Err(Stumble::Locked(error));
+    }
+    // The server hashes its catalogs while we put the catalog together: asked first, because that blocks this task.
     // After a failure too: what changed may be what it failed of.
-    let changed = match &read {
-        Err(Stumble::Locked(_)) => Vec::new(),
-        _ => before.changed(&Identities::read(witness).await?)?,
-    };
+    let (after, read) = tokio::join!(biased; Identities::read(witness), async {
+        asked.and_then(|answers| answers.into_catalog().map_err(Stumble::from))
+    });
+    let changed = before.changed(&after?)?;
     match read {
-        Err(Stumble::Locked(error)) => Err(Stumble::Locked(error)),
         _ if !changed.is_empty() => Err(Stumble::Shifted(changed)),
         Ok(catalog) => Ok((catalog, before)),
         Err(stumble) => Err(stumble),
@@ -236,7 +240,7 @@ async fn assist(session: &Session, witness: &Session, locking: Locking) -> bool 
 }
 
 /// What was there before, and what was read; the first error is one that no change explains.
-type Read = Result<(Identities, Result<Catalog, Stumble>), Stumble>;
+type Read = Result<(Identities, Result<Answers, Stumble>), Stumble>;
 
 async fn read_ahead(session: &Session, plan: &Plan, locking: Locking) -> Read {
     let read = read_with(session, Source::with(session, plan), locking).await;
@@ -250,7 +254,7 @@ async fn read_with(session: &Session, source: Source<'_>, locking: Locking) -> R
         if locking.tables {
             closed_world::require_references(session).await?;
         }
-        read::read_from(&source).await
+        read::ask(&source).await
     };
     Ok((before, read.await.map_err(Stumble::from)))
 }
