@@ -26,7 +26,7 @@ pub(crate) struct ReporterOptions {
     pub painter: Painter,
     /// Whether stderr is a terminal that can redraw a line.
     pub terminal: bool,
-    /// Only warnings and the summary.
+    /// Only warnings, failures and the last line.
     pub quiet: bool,
     /// Progress at all.
     pub progress: bool,
@@ -221,6 +221,7 @@ fn screen_form(options: &ReporterOptions) -> TextForm {
         terminal: options.terminal,
         child_name: options.child_name.clone(),
         width: options.terminal.then(terminal_width).flatten(),
+        quiet: options.quiet,
     }
 }
 
@@ -230,6 +231,7 @@ fn log_form(options: &ReporterOptions) -> TextForm {
         terminal: false,
         child_name: options.child_name.clone(),
         width: None,
+        quiet: false,
     }
 }
 

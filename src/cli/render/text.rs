@@ -20,6 +20,8 @@ pub(crate) struct TextForm {
     pub child_name: String,
     /// Columns of the terminal; blocks are wrapped to them.
     pub width: Option<usize>,
+    /// Of an end that is no failure, only the last line.
+    pub quiet: bool,
 }
 
 impl TextForm {
@@ -131,7 +133,7 @@ impl TextForm {
 
     fn summary(&self, at: DateTime<Utc>, summary: &Summary) -> Vec<String> {
         let last = self.last_line(at, summary);
-        if summary.brief {
+        if summary.brief || (self.quiet && summary.code == 0) {
             return vec![last];
         }
         let mut lines = self.headed(at, "Summary");
@@ -200,6 +202,7 @@ mod tests {
             terminal,
             child_name: "alembic".into(),
             width: None,
+            quiet: false,
         }
     }
 
@@ -285,5 +288,24 @@ mod tests {
                 .unwrap()
                 .ends_with("Failed; the database is as it was. Exit 1.")
         );
+    }
+
+    #[test]
+    fn quiet_keeps_the_last_line_of_success_and_all_of_a_failure() {
+        let quiet = TextForm {
+            quiet: true,
+            ..form(false)
+        };
+        let lines = |code| {
+            let summary = Summary {
+                rows: vec![Row::new("archive", "backups/x.sql.gz")],
+                last_line: "Done.".into(),
+                code,
+                ..Summary::default()
+            };
+            quiet.lines(at(), "r", &Item::Summary(Box::new(summary)))
+        };
+        assert_eq!(lines(0), ["2026-05-09T03:04:05Z  Done. Exit 0."]);
+        assert!(lines(1).len() > 1);
     }
 }
