@@ -186,6 +186,14 @@ impl Journal {
         self.file.path()
     }
 
+    /// The header alone, whatever is wrong after it; none if it cannot be read itself.
+    pub fn read_header(path: &Path) -> Option<Header> {
+        let bytes = load(path).ok()?;
+        let line = bytes.split(|byte| *byte == b'\n').next()?;
+        let (record, _) = decode(line, 0, 0).ok()?;
+        header(&[record]).ok()?
+    }
+
     /// Reads a journal.
     ///
     /// [`Kind::Difference`] if a line other than a torn last one is not what was written;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use nix::sys::signal::Signal;
 use pgbelay::archive::Reader;
 
-use crate::support::{Call, Server, Shop};
+use crate::support::{Call, Database, Server, Shop};
 
 fn as_superuser(shop: &Shop) -> Call<'_> {
     shop.call()
@@ -28,11 +28,7 @@ fn interrupted(server: &'static Server) -> (Shop, String, PathBuf) {
     running.signal(Signal::SIGKILL);
     running.finish();
     shop.workplace.write("go-on", "");
-    let entries = std::fs::read_dir(shop.workplace.store()).unwrap();
-    let mut journals = entries.map(|entry| entry.unwrap().path());
-    let journal = journals
-        .find(|path| path.extension().is_some_and(|end| end == "journal"))
-        .unwrap();
+    let journal = shop.workplace.journals().remove(0);
     (shop, before, journal)
 }
 
@@ -105,19 +101,49 @@ on_servers! {
         std::fs::rename(&archive, &aside).unwrap();
         assert_refused(&shop, 7, &[&archive.file_name().unwrap().to_string_lossy()]);
         std::fs::rename(&aside, &archive).unwrap();
-        as_superuser(&shop).run(&["rollback", "--discard-other-writes", &archive.display().to_string()]).assert_code(0);
+        as_superuser(&shop).run(&["recover"]).assert_code(0);
         shop.database.assert_is(&before);
     }
 
     fn p8_a_journal_whose_archive_is_damaged_is_in_doubt(server) {
-        let (shop, _, _) = interrupted(server);
+        let (shop, before, _) = interrupted(server);
         let archive = shop.workplace.archives().remove(0);
-        let mut bytes = std::fs::read(&archive).unwrap();
+        let whole = std::fs::read(&archive).unwrap();
+        let mut bytes = whole.clone();
         for member in &Reader::open(&archive).unwrap().manifest().members {
             bytes[usize::try_from(member.offset + member.length).unwrap() - 9] ^= 1;
         }
         std::fs::write(&archive, bytes).unwrap();
-        assert_refused(&shop, 7, &["damaged"]);
+        assert_refused(&shop, 7, &["damaged", "bring a copy of the archive back", "pgbelay recover"]);
+        std::fs::write(&archive, whole).unwrap();
+        as_superuser(&shop).run(&["run", "--json", "--", "true"]).assert_code(0);
+        shop.database.assert_is(&before);
+    }
+
+    /// Whatever is wrong with them, and however many: newer than the one that counts, in the same store.
+    fn p6_journals_of_other_databases_are_left_alone(server) {
+        let (shop, before, _) = interrupted(server);
+        let other = Database::create(server);
+        shop.workplace.call(&other).run(&["run", "--json", "--", "true"]).assert_code(0);
+        let journals = shop.workplace.journals();
+        let foreign = journals.iter().find(|path| path.to_string_lossy().contains(other.name())).unwrap();
+        let whole = std::fs::read(foreign).unwrap();
+        let mut damaged = whole.clone();
+        let last = damaged.len() - 40;
+        damaged[last] ^= 1;
+        let (stamp, rest) = foreign.file_name().unwrap().to_str().unwrap().split_at("20260101".len());
+        let copies: Vec<PathBuf> = (0..60).map(|number| {
+            let later = format!("{}{rest}", stamp.parse::<u32>().unwrap() + 10_000 + number);
+            let path = foreign.with_file_name(later);
+            std::fs::write(&path, if number == 59 { &damaged } else { &whole }).unwrap();
+            path
+        }).collect();
+        as_superuser(&shop).run(&["recover"]).assert_code(0);
+        shop.database.assert_is(&before);
+        for path in &copies[..59] {
+            assert_eq!(std::fs::read(path).unwrap(), whole, "{path:?}");
+        }
+        assert_eq!(std::fs::read(&copies[59]).unwrap(), damaged);
     }
 
     /// The journal is found by the database's number; whether the renamed one is still what was meant, a person says.
@@ -129,6 +155,10 @@ on_servers! {
         let output = shop.call().env("DATABASE_URL", url).run(&["recover", "--json"]).assert_code(7);
         let output = output.assert_says("the archive is of another database");
         assert!(output.json()["error"]["hints"].as_array().is_some_and(|hints| !hints.is_empty()), "{output}");
+        let run = ["run", "--json", "--", "touch", "started"];
+        let url = shop.database.url_as("postgres").replace(&old, &new);
+        shop.call().env("DATABASE_URL", url).run(&run).assert_code(7);
+        assert!(!shop.workplace.directory().join("started").exists());
         assert_eq!(server.psql(&new, LEFT), "t|t");
         server.psql("postgres", &format!("ALTER DATABASE {new} RENAME TO {old}"));
         let archive = shop.workplace.archives().remove(0).display().to_string();

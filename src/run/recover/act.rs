@@ -2,10 +2,11 @@
 
 use serde_json::json;
 
+use crate::archive::Reader;
 use crate::compare::counted;
 use crate::context::Context;
 use crate::drill;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Attempt, Error, Kind, Result};
 use crate::journal::{self, Journal, Stage, Step};
 use crate::migrate::child;
 use crate::pg;
@@ -62,7 +63,7 @@ pub async fn act(
         // The journal says so already.
         Action::InDoubt => return Ok(still_in_doubt(journal, story, &run)),
     };
-    if recovered.is_broken_off() {
+    if recovered.is_open {
         return Ok(recovered);
     }
     let ending = Ending {
@@ -142,6 +143,7 @@ fn never_started(run: &str) -> Recovered {
             "run {run} was interrupted before it started the migration; nothing was changed"
         )],
         not_brought_back: Vec::new(),
+        is_open: false,
     }
 }
 
@@ -153,6 +155,7 @@ fn migrated(run: &str) -> Recovered {
             "run {run} had migrated; every check passed, the migration stays"
         )],
         not_brought_back: Vec::new(),
+        is_open: false,
     }
 }
 
@@ -168,6 +171,7 @@ fn as_before(run: &str, proven: Proven, proof: &str, lost: Vec<String>) -> Recov
             "run {run} {what}; the database is as before it: {proof}"
         )],
         not_brought_back: lost,
+        is_open: false,
     }
 }
 
@@ -196,6 +200,7 @@ fn still_in_doubt(journal: &Journal, story: &Story, run: &str) -> Recovered {
         error: Some(error),
         lines: vec![format!("run {run} ended in doubt")],
         not_brought_back: Vec::new(),
+        is_open: false,
     }
 }
 
@@ -284,6 +289,12 @@ async fn put_back(
         by_itself: false,
     };
     let verdict = judge(&case, place.ctx, &mut OfJournal { journal, lock }).await;
+    if let Verdict::InDoubt(error) = &verdict
+        && !error.is_loss_of_connection()
+        && let Err(why) = require_archive(&archive).await
+    {
+        return Ok(without_archive(&why, run, &archive));
+    }
     let (record, mut recovered) = of_verdict(verdict, story, run, &archive);
     let outside = outside(place.target, &archive, place.ctx).await;
     let lines = outside.lines().into_iter();
@@ -294,6 +305,34 @@ async fn put_back(
         journal.append(Step::RollBack, Stage::Outcome, journal::detail_of(&record)?)?;
     }
     Ok(recovered)
+}
+
+/// Whether there is something to put back from: nothing is changed before every member was compared with its hash.
+async fn require_archive(archive: &std::path::Path) -> Result<()> {
+    let archive = archive.to_owned();
+    let read = move || Reader::open(&archive).and_then(|reader| reader.require_undamaged());
+    let attempted = || "read the archive of the interrupted run".to_owned();
+    tokio::task::spawn_blocking(read).await.attempt(attempted)?
+}
+
+/// The run stays open: with a copy of its archive in place the next start puts the database back.
+fn without_archive(why: &Error, run: &str, archive: &std::path::Path) -> Recovered {
+    let error = Error::new(Kind::InDoubt, format!("put back what the run {run} did"))
+        .because(why.to_string())
+        .now("the database was not touched now; what the migration committed is still there")
+        .hint(format!(
+            "bring a copy of the archive back as {}, then: pgbelay recover",
+            archive.display()
+        ))
+        .hint("or take an older one: pgbelay list, pgbelay check ARCHIVE, pgbelay rollback ARCHIVE")
+        .hint("if a person has put it right: pgbelay run --force");
+    Recovered {
+        outcome: Outcome::InDoubt,
+        error: Some(error),
+        lines: vec![format!("run {run} could not be rolled back: {why}")],
+        not_brought_back: Vec::new(),
+        is_open: true,
+    }
 }
 
 fn of_verdict(
@@ -348,6 +387,7 @@ fn of_verdict(
                 error: Some(error.with_kind(Kind::InDoubt).hint(next)),
                 lines: vec![format!("run {run} could not be rolled back: {reason}")],
                 not_brought_back: Vec::new(),
+                is_open: broken_off,
             };
             (record, recovered)
         }
@@ -367,6 +407,7 @@ fn recovery_withheld(
         error: Some(error),
         lines: vec![format!("the rollback of run {run} was withheld")],
         not_brought_back: Vec::new(),
+        is_open: false,
     }
 }
 

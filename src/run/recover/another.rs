@@ -4,7 +4,7 @@
 use crate::error::{Error, Result};
 use crate::journal::{Header, Journal};
 use crate::run::chronicle::Story;
-use crate::run::recover::{Action, MOST_STORIES, Place, decide};
+use crate::run::recover::{Action, Place, decide};
 
 /// Refuses to go on where the newest that the store knows of this name is an unfinished run of another database; a later
 /// journal of this database, or `--force`, says that somebody looked.
@@ -15,8 +15,7 @@ pub(super) fn refuse_if_made_again(place: &Place<'_>) -> Result<()> {
     if place.options.force {
         return Ok(());
     }
-    let journals = place.store.journals()?;
-    for file in journals.into_iter().rev().take(MOST_STORIES) {
+    for file in place.store.journals()?.into_iter().rev() {
         // What cannot be read is met, and named, where the newest journal is looked for.
         let Ok(story) = Journal::read(&file.path).and_then(|records| Story::of(&records)) else {
             continue;

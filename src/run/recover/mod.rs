@@ -10,7 +10,7 @@ mod left;
 mod replay;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::context::{Context, Phase};
 use crate::error::{Error, Kind, Result};
@@ -53,15 +53,11 @@ pub struct Recovered {
     pub lines: Vec<String>,
     /// What a rollback could not bring back because its loss was accepted.
     pub not_brought_back: Vec<String>,
+    /// Whether the next start tries again: the connection was lost, or the archive is not in its place.
+    pub is_open: bool,
 }
 
 impl Recovered {
-    /// Whether the loss of a connection broke it off: the next start tries again.
-    fn is_broken_off(&self) -> bool {
-        let lost = self.error.as_ref().map(Error::is_loss_of_connection);
-        self.outcome == Outcome::InDoubt && lost == Some(true)
-    }
-
     /// The run had ended, only its fence was left.
     fn of_a_fence_alone() -> Self {
         Self {
@@ -69,6 +65,7 @@ impl Recovered {
             error: None,
             lines: Vec::new(),
             not_brought_back: Vec::new(),
+            is_open: false,
         }
     }
 }
@@ -224,6 +221,7 @@ pub fn journals_of(store: &Store, facts: &Facts) -> Result<Vec<(PathBuf, Story)>
                 found.push((file.path, story));
             }
             Ok(_) => {}
+            Err(_) if is_of_others(&file.path, facts, &oids) => {}
             // It may be the newest of this database, and unfinished: guessing is not allowed.
             Err(error) if found.is_empty() => return Err(error.with_kind(Kind::Refused)),
             Err(_) => {}
@@ -232,4 +230,17 @@ pub fn journals_of(store: &Store, facts: &Facts) -> Result<Vec<(PathBuf, Story)>
     // Names tell seconds; two of one second are told apart by their first records.
     found.sort_by_key(|(_, story)| std::cmp::Reverse(story.begun));
     Ok(found)
+}
+
+/// Whether a journal that cannot be read as a whole is about another database: by number, and by name, because a
+/// swap changes the number.
+fn is_of_others(path: &Path, facts: &Facts, oids: &BTreeSet<u32>) -> bool {
+    let Some(header) = Journal::read_header(path) else {
+        return false;
+    };
+    let other_server = !header.system_identifier.is_empty()
+        && !facts.system_identifier.is_empty()
+        && header.system_identifier != facts.system_identifier;
+    let other_database = !oids.contains(&header.database_oid) && header.database != facts.database;
+    other_server || other_database
 }

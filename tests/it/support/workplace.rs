@@ -116,6 +116,17 @@ impl Workplace {
         archives
     }
 
+    /// The journals in the store, oldest first.
+    pub fn journals(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.store()).expect("a store");
+        let paths = entries.map(|entry| entry.expect("an entry").path());
+        let mut journals: Vec<PathBuf> = paths
+            .filter(|path| path.extension().is_some_and(|end| end == "journal"))
+            .collect();
+        journals.sort();
+        journals
+    }
+
     /// Fails if a file that the tool left behind holds the password.
     pub fn assert_no_password(&self) {
         search(self.root.path(), &self.own_files.borrow());
