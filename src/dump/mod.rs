@@ -121,7 +121,7 @@ pub async fn backup(
     let started = std::time::Instant::now();
     let result = async {
         let mut report = until_stopped(ctx, read_out(target, destination, options, ctx)).await?;
-        check(&report.archive, ctx).await?;
+        check_until_stopped(&report.archive, ctx).await?;
         report.elapsed = started.elapsed();
         tell_losses(&report, ctx);
         Ok(report)
@@ -387,6 +387,23 @@ pub async fn check(archive: &Path, ctx: &Context) -> Result<()> {
         .await
         .attempt(|| format!("check the archive {}", archive.display()))??;
     Ok(())
+}
+
+/// As [`check`], until somebody asks to stop: nothing waits for the answer then.
+///
+/// # Errors
+/// As [`check`]; [`Kind::Interrupted`].
+pub async fn check_until_stopped(archive: &Path, ctx: &Context) -> Result<()> {
+    tokio::select! {
+        biased;
+        signal = ctx.stop.wait() => Err(Error::new(
+            Kind::Interrupted(signal),
+            format!("check the archive {}", archive.display()),
+        )
+        .because(format!("interrupted by signal {signal}"))
+        .now("the archive is complete, and was not read back")),
+        checked = check(archive, ctx) => checked,
+    }
 }
 
 /// Runs what takes moments and much memory on this thread, where memory was freed before: the allocator keeps that

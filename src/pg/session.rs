@@ -219,6 +219,16 @@ fn summary(sql: &str) -> String {
     }
 }
 
+/// Bytes of the longest row: the server puts it together in one allocation, which it limits to 1 GiB.
+const LONGEST_ROW: usize = 1 << 30;
+
+/// Why [`CopyOut::rows`] stopped.
+enum Paused {
+    AtTheEnd,
+    ByTheTaker,
+    InALongRow,
+}
+
 /// Rows of a `COPY … TO STDOUT`.
 pub struct CopyOut {
     stream: Pin<Box<CopyOutStream>>,
@@ -235,21 +245,27 @@ impl CopyOut {
         let ended = poll_fn(|cx| {
             loop {
                 match std::task::ready!(stream.as_mut().poll_next(cx)) {
-                    None => return Poll::Ready(Ok(false)),
+                    None => return Poll::Ready(Ok(Paused::AtTheEnd)),
                     Some(Err(error)) => return Poll::Ready(Err(error)),
                     Some(Ok(text)) if whole_rows(begun, &text, &mut take).is_break() => {
-                        return Poll::Ready(Ok(true));
+                        return Poll::Ready(Ok(Paused::ByTheTaker));
+                    }
+                    Some(Ok(_)) if begun.len() > LONGEST_ROW => {
+                        return Poll::Ready(Ok(Paused::InALongRow));
                     }
                     Some(Ok(_)) => {}
                 }
             }
         });
-        let more = ended.await.map_err(|error| self.failed(error))?;
-        match more || self.begun.is_empty() {
-            true => Ok(more),
-            false => Err(self
+        match ended.await.map_err(|error| self.failed(error))? {
+            Paused::ByTheTaker => Ok(true),
+            Paused::AtTheEnd if self.begun.is_empty() => Ok(false),
+            Paused::AtTheEnd => Err(self
                 .attempted()
                 .because("the server ended the data within a row")),
+            Paused::InALongRow => Err(self
+                .attempted()
+                .because("a row of it does not end: no server sends one of more than 1 GiB")),
         }
     }
 
@@ -272,11 +288,13 @@ fn whole_rows(
     if begun.is_empty() && text.ends_with(b"\n") {
         return take(text);
     }
+    // What has begun has no end yet: only what is new is searched.
+    let before = begun.len();
     begun.extend_from_slice(text);
-    let Some(newline) = memchr::memrchr(b'\n', begun) else {
+    let Some(newline) = memchr::memrchr(b'\n', text) else {
         return ControlFlow::Continue(());
     };
-    let rest = begun.split_off(newline + 1);
+    let rest = begun.split_off(before + newline + 1);
     let rows = std::mem::replace(begun, rest);
     take(&rows)
 }

@@ -41,7 +41,7 @@ pub async fn roll_back(
     // nothing may take time by the size of the database: each member is checked when it is used, and
     // nothing is committed if one is damaged.
     match (options.rung, options.proof) {
-        (Rung::Rebuild, _) => dump::check(reader.path(), ctx).await?,
+        (Rung::Rebuild, _) => dump::check_until_stopped(reader.path(), ctx).await?,
         // What a swap makes of a damaged archive is never put in anybody's place.
         (Rung::Swap, _) | (_, ProofMode::Content) => {
             restore::require_undamaged(reader, ctx).await?

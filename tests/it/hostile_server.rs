@@ -70,7 +70,7 @@ fn for_ever(mut client: TcpStream, bytes: &[u8]) {
     while client.write_all(bytes).is_ok() {}
 }
 
-const RUDE: [(&str, Manners); 12] = [
+const RUDE: [(&str, Manners); 14] = [
     ("says nothing", still),
     ("hangs up", |client| drop(client)),
     ("sends noise", |client| for_ever(client, &[0xa5; 4096])),
@@ -106,14 +106,34 @@ const RUDE: [(&str, Manners); 12] = [
         answer(client, &message(b'D', &[0, 1, 0, 0, 0, 9, b'1']))
     }),
     ("a row that lies about its values", |client| {
-        let mut bytes = message(
-            b'T',
-            b"\0\x01x\0\0\0\0\0\0\0\0\0\0\x19\xff\xff\xff\xff\xff\xff\0\0",
-        );
+        let mut bytes = column_of_text();
         bytes.extend(message(b'D', &[0xff, 0xff, 0x7f, 0xff, 0xff, 0xff]));
         answer(client, &bytes);
     }),
+    ("a tag that lies about its rows", |client| {
+        let mut bytes = column_of_text();
+        bytes.extend(message(b'C', b"SELECT 18446744073709551616\0"));
+        bytes.extend(message(b'Z', b"I"));
+        answer(client, &bytes);
+    }),
+    ("rows without end", |mut client| {
+        welcome(&mut client);
+        drop(client.read(&mut [0; 65536]));
+        drop(client.write_all(&column_of_text()));
+        let value = [b'x'; 1 << 20];
+        let length = u32::try_from(value.len()).unwrap().to_be_bytes();
+        let row = message(b'D', &[&[0, 1][..], &length, &value].concat());
+        for_ever(client, &row);
+    }),
 ];
+
+/// Describes rows of one text column.
+fn column_of_text() -> Vec<u8> {
+    message(
+        b'T',
+        b"\0\x01x\0\0\0\0\0\0\0\0\0\0\x19\xff\xff\xff\xff\xff\xff\0\0",
+    )
+}
 
 fn call<'w>(workplace: &'w Workplace, port: u16) -> Call<'w> {
     let url = format!("postgresql://app@127.0.0.1:{port}/shop?connect_timeout=2&sslmode=disable");

@@ -77,7 +77,9 @@ async fn unchanged_archive(desk: &Desk<'_>, scene: &Scene<'_>, plan: &Plan) -> O
         evidence = full_evidence(&scene.session, &reader, scene).await;
     }
     let evidence = evidence?;
-    dump::check(&file.path, scene.ctx).await.ok()?;
+    dump::check_until_stopped(&file.path, scene.ctx)
+        .await
+        .ok()?;
     desk.ctx.note(format!(
         "the archive {} still is what the database holds: {evidence}",
         file.path.display()
