@@ -308,7 +308,7 @@ async fn require_free(server: &Session, name: &str) -> Result<()> {
 }
 
 /// A connection that broke leaves open whether the server made it, or is still at it. The name was free a moment ago, so what
-/// bears it now and was asked for by nobody else is dropped again.
+/// bears it now, and no other drill's mark, is dropped again.
 async fn not_created(error: Error, keeper: &Session, name: &str, ctx: &Context) -> Error {
     let error = error.with_kind(Kind::Failed);
     match when_it_is_back(|| undo_creation(keeper, name, ctx)).await {
@@ -329,12 +329,25 @@ async fn undo_creation(keeper: &Session, name: &str, ctx: &Context) -> Result<()
     let session = pg::connect_beside(keeper, "drill", ctx).await?;
     let undone = async {
         pg::end_lost(&session, &ctx.run_id, keeper).await?;
+        // Ours was not marked yet. One that is was made by somebody else in the same second.
+        if is_described(&session, name).await? {
+            return Ok(());
+        }
         let drop = Sql::constant("DROP DATABASE IF EXISTS ").ident(name);
         session.execute(&drop).await
     }
     .await;
     session.close().await;
     undone
+}
+
+async fn is_described(session: &Session, name: &str) -> Result<bool> {
+    let sql = Sql::constant(
+        "SELECT pg_catalog.count(*) AS described FROM pg_catalog.pg_database AS d \
+         WHERE pg_catalog.shobj_description(d.oid, 'pg_database') IS NOT NULL AND d.datname = ",
+    );
+    let row = session.query_one(&sql.literal(name)).await?;
+    Ok(row.number::<u32>("described")? > 0)
 }
 
 /// Properties as the comparison must see them: with the comment that the mark stands in for.

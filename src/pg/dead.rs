@@ -25,8 +25,8 @@ pub async fn end_sessions_of(session: &Session, run: &str) -> Result<()> {
 /// # Errors
 /// As [`end_sessions_of`].
 pub async fn end_lost(session: &Session, run: &str, lost: &Session) -> Result<()> {
-    let it = Sql::constant("pid::text OPERATOR(pg_catalog.=) ");
-    end(session, run, it.literal(&lost.backend_pid().to_string())).await
+    let it = Sql::constant("pid OPERATOR(pg_catalog.=) ");
+    end(session, run, it.number(lost.backend_pid())).await
 }
 
 async fn end(session: &Session, run: &str, which: Sql) -> Result<()> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::properties::set_properties;
 use crate::archive::Manifest;
-use crate::error::{Error, Result};
+use crate::error::{Kind, Result};
 use crate::pg::{Session, Sql};
 
 /// The first major with a locale provider per database.
@@ -14,13 +14,19 @@ const PROVIDERS_SINCE: u32 = 15;
 /// archive's database had. `maintenance` is connected to another database of the same server, and
 /// the new one belongs to its role until [`dress_database`]. What exists already is refused by the
 /// server.
+///
+/// # Errors
+/// [`Kind::Refused`] with the server's reason; a loss of the connection stays one, and leaves open whether it was made.
 pub async fn create_database(maintenance: &Session, name: &str, manifest: &Manifest) -> Result<()> {
     let sql = creation(name, manifest, maintenance.version().major());
     maintenance.execute(&sql).await.map_err(|error| {
-        let reason = error.reason().unwrap_or_default();
-        Error::refused(format!("create the database {name}"))
-            .because(reason)
-            .now("nothing was changed")
+        let lost = error.is_loss_of_connection() || maintenance.is_closed();
+        let error = error.attempting(format!("create the database {name}"));
+        match lost {
+            // The server may be at it still.
+            true => error.now(format!("whether {name} was made is not known")),
+            false => error.with_kind(Kind::Refused).now("nothing was changed"),
+        }
     })
 }
 
