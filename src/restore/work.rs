@@ -33,6 +33,15 @@ pub(super) fn creation(reader: &Reader, index: usize) -> Result<Statement> {
     })
 }
 
+/// Entries that are made together, and what goes with them: grants that are lent, memory that is spared.
+#[derive(Default)]
+struct Entries {
+    statements: Vec<Statement>,
+    count: usize,
+    /// What is said of the last one.
+    last: String,
+}
+
 /// A restore under way.
 pub(super) struct Work<'a> {
     session: &'a Session,
@@ -43,8 +52,8 @@ pub(super) struct Work<'a> {
     pub ctx: &'a Context,
     pub progress: Progress,
     pub report: RestoreReport,
-    /// The session's, once a build has asked.
-    memory: Option<Memory>,
+    /// What GIN builds ask for, once one has.
+    builds: Option<(Memory, Sizes<'a>)>,
 }
 
 impl<'a> Work<'a> {
@@ -71,7 +80,7 @@ impl<'a> Work<'a> {
             ctx,
             progress,
             report: RestoreReport::default(),
-            memory: None,
+            builds: None,
         }
     }
 
@@ -100,23 +109,24 @@ impl<'a> Work<'a> {
 
     /// Creates these entries, in this order.
     pub async fn make(&mut self, entries: &[usize]) -> Result<()> {
-        let (mut batch, mut made) = (Vec::new(), 0);
+        let mut batch = Entries::default();
         for &index in entries {
             let statement = creation(self.reader, index)?;
+            batch.count += 1;
+            batch.last.clone_from(&statement.what);
             match self.spare(index, &statement).await? {
-                Some(memory) => batch.extend(memory::spared(statement, memory)),
-                None => batch.push(statement),
+                Some(memory) => batch.statements.extend(memory::spared(statement, memory)),
+                None => batch.statements.push(statement),
             }
             let entry = &self.reader.manifest().entries[index];
             if entry.kind == catalog::Kind::Schema.name() {
-                batch.extend(self.loans.lend(&entry.name));
+                batch.statements.extend(self.loans.lend(&entry.name));
             }
-            made += 1;
-            if batch::is_full(&batch) {
-                self.flush(&mut batch, &mut made).await?;
+            if batch::is_full(&batch.statements) {
+                self.flush(std::mem::take(&mut batch)).await?;
             }
         }
-        self.flush(&mut batch, &mut made).await
+        self.flush(batch).await
     }
 
     /// What a GIN build is spared, in kilobytes: what it gets, and what was there.
@@ -124,13 +134,12 @@ impl<'a> Work<'a> {
         if !memory::builds_gin(statement) {
             return Ok(None);
         }
-        let memory = match self.memory {
-            Some(memory) => memory,
-            None => *self.memory.insert(Memory::of(self.session).await?),
-        };
         let manifest = self.reader.manifest();
-        let bytes = Sizes::of(manifest).about(&manifest.entries[index], manifest);
-        Ok(memory.for_gin(bytes))
+        let (memory, sizes) = match &mut self.builds {
+            Some(builds) => builds,
+            none => none.insert((Memory::of(self.session).await?, Sizes::of(manifest))),
+        };
+        Ok(memory.for_gin(sizes.about(&manifest.entries[index], manifest)))
     }
 
     /// Runs statements, and commits them where that is ours to do.
@@ -141,15 +150,13 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Runs a batch that makes so many entries.
-    async fn flush(&mut self, batch: &mut Vec<Statement>, made: &mut usize) -> Result<()> {
-        let Some(last) = batch.last() else {
+    async fn flush(&mut self, batch: Entries) -> Result<()> {
+        if batch.count == 0 {
             return Ok(());
-        };
-        self.progress.what.clone_from(&last.what);
-        self.run(batch).await?;
-        self.made(std::mem::take(made));
-        batch.clear();
+        }
+        self.progress.what = batch.last;
+        self.run(&batch.statements).await?;
+        self.made(batch.count);
         Ok(())
     }
 

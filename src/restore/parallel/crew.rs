@@ -275,7 +275,7 @@ impl Worker {
         let spared = match memory::builds_gin(statement) {
             true => Memory::of(&self.session)
                 .await?
-                .for_gin(shared.tally.weight(index)),
+                .for_gin(shared.tally.table_bytes(index)),
             false => None,
         };
         if let Some((less, _)) = spared {

@@ -15,8 +15,8 @@ use crate::restore::memory::Sizes;
 /// Shared between the workers.
 pub(super) struct Tally {
     ctx: Context,
-    /// What making each entry costs, in bytes of rows.
-    weights: Vec<u64>,
+    /// Of each entry: bytes of rows of its table, and what making it costs in such bytes.
+    weights: Vec<(u64, u64)>,
     inner: Mutex<Inner>,
 }
 
@@ -41,7 +41,7 @@ impl Tally {
         let weights = weights(manifest, planned, load);
         let progress = Progress {
             work: progress.bytes,
-            total_work: progress.total_bytes + weights.iter().sum::<u64>(),
+            total_work: progress.total_bytes + weights.iter().map(|one| one.1).sum::<u64>(),
             ..progress
         };
         Self {
@@ -96,7 +96,12 @@ impl Tally {
 
     /// What making an entry costs, in bytes of rows.
     pub fn weight(&self, index: usize) -> u64 {
-        self.weights.get(index).copied().unwrap_or(0)
+        self.weights.get(index).map_or(0, |(_, weight)| *weight)
+    }
+
+    /// Bytes of rows of the table that an entry is about.
+    pub fn table_bytes(&self, index: usize) -> u64 {
+        self.weights.get(index).map_or(0, |(table, _)| *table)
     }
 
     /// Server processes that build an index now.
@@ -126,12 +131,13 @@ impl Tally {
     }
 }
 
-fn weights(manifest: &Manifest, planned: &[usize], load: &Load) -> Vec<u64> {
+fn weights(manifest: &Manifest, planned: &[usize], load: &Load) -> Vec<(u64, u64)> {
     let sizes = Sizes::of(manifest);
-    let mut weights = vec![0; manifest.entries.len()];
+    let mut weights = vec![(0, 0); manifest.entries.len()];
     for &index in planned {
         let entry = &manifest.entries[index];
-        weights[index] = load.of_entry(index, &entry.kind, sizes.about(entry, manifest));
+        let table = sizes.about(entry, manifest);
+        weights[index] = (table, load.of_entry(index, &entry.kind, table));
     }
     weights
 }
