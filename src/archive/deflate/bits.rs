@@ -1,7 +1,6 @@
 //! Bits → bytes, the lowest bit first (RFC 1951, 3.1.1).
 
-/// Bits that one call of [`Bits::put`] may still add to what is held after a [`Bits::flush`].
-#[cfg(test)]
+/// Bits that all calls of [`Bits::put`] between two of [`Bits::flush`] may add.
 pub(super) const ROOM: u32 = 56;
 
 /// Bytes that are written at once.
@@ -36,22 +35,21 @@ impl<'a> Bits<'a> {
         }
     }
 
-    /// Adds the `count` lowest bits of `value`, which has no others. Together at most 56 between
+    /// Adds the `count` lowest bits of `value`, which has no others. Together at most [`ROOM`] between
     /// two flushes.
     #[inline]
     pub(super) fn put(&mut self, value: u32, count: u32) {
+        debug_assert!(self.count + count < ROOM + 8, "somebody did not flush");
         self.held |= u64::from(value) << self.count;
         self.count += count;
     }
 
-    /// Writes the whole bytes that are held; there must be room for them.
+    /// Writes the whole bytes that are held. Whoever did not [`reserve`](Self::reserve) room for them panics: an archive
+    /// that lacks bytes is worse than none.
     #[inline]
     pub(super) fn flush(&mut self) {
-        let room = self.out.get_mut(self.written..self.written + WORD);
-        debug_assert!(room.is_some(), "somebody did not reserve");
-        if let Some(room) = room {
-            room.copy_from_slice(&self.held.to_le_bytes());
-        }
+        let room = &mut self.out[self.written..self.written + WORD];
+        room.copy_from_slice(&self.held.to_le_bytes());
         let whole = self.count & !7;
         self.written += usize::try_from(whole / 8).unwrap_or(WORD);
         self.held >>= whole;

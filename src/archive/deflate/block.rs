@@ -1,6 +1,6 @@
 //! One block of a deflate stream: its codes, and what they are codes for (RFC 1951, 3.2.3 to 3.2.7).
 
-use super::bits::Bits;
+use super::bits::{Bits, ROOM};
 use super::huffman::{Code, codes};
 use super::matches::{self, Sequence};
 
@@ -18,6 +18,15 @@ const ORDER: [usize; DESCRIBING] = [
 const LETTER_LIMIT: u8 = 14;
 const DISTANCE_LIMIT: u8 = 15;
 const DESCRIBING_LIMIT: u8 = 7;
+
+/// Most bits that tell which of its span a length and a distance is.
+const MORE_OF_LENGTH: u8 = 5;
+const MORE_OF_DISTANCE: u8 = 13;
+
+// What is put between two flushes: four letters, or a length and a distance.
+const _: () = assert!(4 * (LETTER_LIMIT as u32) <= ROOM);
+const _: () =
+    assert!(((LETTER_LIMIT + MORE_OF_LENGTH + DISTANCE_LIMIT + MORE_OF_DISTANCE) as u32) <= ROOM);
 
 /// The most bytes that one stored block holds.
 const STORED: usize = 65_535;
@@ -209,7 +218,7 @@ impl<'a> Block<'a> {
         table
     }
 
-    /// As it is: nothing else would be shorter.
+    /// As it is: with codes it would be as long or longer.
     fn store(&self, last: bool, bits: &mut Bits<'_>) {
         let mut rest = self.text;
         loop {

@@ -113,7 +113,7 @@ fn number<const N: usize>(codes: &mut [Code; N]) {
     for length in 1..=LONGEST {
         next[length] = (next[length] + next[length - 1]) << 1;
     }
-    // So far each stands for the first code of the length above.
+    // `next[n]` is now the first code of length n.
     for code in codes.iter_mut().filter(|code| code.length > 0) {
         let value = &mut next[usize::from(code.length)];
         code.bits = value.reverse_bits() >> (16 - u32::from(code.length));

@@ -19,7 +19,8 @@ use self::bits::Bits;
 use self::block::Block;
 use self::matches::Finder;
 
-/// Text of one block, in bytes: long enough that codes cost nothing, short enough that they fit.
+/// Text of one block, in bytes: long enough that describing its codes costs nothing, short enough that codes fit the rows of
+/// one place, and that what was found stays in the processor's cache.
 const BLOCK: usize = 128 << 10;
 
 /// Appends `text` to `out` as a deflate stream of its own.
@@ -47,6 +48,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::archive::deflate::matches::Sequence;
 
     /// What two other implementations make of it.
     fn inflated(stream: &[u8], length: usize) -> [Vec<u8>; 2] {
@@ -102,8 +104,9 @@ mod tests {
         }
     }
 
+    /// Repetitions that the search may find, at distances around its window and lengths around what it takes.
     #[test]
-    fn every_length_and_distance() {
+    fn repetitions_near_the_limits() {
         let noise = noise(40_000);
         for distance in [
             1, 2, 3, 7, 8, 9, 255, 256, 257, 511, 8193, 32_767, 32_768, 32_769,
@@ -117,6 +120,63 @@ mod tests {
                 round_trip(&text);
             }
         }
+    }
+
+    /// A block with this repetition, whether the search would have taken it or not.
+    fn write_repetition(length: u16, distance: u16) {
+        // Of four letters, so that codes are always shorter than the text as it is.
+        let letters = usize::from(distance).max(1000);
+        let mut text: Vec<u8> = noise(letters).iter().map(|byte| b'a' + byte % 4).collect();
+        for at in 0..usize::from(length) {
+            text.push(text[letters - usize::from(distance) + at]);
+        }
+        text.extend_from_slice(b"abcd");
+        let sequences = [
+            Sequence {
+                letters: u32::try_from(letters).unwrap(),
+                length,
+                distance,
+            },
+            Sequence {
+                letters: 4,
+                length: 0,
+                distance: 0,
+            },
+        ];
+        let mut stream = Vec::new();
+        let mut bits = Bits::new(&mut stream);
+        Block::of(&text, &sequences).write(true, &mut bits);
+        bits.finish();
+        assert_eq!(stream[0] & 0b111, 0b101, "the last block, with codes");
+        for inflated in inflated(&stream, text.len()) {
+            assert!(inflated == text, "{length} from {distance} back");
+        }
+    }
+
+    #[test]
+    fn every_length_can_be_written() {
+        for length in 3..=258 {
+            write_repetition(length, 1);
+            write_repetition(length, 777);
+        }
+    }
+
+    /// First and last of each span of RFC 1951, 3.2.5.
+    #[test]
+    fn every_span_of_distances_can_be_written() {
+        let mut firsts = vec![1_u16, 2, 3];
+        for more in 0..=13 {
+            firsts.extend([1 + (2 << more), 1 + (3 << more)]);
+        }
+        firsts.dedup();
+        for pair in firsts.windows(2) {
+            for length in [3, 258] {
+                write_repetition(length, pair[0]);
+                write_repetition(length, pair[1] - 1);
+            }
+        }
+        write_repetition(258, 24_577);
+        write_repetition(258, 32_768);
     }
 
     #[test]
