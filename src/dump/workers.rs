@@ -72,7 +72,7 @@ impl<'a> Team<'a> {
     }
 
     /// The leader and up to `options.jobs` workers on its snapshot; fewer where the server allows no more
-    /// connections, none where one is enough. The leader's transaction must be REPEATABLE READ.
+    /// connections, none where all that there is is one small table. The leader's transaction must be REPEATABLE READ.
     pub(super) async fn gather(
         leader: &'a Session,
         catalog: &Catalog,
@@ -82,7 +82,8 @@ impl<'a> Team<'a> {
         let streams = streams(leader, options);
         let units = units::for_streams(catalog, streams, options.unit_bytes)?;
         let wanted = options.jobs.min(units.len());
-        if options.jobs < 2 || units.iter().all(|unit| unit.bytes <= WORTH_A_WORKER) && wanted < 2 {
+        let is_one_and_small = wanted < 2 && units.iter().all(|one| one.bytes <= WORTH_A_WORKER);
+        if options.jobs < 2 || is_one_and_small {
             return Self::alone(leader, catalog);
         }
         let mut team = Self {
@@ -96,6 +97,7 @@ impl<'a> Team<'a> {
             match connected(leader, options.worker_wait, ctx).await {
                 Ok(session) => team.workers.push(on_snapshot(session, &snapshot).await?),
                 // The leader is connected, and can do without.
+                Err(_) if wanted == 1 => break,
                 Err(error) => {
                     ctx.note(format!(
                         "the backup reads with {} instead of {} connections: {}",
