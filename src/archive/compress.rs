@@ -1,7 +1,7 @@
 //! gzip members, whole: text in memory ↔ one complete member in memory.
 //!
 //! What compresses was chosen by measuring COPY text (docs/compression.md): our own [`deflate`] for
-//! the rows of large tables, libdeflate for short texts, and libdeflate again to read all of it.
+//! long texts, which are mostly rows, libdeflate for short ones, and libdeflate again to read all of it.
 //! Pure CPU work without shared state, so workers call it on their own threads.
 
 use std::io;

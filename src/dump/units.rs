@@ -4,7 +4,7 @@
 //! blocks and much TOAST. The last range of a table has no end, so rows that landed beyond the
 //! size first read are in it; what is read is decided by the snapshot alone, never by the sizes.
 //!
-//! A range costs the server a third more than the same rows of a whole table do, and pushes what it
+//! A range costs the server more than the same rows of a whole table do (a sixth on set a), and pushes what it
 //! had cached out of its buffers (docs/performance.md). So only a table is divided that is larger
 //! than the share of a stream: one that others would have to wait for.
 
