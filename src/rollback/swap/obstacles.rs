@@ -1,5 +1,7 @@
 //! What a swap could not do, or what would not follow it: found before anything is made.
 
+use std::io;
+
 use super::record;
 use crate::archive::Manifest;
 use crate::catalog::Kind as EntryKind;
@@ -68,6 +70,10 @@ pub(super) fn refusal(session: &Session, obstacles: &[String]) -> Option<Error> 
 pub(in crate::rollback) async fn named_as_next(scene: &Scene<'_>, error: Error) -> Error {
     let code = error.sqlstate().unwrap_or_default();
     let would_meet_it = code == "53100" || MEETS_TOO.iter().any(|class| code.starts_with(class));
+    // Files: a person who is told to make room is not told something else as well.
+    let is_of_files =
+        std::error::Error::source(&error).is_some_and(|source| source.is::<io::Error>());
+    let would_meet_it = would_meet_it || is_of_files;
     if error.kind() != Kind::InDoubt || would_meet_it || scene.session.is_closed() {
         return error;
     }
