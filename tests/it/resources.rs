@@ -4,15 +4,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::support::{Database, Shop, Workplace};
+use crate::support::{Database, Running, Shop, Workplace};
 
-/// Sessions of ours with their locks, seen by the migration, ten times.
+/// Sessions of ours in any database, with their locks, seen by the migration, ten times.
 const LOOK: &str = "for look in 1 2 3 4 5 6 7 8 9 10; do
     psql -XAt -c \"SELECT count(*), count(*) FILTER (WHERE xact_start IS NOT NULL AND state <> 'active'), count(*) FILTER (WHERE backend_xmin IS NOT NULL AND state <> 'active'),
                           (SELECT coalesce(string_agg(DISTINCT l.locktype, ',' ORDER BY l.locktype), '') FROM pg_locks l
                             WHERE l.pid = ANY (array_agg(a.pid)) AND l.locktype <> 'virtualxid' AND (l.locktype <> 'relation' OR l.relation >= 16384))
                      FROM pg_stat_activity a
-                    WHERE application_name LIKE 'pgbelay%' AND application_name NOT LIKE '% child' AND datname = current_database()\" >> seen
+                    WHERE starts_with(application_name, 'pgbelay ' || split_part(current_setting('application_name'), ' ', 2) || ' ')
+                      AND application_name NOT LIKE '% child'\" >> seen
     sleep 0.05; done";
 
 on_servers! {
@@ -65,33 +66,58 @@ on_servers! {
         assert_eq!(shop.database.sql("SELECT count(*) FROM made"), "0");
     }
 
-    /// A backup of many tables by four jobs: what it holds does not grow with the number of tables.
-    fn a_backup_holds_few_descriptors_connections_and_little_memory(server) {
+    /// Many tables and four jobs: what a backup, a restore and a rollback hold does not grow with the number of tables.
+    fn few_descriptors_connections_and_little_memory_are_held(server) {
         let (workplace, database) = (Workplace::new(), Database::create(server));
         database.sql_as_owner(
             "DO $$ BEGIN FOR n IN 1..300 LOOP EXECUTE format('CREATE TABLE t%s AS SELECT g, repeat(''x'', 200) AS word FROM generate_series(1, 500) g', n);
              END LOOP; END $$");
-        let running = workplace.call(&database).start(&["backup", "--jobs", "4"]);
-        let process = running.id();
-        let mut most: BTreeMap<&str, u64> = BTreeMap::new();
-        let mut note = |what, now: u64| { let most = most.entry(what).or_default(); *most = now.max(*most); };
-        while let Ok(status) = std::fs::read_to_string(format!("/proc/{process}/status")) {
-            let Some(peak) = status.lines().find(|line| line.starts_with("VmHWM:")) else { break };
-            note("kB", peak.split_whitespace().nth(1).unwrap().parse().unwrap());
-            let Ok(descriptors) = std::fs::read_dir(format!("/proc/{process}/fd")) else { break };
-            let links = descriptors.flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok());
-            let (mut all, mut sockets) = (0, 0);
-            for link in links {
-                all += 1;
-                sockets += u64::from(link.to_string_lossy().starts_with("socket:"));
-            }
-            note("descriptors", all);
-            note("sockets", sockets);
-        }
-        running.finish().assert_code(0);
+        let call = || workplace.call(&database).env("DATABASE_URL", database.url_as("postgres"));
+        let most = peaks(call().start(&["backup", "--jobs", "4"]));
         // Four workers, the leader, those who watch and aid; standard streams, the runtime's, the archive.
-        assert!(most["sockets"] >= 4 && most["sockets"] <= 12, "{most:?}");
-        assert!(most["descriptors"] <= 32, "{most:?}");
-        assert!(most["kB"] < 300_000, "{most:?}");
+        assert!(most["sockets"] >= 4 && most["sockets"] <= 12, "backup: {most:?}");
+        let archive = workplace.archives().remove(0).display().to_string();
+        let copy = format!("{}_copy", database.name());
+        let most_restored = peaks(call().start(&["restore", &archive, "--into", &copy, "--create", "--jobs", "4"]));
+        server.psql("postgres", &format!("DROP DATABASE {copy}"));
+        database.sql("UPDATE t7 SET word = 'lost'; DROP TABLE t8; ALTER TABLE t9 ADD COLUMN more int");
+        let most_rolled_back = peaks(call().start(&["rollback", "--jobs", "4"]));
+        for (what, most) in [("backup", most), ("restore", most_restored), ("rollback", most_rolled_back)] {
+            assert!(most["sockets"] >= 1 && most["sockets"] <= 12, "{what}: {most:?}");
+            assert!(most["descriptors"] <= 32, "{what}: {most:?}");
+            assert!(most["kB"] < 300_000, "{what}: {most:?}");
+        }
     }
+}
+
+/// The most that a process held until it ended, which it does with 0.
+fn peaks(running: Running<'_>) -> BTreeMap<&'static str, u64> {
+    let process = running.id();
+    let mut most: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut note = |what, now: u64| {
+        let most = most.entry(what).or_default();
+        *most = now.max(*most);
+    };
+    while let Ok(status) = std::fs::read_to_string(format!("/proc/{process}/status")) {
+        let peak = status.lines().find(|line| line.starts_with("VmHWM:"));
+        let descriptors = std::fs::read_dir(format!("/proc/{process}/fd"));
+        // It has ended, and nobody has waited for it yet.
+        let (Some(peak), Ok(descriptors)) = (peak, descriptors) else {
+            break;
+        };
+        let peak = peak.split_whitespace().nth(1).unwrap();
+        note("kB", peak.parse().unwrap());
+        let links = descriptors
+            .flatten()
+            .filter_map(|entry| std::fs::read_link(entry.path()).ok());
+        let (mut all, mut sockets) = (0, 0);
+        for link in links {
+            all += 1;
+            sockets += u64::from(link.to_string_lossy().starts_with("socket:"));
+        }
+        note("descriptors", all);
+        note("sockets", sockets);
+    }
+    running.finish().assert_code(0);
+    most
 }

@@ -237,6 +237,45 @@ on_servers! {
         }
     }
 
+    /// The statement at work is ended with its session, and what the files before it committed is put back.
+    fn p3_a_signal_while_files_of_sql_are_run(server) {
+        let (signal, code) = one(server);
+        let shop = Shop::at_head(server);
+        let before = shop.database.dump();
+        shop.workplace.write("files/add_sqs_metadata.sql", "SELECT 1;");
+        shop.workplace.write("files/b1.sql", "DROP TABLE comps;");
+        shop.workplace.write("files/b2.sql", "SELECT pg_sleep(60) AS slow;");
+        let mark = mark();
+        let call = shop.call().env("DATABASE_URL", shop.database.url_as("postgres")).env(MARK, &mark);
+        let run = call.start(&["run", "--json", "--log-file", "said", "--sql", "files"]);
+        // From another database: whoever looks from this one may have written.
+        let slow = format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND query LIKE '%AS slow%'", shop.database.name());
+        wait_until("the second file", || server.psql("postgres", &slow) == "1");
+        run.signal(signal);
+        let output = finish(&shop, (run, mark)).assert_code(code);
+        assert_eq!(output.json()["outcome"], "rolled-back", "{output}");
+        shop.database.assert_is(&before);
+    }
+
+    /// A recovery owes somebody a database as before: it finishes.
+    #[cfg(feature = "fault-injection")]
+    fn p3_a_signal_while_an_interrupted_run_is_recovered(server) {
+        let (signal, _) = one(server);
+        let shop = with_many_rows(server);
+        let before = shop.database.dump();
+        let call = || shop.call().env("DATABASE_URL", shop.database.url_as("postgres"));
+        let killed = call().env("PGBELAY_FAULT", "child-ended=kill");
+        killed.run(&["run", "--", "sh", "-c", &committing("exit 1")]).assert_code(-1);
+        let mark = mark();
+        let recovery = call().env(MARK, &mark).start(&["recover", "--json", "--log-file", "said"]);
+        wait_for_log(&shop.workplace, "== Roll back");
+        recovery.signal(signal);
+        recovery.signal(signal);
+        let output = finish(&shop, (recovery, mark)).assert_code(0);
+        assert_eq!(output.json()["outcome"], "rolled-back", "{output}");
+        shop.database.assert_is(&before);
+    }
+
     /// The migration is verified and stays: it is not called interrupted.
     fn p8_a_signal_while_the_change_report_is_made(server) {
         let shop = with_many_rows(server);
