@@ -73,7 +73,7 @@ pub fn play(case: &Case, place: &mut Place, random: &mut Random) -> Report {
     let database = Database::copy_of(place.server, &place.truth.template);
     let workplace = Workplace::new();
     case.scenario.prepare(&workplace);
-    set_up_store(case, place, &workplace, random);
+    set_up_store(case, place, &workplace);
     let mut scene = Scene {
         case,
         place,
@@ -84,8 +84,11 @@ pub fn play(case: &Case, place: &mut Place, random: &mut Random) -> Report {
     };
     let (first, struck) = scene.execute(&case.scenario.arguments(), case.event.as_ref());
     let passed = points_in(&first);
-    scene.place.set_read_only(false);
-    scene.place.make_room();
+    // Sometimes nobody has made room yet when it is started again.
+    let is_full = case.event.as_ref().map(|event| event.harm) == Some(Harm::StoreFull);
+    if !is_full || scene.random.once_in(2) {
+        scene.place.make_room();
+    }
     scene.place.show_store();
     scene.place.proxy.heal();
     let told = scene.told(&first);
@@ -109,19 +112,11 @@ pub fn play(case: &Case, place: &mut Place, random: &mut Random) -> Report {
     report
 }
 
-fn set_up_store(case: &Case, place: &mut Place, workplace: &Workplace, random: &mut Random) {
+fn set_up_store(case: &Case, place: &mut Place, workplace: &Workplace) {
+    let mut events = case.event.iter().chain(&case.again);
     place.store = workplace.store();
-    match case.event.as_ref().map(|event| event.harm) {
-        Some(Harm::StoreFull) => {
-            place.forget_store();
-            place.store_on_full_disk((random.next() % 20) << 12);
-        }
-        Some(Harm::StoreReadOnly) => {
-            place.forget_store();
-            place.store_on_full_disk(1 << 20);
-            place.set_read_only(true);
-        }
-        _ => {}
+    if events.any(|event| event.harm.is_of_small_disk()) {
+        place.store_on_small_disk();
     }
 }
 
@@ -155,9 +150,16 @@ impl Scene<'_> {
         for (name, value) in event.iter().flat_map(|event| event.variables()) {
             call = call.env(name, value);
         }
+        let read_only = event.is_some_and(|event| event.harm == Harm::StoreReadOnly);
+        if read_only {
+            self.place.set_read_only(true);
+        }
         let mut running = call.start(arguments);
         let struck = event.is_none_or(|event| event.happen(&mut running, self.place, self.random));
         let output = running.finish();
+        if read_only {
+            self.place.set_read_only(false);
+        }
         let shown = output.to_string();
         let lines = shown
             .lines()
@@ -231,6 +233,7 @@ impl Scene<'_> {
                 let known = report.passed_recovering.entry(point).or_default();
                 *known = count.max(*known);
             }
+            self.place.make_room();
             self.place.show_store();
             self.place.proxy.heal();
             match output.code {

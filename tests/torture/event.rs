@@ -26,7 +26,26 @@ pub enum Harm {
     StoreFull,
     StoreGone,
     StoreReadOnly,
-    Clock,
+    ClockBack,
+    ClockAhead,
+}
+
+/// How far a clock is moved, in seconds.
+const CLOCK: i64 = 7200;
+
+impl Harm {
+    /// Whether it is there from the start of the process to its end.
+    pub fn is_all_along(self) -> bool {
+        matches!(
+            self,
+            Self::StoreReadOnly | Self::ClockBack | Self::ClockAhead
+        )
+    }
+
+    /// Whether it takes a store on the small disk.
+    pub fn is_of_small_disk(self) -> bool {
+        matches!(self, Self::StoreFull | Self::StoreReadOnly)
+    }
 }
 
 /// Where it happens.
@@ -58,7 +77,8 @@ impl Event {
     /// Variables of the process that it happens to.
     pub fn variables(&self) -> Vec<(&'static str, String)> {
         match (&self.place, self.harm) {
-            (_, Harm::Clock) => vec![("PGBELAY_FAULT_CLOCK", "-7200".to_owned())],
+            (_, Harm::ClockBack) => vec![("PGBELAY_FAULT_CLOCK", format!("-{CLOCK}"))],
+            (_, Harm::ClockAhead) => vec![("PGBELAY_FAULT_CLOCK", CLOCK.to_string())],
             (Where::Point(point, number), harm) => {
                 let action = match harm {
                     Harm::Kill => "kill",
@@ -73,10 +93,7 @@ impl Event {
 
     /// Makes it happen to a process that was started with [`Event::variables`]; false if it ended before.
     pub fn happen(&self, running: &mut Running<'_>, place: &Place, random: &mut Random) -> bool {
-        if matches!(
-            self.harm,
-            Harm::Clock | Harm::StoreFull | Harm::StoreReadOnly
-        ) {
+        if self.harm.is_all_along() {
             return true;
         }
         let arrived = match &self.place {
@@ -112,7 +129,8 @@ impl Event {
             Harm::Stall => proxy.stall(),
             Harm::HalfClose => proxy.half_close(random.once_in(2)),
             Harm::StoreGone => place.hide_store(),
-            Harm::Error | Harm::Clock | Harm::StoreFull | Harm::StoreReadOnly => {}
+            Harm::StoreFull => place.fill_store(random),
+            Harm::Error | Harm::StoreReadOnly | Harm::ClockBack | Harm::ClockAhead => {}
         }
         if matches!(self.harm, Harm::Stall | Harm::Cut) {
             let pause = Duration::from_millis(100 + random.next() % 900);

@@ -13,6 +13,8 @@ pub struct Ledger {
     harms: BTreeMap<&'static str, usize>,
     fates: BTreeMap<Fate, usize>,
     points: BTreeSet<String>,
+    /// What can be harmed.
+    pub known: BTreeSet<String>,
     pub unknown: Vec<String>,
 }
 
@@ -57,12 +59,18 @@ impl Ledger {
             (Harm::Stall, _) => "stalls",
             (Harm::HalfClose, _) => "half-closes",
             (Harm::StoreFull | Harm::StoreGone | Harm::StoreReadOnly, _) => "store faults",
-            (Harm::Clock, _) => "clocks moved",
+            (Harm::ClockBack | Harm::ClockAhead, _) => "clocks moved",
         };
         *self.harms.entry(name).or_default() += 1;
         if let Where::Point(point, _) = &event.place {
             self.points.insert(point.clone());
         }
+    }
+
+    /// Points that something passes and that nothing harmed.
+    pub fn unharmed(&self) -> Vec<&str> {
+        let unharmed = self.known.difference(&self.points);
+        unharmed.map(String::as_str).collect()
     }
 
     /// One line.
@@ -73,9 +81,10 @@ impl Ledger {
             .collect();
         let fate = |fate| self.fates.get(&fate).unwrap_or(&0);
         format!(
-            "{} cases, {} different points; {}; {} came too late; ended: before {}, after {}, in doubt with exit 7 {}, withheld with exit 6 {}, unknown {}",
+            "{} cases, {} of {} points that are passed; {}; {} came too late; ended: before {}, after {}, in doubt with exit 7 {}, withheld with exit 6 {}, unknown {}",
             self.cases,
             self.points.len(),
+            self.known.len(),
             harms.join(", "),
             self.missed,
             fate(Fate::Before),

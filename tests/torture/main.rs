@@ -38,6 +38,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use case::{Case, Report};
+use event::{Event, Harm, Where};
 use ledger::Ledger;
 use place::Place;
 use plan::Plan;
@@ -84,6 +85,10 @@ fn main() -> ExitCode {
         settings.major,
         ledger.line()
     );
+    let unharmed = ledger.unharmed();
+    if settings.only.is_none() && !unharmed.is_empty() {
+        println!("torture: passed and not harmed: {}", unharmed.join(", "));
+    }
     println!("{line}");
     support::note_figure(&line);
     ExitCode::from(u8::from(!ledger.unknown.is_empty() || ledger.cases == 0))
@@ -129,12 +134,18 @@ fn torture(settings: &Settings, begun: Instant) -> Ledger {
     let places: Vec<Place> = (0..settings.workers.max(1))
         .map(|_| Place::new(settings.major))
         .collect();
+    if !places.iter().all(Place::has_small_disk) {
+        println!(
+            "torture: NOT TRIED: a store that is full or read-only; this user may not mount one"
+        );
+    }
     let places = Mutex::new(places);
     let plan = find(settings, &places, &ledger);
     println!(
         "torture: {} different pairs of scenario and passing of a point",
         plan.size()
     );
+    ledger.lock().expect("the ledger").known = plan.points();
     let numbers = AtomicU64::new(settings.only.unwrap_or(0));
     in_every_place(&places, |place| {
         while begun.elapsed() < settings.budget {
@@ -158,29 +169,40 @@ fn in_every_place(places: &Mutex<Vec<Place>>, act: impl Fn(&mut Place) + Sync) {
     });
 }
 
-/// Runs every scenario without harm: what it passes can be harmed.
+/// Runs every scenario without harm, and again with a kill after its migration: what runs and recoveries pass can be harmed.
 fn find(settings: &Settings, places: &Mutex<Vec<Place>>, ledger: &Mutex<Ledger>) -> Plan {
     let next = AtomicUsize::new(0);
-    let found = Mutex::new(Vec::new());
+    let found = Mutex::new((Vec::new(), Vec::new()));
     in_every_place(places, |place| {
         while let Some(scenario) = SCENARIOS.get(next.fetch_add(1, Ordering::SeqCst)) {
-            let case = Case {
-                scenario,
-                event: None,
-                again: Vec::new(),
-                discard: false,
-            };
-            if let Some(report) = attempt(&case, "without harm", place, &mut Random::new(0), ledger)
-            {
-                found
-                    .lock()
-                    .expect("what was found")
-                    .push((scenario, report.passed));
+            for event in [None, Some(killed_after_its_migration())] {
+                let case = Case {
+                    scenario,
+                    event,
+                    again: Vec::new(),
+                    discard: true,
+                };
+                let random = &mut Random::new(0);
+                let Some(report) = attempt(&case, "to look", place, random, ledger) else {
+                    continue;
+                };
+                let mut found = found.lock().expect("what was found");
+                match case.event {
+                    None => found.0.push((scenario, report.passed)),
+                    Some(_) => found.1.push((scenario, report.passed_recovering)),
+                }
             }
         }
     });
-    let passed = found.into_inner().expect("what was found");
-    Plan::of(passed, settings.seed, settings.times)
+    let (passed, recovering) = found.into_inner().expect("what was found");
+    Plan::of(passed, recovering, settings.seed, settings.times)
+}
+
+fn killed_after_its_migration() -> Event {
+    Event {
+        harm: Harm::Kill,
+        place: Where::Point("journal-migrate-outcome-after".to_owned(), 1),
+    }
 }
 
 fn play(settings: &Settings, number: u64, plan: &Plan, place: &mut Place, ledger: &Mutex<Ledger>) {

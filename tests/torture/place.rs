@@ -1,5 +1,6 @@
 //! Where one worker tortures: a server, a proxy before it, and a store that can be full or away.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -8,8 +9,11 @@ use crate::random::Random;
 use crate::scenario::Truth;
 use crate::support::{MARKER_IN_URL, Server};
 
-/// Size of the file system that is filled.
-const SMALL_BYTES: u64 = 4 << 20;
+/// Size of the file system that is filled: preflight refuses to start with less than 16 MiB.
+const SMALL_BYTES: u64 = 40 << 20;
+/// Left of it when it is full: from nothing to a few records of a journal and a small archive.
+const LEFT_PAGES: usize = 20;
+const PAGE: u64 = 4096;
 
 /// Everything that outlives a case.
 #[derive(Debug)]
@@ -44,10 +48,18 @@ impl Place {
         self.small.is_some()
     }
 
-    /// A store on the small disk, of which all but `left` bytes are taken.
-    pub fn store_on_full_disk(&mut self, left: u64) {
+    /// A new store on the small disk.
+    pub fn store_on_small_disk(&mut self) {
         let disk = self.small.as_ref().expect("a small disk");
-        self.store = disk.fill_but(left);
+        self.store = disk.directory.path().join("store");
+        drop(std::fs::remove_dir_all(&self.store));
+    }
+
+    /// Takes all of the small disk but a few pages.
+    pub fn fill_store(&self, random: &mut Random) {
+        if let Some(disk) = &self.small {
+            disk.fill_but(random.below(LEFT_PAGES) as u64 * PAGE);
+        }
     }
 
     pub fn make_room(&self) {
@@ -60,12 +72,6 @@ impl Place {
     pub fn set_read_only(&self, read_only: bool) {
         if let Some(disk) = &self.small {
             disk.remount(if read_only { "ro" } else { "rw" });
-        }
-    }
-
-    pub fn forget_store(&self) {
-        if let Some(disk) = &self.small {
-            drop(std::fs::remove_dir_all(disk.directory.path().join("store")));
         }
     }
 
@@ -125,12 +131,17 @@ impl SmallDisk {
         mounted.then_some(Self { directory })
     }
 
-    fn fill_but(&self, left: u64) -> PathBuf {
-        self.empty();
-        let bytes = vec![0; usize::try_from(SMALL_BYTES - left).expect("a length")];
-        // What does not fit is left out.
-        drop(std::fs::write(self.directory.path().join("filler"), bytes));
-        self.directory.path().join("store")
+    fn fill_but(&self, left: u64) {
+        let path = self.directory.path().join("filler");
+        let Ok(mut filler) = std::fs::File::create(path) else {
+            return; // Read-only.
+        };
+        // A write that has no room takes what there is, and the next one fails.
+        let mut written = 0;
+        while let Ok(bytes) = filler.write(&[0; 1 << 16]) {
+            written += bytes as u64;
+        }
+        drop(filler.set_len(written.saturating_sub(left)));
     }
 
     fn empty(&self) {

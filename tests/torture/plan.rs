@@ -1,18 +1,18 @@
 //! Which cases there are: the points that each scenario passes, each to be killed and erred at, and everything else at random.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::case::Case;
 use crate::event::{Event, Harm, Where};
 use crate::random::Random;
-use crate::scenario::{End, SCENARIOS, Scenario};
+use crate::scenario::{SCENARIOS, Scenario};
 
 /// Harms in turn; kills and errors at points are what most of the list is for.
 const TURNS: [Turn; 20] = {
     use Harm::{
-        Clock, Cut, Error, HalfClose, Kill, ServerCrash, Stall, StoreFull, StoreGone,
-        StoreReadOnly, Terminate,
+        ClockAhead, ClockBack, Cut, Error, HalfClose, Kill, ServerCrash, Stall, StoreFull,
+        StoreGone, StoreReadOnly, Terminate,
     };
     [
         Turn::Sweep(Kill),
@@ -32,9 +32,9 @@ const TURNS: [Turn; 20] = {
         Turn::Either(Stall),
         Turn::Sweep(Kill),
         Turn::Either(ServerCrash),
-        Turn::Random(StoreFull),
+        Turn::Either(StoreFull),
         Turn::Either(Cut),
-        Turn::Store([StoreGone, StoreReadOnly, Clock]),
+        Turn::Store([StoreGone, StoreReadOnly, ClockBack, ClockAhead]),
     ]
 };
 
@@ -46,7 +46,7 @@ enum Turn {
     /// At a point or at a random time.
     Either(Harm),
     /// One of them.
-    Store([Harm; 3]),
+    Store([Harm; 4]),
 }
 
 /// Random times are within this: somewhat longer than most runs take.
@@ -67,53 +67,48 @@ pub struct Plan {
     targets: Vec<Target>,
     /// Whether there are harms at random times.
     times: bool,
-    /// Points that recoveries pass.
-    recovering: Vec<(String, u32)>,
+    /// Points that recoveries pass, by the scenario's name.
+    recovering: BTreeMap<&'static str, Vec<(String, u32)>>,
 }
 
-/// Points that a recovery can pass begin so.
-const OF_RECOVERIES: [&str; 11] = [
-    "append-",
-    "directory-sync",
-    "fence-",
-    "file-",
-    "journal-end",
-    "journal-fence",
-    "journal-roll-back",
-    "journal-swap",
-    "journal-verify",
-    "lock-taken",
-    "rollback-",
-];
-const OF_SWAPS: [&str; 3] = ["restore-", "swap-", "tool-sessions"];
-
 impl Plan {
-    /// Of what the runs without harm passed, by scenario.
-    pub fn of(mut passed: Vec<(&'static Scenario, Passed)>, seed: u64, times: bool) -> Self {
+    /// Of what the runs without harm passed, by scenario, and what recoveries did.
+    pub fn of(
+        mut passed: Vec<(&'static Scenario, Passed)>,
+        recovering: Vec<(&'static Scenario, Passed)>,
+        seed: u64,
+        times: bool,
+    ) -> Self {
         passed.sort_by_key(|(scenario, _)| scenario.name);
         let mut targets = Vec::new();
-        let mut recovering = BTreeMap::new();
         for (scenario, points) in passed {
             for (point, count) in points {
-                let starts = |begin: &&str| point.starts_with(*begin);
-                if scenario.end == End::HalfWay
-                    && (OF_RECOVERIES.iter().any(&starts) || OF_SWAPS.iter().any(&starts))
-                {
-                    recovering.insert(point.clone(), count.min(3));
-                }
-                targets.extend(
-                    some_of(count)
-                        .into_iter()
-                        .map(|passing| (scenario, point.clone(), passing)),
-                );
+                let passings = some_of(count).into_iter();
+                targets.extend(passings.map(|passing| (scenario, point.clone(), passing)));
             }
         }
         Random::new(seed).shuffle(&mut targets);
+        // Each point once before any comes again.
+        let mut seen = BTreeSet::new();
+        let (first, again): (Vec<Target>, Vec<Target>) = targets
+            .into_iter()
+            .partition(|(_, point, _)| seen.insert(point.clone()));
         Self {
-            targets,
+            targets: first.into_iter().chain(again).collect(),
             times,
-            recovering: recovering.into_iter().collect(),
+            recovering: recovering
+                .into_iter()
+                .map(|(scenario, points)| (scenario.name, points.into_iter().collect()))
+                .collect(),
         }
+    }
+
+    /// Points that a run or a recovery passes.
+    pub fn points(&self) -> BTreeSet<String> {
+        let of_runs = self.targets.iter().map(|(_, point, _)| point.clone());
+        let of_recoveries = self.recovering.values().flatten();
+        let of_recoveries = of_recoveries.map(|(point, _)| point.clone());
+        of_runs.chain(of_recoveries).collect()
     }
 
     /// How many pairs of scenario and passing of a point there are.
@@ -126,7 +121,7 @@ impl Plan {
         let turn = usize::try_from(number).unwrap_or_default() % TURNS.len();
         let (scenario, event) = match &TURNS[turn] {
             Turn::Sweep(harm) => self.next_target(*harm, number),
-            Turn::Random(Harm::StoreFull) if !small_disk => self.at_point(Harm::Error, random),
+            Turn::Either(Harm::StoreFull) if !small_disk => self.at_point(Harm::Error, random),
             Turn::Random(harm) => self.at_time(*harm, random),
             Turn::Either(harm) if random.once_in(2) => self.at_point(*harm, random),
             Turn::Either(harm) => self.at_time(*harm, random),
@@ -139,7 +134,7 @@ impl Plan {
         Case {
             scenario,
             event: Some(event),
-            again: self.again(random),
+            again: self.again(random, scenario, small_disk),
             discard: random.once_in(2),
         }
     }
@@ -174,8 +169,7 @@ impl Plan {
     }
 
     fn at_time(&self, harm: Harm, random: &mut Random) -> (&'static Scenario, Event) {
-        let whole_run = [Harm::StoreFull, Harm::StoreReadOnly, Harm::Clock].contains(&harm);
-        if !self.times && !whole_run {
+        if !self.times && !harm.is_all_along() {
             return self.at_point(harm, random);
         }
         let scenario = random.pick(&SCENARIOS);
@@ -193,13 +187,22 @@ impl Plan {
     }
 
     /// What happens to the recoveries: most of them are killed too, some of them twice.
-    fn again(&self, random: &mut Random) -> Vec<Event> {
+    fn again(&self, random: &mut Random, scenario: &Scenario, small_disk: bool) -> Vec<Event> {
+        let points = self.recovering.get(scenario.name);
+        let Some(points) = points.filter(|points| !points.is_empty()) else {
+            return Vec::new(); // Its recovery did not come to an end without harm, which was told.
+        };
         (0..random.below(4))
-            .map(|_| self.harm_of_recovery(random))
+            .map(|_| self.harm_of_recovery(random, points, small_disk))
             .collect()
     }
 
-    fn harm_of_recovery(&self, random: &mut Random) -> Event {
+    fn harm_of_recovery(
+        &self,
+        random: &mut Random,
+        points: &[(String, u32)],
+        small_disk: bool,
+    ) -> Event {
         if random.once_in(2) && self.times {
             let time = Duration::from_micros(random.below(RECOVERED_WITHIN) as u64);
             return Event {
@@ -207,22 +210,46 @@ impl Plan {
                 place: Where::After(time),
             };
         }
-        let (point, count) = random.pick(&self.recovering).clone();
+        let harm = match random.pick(&OF_RECOVERIES) {
+            harm if harm.is_of_small_disk() && !small_disk => Harm::StoreGone,
+            harm => *harm,
+        };
+        let (point, count) = random.pick(points).clone();
         let passing = 1 + u32::try_from(random.below(count as usize)).unwrap_or_default();
-        let harm = *random.pick(&[
-            Harm::Kill,
-            Harm::Kill,
-            Harm::Kill,
-            Harm::Error,
-            Harm::ServerCrash,
-            Harm::Cut,
-        ]);
         Event {
             harm,
-            place: Where::Point(point, passing),
+            place: match harm.is_all_along() {
+                true => Where::After(Duration::ZERO),
+                false => Where::Point(point, passing),
+            },
         }
     }
 }
+
+/// What happens to recoveries, in these shares.
+const OF_RECOVERIES: [Harm; 15] = {
+    use Harm::{
+        ClockAhead, ClockBack, Cut, Error, HalfClose, Kill, ServerCrash, Stall, StoreFull,
+        StoreGone, StoreReadOnly, Terminate,
+    };
+    [
+        Kill,
+        Kill,
+        Kill,
+        Kill,
+        Error,
+        Cut,
+        ServerCrash,
+        Terminate,
+        Stall,
+        HalfClose,
+        StoreFull,
+        StoreGone,
+        StoreReadOnly,
+        ClockBack,
+        ClockAhead,
+    ]
+};
 
 /// The first, the last and one in the middle.
 fn some_of(count: u32) -> Vec<u32> {
