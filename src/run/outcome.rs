@@ -54,6 +54,16 @@ pub enum Outcome {
     },
 }
 
+/// Names of outcomes after which nothing is left to do.
+pub(super) const SETTLED: [&str; 6] = [
+    "migrated",
+    "nothing-to-do",
+    "unchanged",
+    "rolled-back",
+    "refused",
+    "difference",
+];
+
 impl Outcome {
     /// The word in reports.
     pub fn name(self) -> &'static str {

@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::journal::{Stage, Step};
 use crate::run::chronicle::{self, Proven, PutBack, Story, ToolEnded, Verified};
+use crate::run::outcome::SETTLED;
 
 /// What recovery has to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,9 +85,10 @@ fn after_swap(story: &Story) -> Action {
 
 fn ended(story: &Story) -> Action {
     match story.ending.as_ref().map(|ending| ending.outcome.as_str()) {
-        Some("in-doubt") => Action::InDoubt,
         Some("withheld") => Action::Withheld,
-        _ => Action::Nothing,
+        Some(outcome) if SETTLED.contains(&outcome) => Action::Nothing,
+        // `in-doubt`, and what nobody here can have written.
+        _ => Action::InDoubt,
     }
 }
 
@@ -114,6 +116,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use chrono::DateTime;
+    use proptest::prelude::*;
     use serde_json::{Value, json};
 
     use super::*;
@@ -122,6 +125,10 @@ mod tests {
     type Told = (Step, Stage, Value);
 
     fn story(records: &[Told]) -> Story {
+        told(records).unwrap()
+    }
+
+    fn told(records: &[Told]) -> Result<Story> {
         let header = json!({"system_identifier": "1", "database_oid": 2, "database": "shop",
             "host": "h", "port": 1, "role": "r", "run_id": "x", "tool": "t"});
         let mut all = vec![(Step::Header, Stage::Outcome, header)];
@@ -138,7 +145,7 @@ mod tests {
                 detail: detail.as_object().unwrap().clone(),
             })
             .collect();
-        Story::of(&records).unwrap()
+        Story::of(&records)
     }
 
     fn plan(pending: &[&str]) -> Value {
@@ -176,6 +183,89 @@ mod tests {
             ),
             (Step::End, Outcome, ending("rolled-back", 1)),
         ]
+    }
+
+    /// What a detail may say that is well written and makes no sense.
+    fn odd_detail() -> impl Strategy<Value = Value> {
+        let odd = || {
+            prop_oneof![
+                Just(Value::Null),
+                any::<bool>().prop_map(Value::from),
+                any::<i64>().prop_map(Value::from),
+                "[a-z-]{0,12}".prop_map(Value::from),
+                Just(json!([])),
+                Just(json!({"archive": 7})),
+            ]
+        };
+        let names = [
+            "archive",
+            "attempt",
+            "ended",
+            "migrated",
+            "outcome",
+            "passed",
+            "pending",
+            "proven",
+            "scratch",
+            "succeeded",
+            "tool_started",
+            "window_since",
+            "exit_code",
+            "proof",
+            "up",
+        ];
+        let names = proptest::sample::select(names.to_vec()).prop_map(str::to_owned);
+        proptest::collection::btree_map(names, odd(), 0..6)
+            .prop_map(|members| Value::Object(members.into_iter().collect()))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(5000))]
+
+        /// A record that says something else than any run writes, with a checksum that fits: it is refused, or answered
+        /// as carefully as the rest of the journal demands.
+        #[test]
+        fn p6_odd_records_never_leave_a_migration_behind(
+            length in 0..12_usize,
+            odd in 0..11_usize,
+            detail in odd_detail(),
+        ) {
+            let mut records = whole_run(&["b"]);
+            records.truncate(length);
+            if let Some(record) = records.get_mut(odd) {
+                record.2 = detail.clone();
+            }
+            let place = |(step, stage, _): &Told| (*step, *stage);
+            let started = records.iter().any(|one| place(one) == (Step::Migrate, Stage::Intent));
+            let says = |outcome: &Value| outcome.as_str().is_some_and(|name| SETTLED.contains(&name));
+            let is_settled = records.iter().any(|one| one.0 == Step::End && says(&one.2["outcome"]));
+            if let Ok(action) = told(&records).and_then(|story| decide(&story)) {
+                let forgets = matches!(action, Action::Nothing | Action::StartAfresh);
+                prop_assert!(!forgets || !started || is_settled, "{action:?} after {records:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn p6_an_end_that_nobody_can_have_written_is_in_doubt() {
+        let mut records = whole_run(&["b"]);
+        records.pop();
+        records.push((Step::End, Stage::Outcome, ending("splendid", 0)));
+        assert_eq!(decide(&story(&records)).unwrap(), Action::InDoubt);
+    }
+
+    #[test]
+    fn settled_outcomes_are_named_as_they_are_written() {
+        use crate::run::outcome::Outcome;
+        let settled = [
+            Outcome::Migrated,
+            Outcome::NothingToDo,
+            Outcome::Unchanged,
+            Outcome::RolledBack,
+            Outcome::Refused,
+            Outcome::Difference,
+        ];
+        assert_eq!(settled.map(Outcome::name), SETTLED);
     }
 
     fn ending(outcome: &str, exit_code: u8) -> Value {
