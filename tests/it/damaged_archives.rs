@@ -148,6 +148,7 @@ on_servers! {
     fn p8_an_archive_damaged_while_the_migration_runs_is_in_doubt(server) {
         for strategy in ["auto", "rebuild", "swap"] {
             let shop = Shop::at_head(server);
+            let before = shop.database.dump();
             let script = "psql -Xqc 'DROP TABLE comps' -c \"UPDATE users SET display_name = 'lost'\"; touch done; \
                           while [ ! -e go-on ]; do sleep 0.05; done; exit 1";
             let call = shop.call().env("DATABASE_URL", shop.database.url_as("postgres"));
@@ -157,7 +158,8 @@ on_servers! {
                 std::thread::sleep(std::time::Duration::from_millis(20));
             }
             let archive = shop.workplace.archives().remove(0);
-            let mut bytes = std::fs::read(&archive).unwrap();
+            let whole = std::fs::read(&archive).unwrap();
+            let mut bytes = whole.clone();
             for member in &Reader::open(&archive).unwrap().manifest().members {
                 if member.kind == MemberKind::Data {
                     bytes[usize::try_from(member.offset + member.length).unwrap() - 9] ^= 1;
@@ -167,10 +169,14 @@ on_servers! {
             // Nobody else connects before the end: a session of ours would be another writer.
             shop.workplace.write("go-on", "");
             let output = running.finish().assert_code(7);
-            output.assert_says("damaged");
+            output.assert_says("damaged").assert_says("bring a copy of the archive back");
             let left = "SELECT to_regclass('comps') IS NULL, (SELECT bool_and(display_name = 'lost') FROM users)";
             assert_eq!(shop.database.sql(left), "t|t", "{strategy}");
             assert_eq!(databases(&shop.database), shop.database.name(), "{strategy}");
+            std::fs::write(&archive, whole).unwrap();
+            let recovery = shop.call().env("DATABASE_URL", shop.database.url_as("postgres"));
+            recovery.run(&["recover", "--on-other-writers", "discard"]).assert_code(0);
+            shop.database.assert_is(&before);
         }
     }
 }

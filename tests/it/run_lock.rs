@@ -39,6 +39,31 @@ on_servers! {
         shop.database.assert_is(&before);
     }
 
+    /// The lock's connection is lost, and somebody else has the lock before the migration ends: the database is theirs to put back.
+    fn p8_a_lock_that_somebody_else_has_by_now_is_not_acted_without(server) {
+        let shop = Shop::at_head(server);
+        let before = shop.database.dump();
+        let script = "psql -Xq -c 'DROP TABLE comps' -c 'SELECT pg_sleep(0.3)'; touch half; while [ ! -e go-on ]; do sleep 0.05; done; exit 1";
+        let running = shop.call().start(&["run", "--json", "--", "sh", "-c", script]);
+        let half = shop.workplace.directory().join("half");
+        while !half.exists() {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        let name = shop.database.name();
+        server.psql("postgres", &format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}' AND application_name LIKE 'pgbelay % lock'"));
+        let mut holder = holder(&shop, "held");
+        shop.workplace.write("go-on", "");
+        let output = running.finish().assert_code(7);
+        output.assert_says("somebody").assert_says("pgbelay recover");
+        assert_eq!(shop.database.sql("SELECT to_regclass('comps') IS NULL"), "t");
+        // Its server process would sleep on.
+        server.psql("postgres", &format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}' AND application_name = 'somebody'"));
+        holder.wait().unwrap();
+        shop.call().run(&["recover", "--on-other-writers", "discard"]).assert_code(0);
+        shop.database.assert_is(&before);
+    }
+
     fn a_transient_failure_that_committed_nothing_is_tried_again(server) {
         let shop = Shop::at_head(server);
         let script = "if [ -e tried ]; then psql -Xqc 'CREATE TABLE second(a int)'; else touch tried; \

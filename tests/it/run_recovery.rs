@@ -92,6 +92,21 @@ on_servers! {
         shop.database.assert_is(&before);
     }
 
+    /// The fourth record is the migration's intent: as long as it is not synced, nothing is started.
+    #[cfg(feature = "fault-injection")]
+    fn p6_nothing_is_started_before_its_intent_is_on_disk(server) {
+        for record in 1..=5 {
+            let shop = Shop::at_head(server);
+            let before = shop.database.dump();
+            let unsynced = as_superuser(&shop).env("PGBELAY_FAULT", format!("append-sync@{record}=error"));
+            let output = unsynced.run(&["run", "--json", "--", "touch", "started"]);
+            let started = shop.workplace.directory().join("started").exists();
+            assert_eq!((started, output.code == 0), (record == 5, record == 5), "record {record}\n{output}");
+            shop.database.assert_is(&before);
+            as_superuser(&shop).run(&["run", "--json", "--", "true"]).assert_code(0);
+        }
+    }
+
     fn p6_killed_before_the_tool_starts_nothing_is_asked_for(server) {
         let shop = Shop::two_behind(server);
         // The run is stopped by the missing command of its second look; its journal says so.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::archive::Reader;
 use crate::catalog::AcceptedLosses;
 use crate::context::{Context, Stop};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Attempt, Error, Kind, Result};
 use crate::faults::{self, Point};
 use crate::pg::{self, Session, Target};
 use crate::rollback::{self, Decision, RollbackOptions, RollbackReport, Rung, Strategy};
@@ -54,6 +54,8 @@ pub enum Verdict {
         writers: Vec<OtherWriter>,
         why: String,
     },
+    /// The archive cannot be read. Nothing was changed; with a copy of it in place the next start puts the database back.
+    WithoutArchive(Error),
     /// A person is needed.
     InDoubt(Error),
 }
@@ -66,10 +68,38 @@ pub async fn judge(case: &Case<'_>, ctx: &Context, keeping: &mut dyn Keeping) ->
         stop: Stop::never(),
         ..ctx.clone()
     };
-    match verdict(case, &calm, keeping).await {
-        Ok(verdict) => verdict,
-        Err(error) => Verdict::InDoubt(error),
+    let error = match verdict(case, &calm, keeping).await {
+        Ok(Verdict::InDoubt(error)) | Err(error) => error,
+        Ok(verdict) => return verdict,
+    };
+    if error.is_loss_of_connection() {
+        return Verdict::InDoubt(error);
     }
+    match require_archive(case.archive).await {
+        Err(why) => Verdict::WithoutArchive(without_archive(&why, case.archive)),
+        Ok(()) => Verdict::InDoubt(error),
+    }
+}
+
+/// Whether there is something to put back from: nothing is changed before every member was compared with its hash.
+async fn require_archive(archive: &Path) -> Result<()> {
+    let archive = archive.to_owned();
+    let read = move || Reader::open(&archive).and_then(|reader| reader.require_undamaged());
+    tokio::task::spawn_blocking(read)
+        .await
+        .attempt(|| "read the run's archive".to_owned())?
+}
+
+fn without_archive(why: &Error, archive: &Path) -> Error {
+    Error::new(Kind::InDoubt, "put back what the failed migration did")
+        .because(why.to_string())
+        .now("nothing was put back: what the migration committed is still there")
+        .hint(format!(
+            "bring a copy of the archive back as {}, then: pgbelay recover",
+            archive.display()
+        ))
+        .hint("or take an older one: pgbelay list, pgbelay check ARCHIVE, pgbelay rollback ARCHIVE")
+        .hint("if a person has put it right: pgbelay run --force")
 }
 
 async fn verdict(case: &Case<'_>, ctx: &Context, keeping: &mut dyn Keeping) -> Result<Verdict> {

@@ -227,6 +227,7 @@ fn conclude(
             )
         }
         Verdict::Withheld { writers, why } => withheld(desk, writers, why, &failure),
+        Verdict::WithoutArchive(error) => without_archive(desk, &failure, error),
         Verdict::InDoubt(error) => in_doubt(desk, &failure, error),
     }
 }
@@ -281,6 +282,19 @@ fn withheld(
     }
 }
 
+/// The journal stays open: the next start judges again, as after a crash.
+fn without_archive(desk: &mut Desk<'_>, failure: &Error, error: Error) -> (Outcome, Option<Error>) {
+    desk.hand_over_journal();
+    if desk.to(Event::RollbackFailed).is_err() {
+        desk.warn("the run ended in a state that the machine does not know");
+    }
+    let said = format!(
+        "{}. The migration had failed: {failure}",
+        error.reason().unwrap_or_default()
+    );
+    (Outcome::InDoubt, Some(error.because(said)))
+}
+
 fn in_doubt(desk: &mut Desk<'_>, failure: &Error, error: Error) -> (Outcome, Option<Error>) {
     let record = PutBack {
         proven: None,
@@ -288,6 +302,7 @@ fn in_doubt(desk: &mut Desk<'_>, failure: &Error, error: Error) -> (Outcome, Opt
         not_brought_back: Vec::new(),
     };
     let broken_off = error.is_loss_of_connection();
+    let is_locked = error.kind() == Kind::LockTimeout;
     match broken_off {
         // Nobody has to look: the next start judges again, as after a crash.
         true => desk.hand_over_journal(),
@@ -309,6 +324,9 @@ fn in_doubt(desk: &mut Desk<'_>, failure: &Error, error: Error) -> (Outcome, Opt
     // A swap may have left the database closed: then only the recovery gets in.
     let next = match broken_off {
         true => "when the server can be reached again: pgbelay recover".to_owned(),
+        false if is_locked => {
+            "whoever holds the lock goes on with it, if it is a run; when it has ended: pgbelay recover".to_owned()
+        }
         false => format!(
             "look at the database, then put it back: pgbelay rollback {}",
             archive.display()

@@ -2,11 +2,10 @@
 
 use serde_json::json;
 
-use crate::archive::Reader;
 use crate::compare::counted;
 use crate::context::Context;
 use crate::drill;
-use crate::error::{Attempt, Error, Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::journal::{self, Journal, Stage, Step};
 use crate::migrate::child;
 use crate::pg;
@@ -289,12 +288,6 @@ async fn put_back(
         by_itself: false,
     };
     let verdict = judge(&case, place.ctx, &mut OfJournal { journal, lock }).await;
-    if let Verdict::InDoubt(error) = &verdict
-        && !error.is_loss_of_connection()
-        && let Err(why) = require_archive(&archive).await
-    {
-        return Ok(without_archive(&why, run, &archive));
-    }
     let (record, mut recovered) = of_verdict(verdict, story, run, &archive);
     let outside = outside(place.target, &archive, place.ctx).await;
     let lines = outside.lines().into_iter();
@@ -305,34 +298,6 @@ async fn put_back(
         journal.append(Step::RollBack, Stage::Outcome, journal::detail_of(&record)?)?;
     }
     Ok(recovered)
-}
-
-/// Whether there is something to put back from: nothing is changed before every member was compared with its hash.
-async fn require_archive(archive: &std::path::Path) -> Result<()> {
-    let archive = archive.to_owned();
-    let read = move || Reader::open(&archive).and_then(|reader| reader.require_undamaged());
-    let attempted = || "read the archive of the interrupted run".to_owned();
-    tokio::task::spawn_blocking(read).await.attempt(attempted)?
-}
-
-/// The run stays open: with a copy of its archive in place the next start puts the database back.
-fn without_archive(why: &Error, run: &str, archive: &std::path::Path) -> Recovered {
-    let error = Error::new(Kind::InDoubt, format!("put back what the run {run} did"))
-        .because(why.to_string())
-        .now("the database was not touched now; what the migration committed is still there")
-        .hint(format!(
-            "bring a copy of the archive back as {}, then: pgbelay recover",
-            archive.display()
-        ))
-        .hint("or take an older one: pgbelay list, pgbelay check ARCHIVE, pgbelay rollback ARCHIVE")
-        .hint("if a person has put it right: pgbelay run --force");
-    Recovered {
-        outcome: Outcome::InDoubt,
-        error: Some(error),
-        lines: vec![format!("run {run} could not be rolled back: {why}")],
-        not_brought_back: Vec::new(),
-        is_open: true,
-    }
 }
 
 fn of_verdict(
@@ -369,6 +334,17 @@ fn of_verdict(
         }
         Verdict::Withheld { writers, why } => {
             (None, recovery_withheld(run, archive, &why, &writers))
+        }
+        Verdict::WithoutArchive(error) => {
+            let reason = error.reason().unwrap_or_default();
+            let recovered = Recovered {
+                outcome: Outcome::InDoubt,
+                lines: vec![format!("run {run} could not be rolled back: {reason}")],
+                error: Some(error),
+                not_brought_back: Vec::new(),
+                is_open: true,
+            };
+            (None, recovered)
         }
         Verdict::InDoubt(error) => {
             let broken_off = error.is_loss_of_connection();
