@@ -313,7 +313,7 @@ async fn not_created(error: Error, keeper: &Session, name: &str, ctx: &Context) 
     let error = error.with_kind(Kind::Failed);
     match when_it_is_back(|| undo_creation(keeper, name, ctx)).await {
         Ok(()) => error.now(format!(
-            "the connection was lost meanwhile; the scratch database {name} is not there (any more)"
+            "the connection was lost meanwhile; no scratch database {name} of this drill is left"
         )),
         Err(why) => error
             .now(format!(
