@@ -15,6 +15,7 @@ pub(super) fn entries(mut graph: Graph, order: &[NodeId]) -> Vec<Entry> {
     let parts = parts_by_owner(&graph);
     let mut entries = Vec::with_capacity(order.len());
     let mut positions: HashMap<NodeId, usize> = HashMap::with_capacity(order.len());
+    // Whose dependencies an entry has; none: they are known.
     let mut emitters: Vec<Option<NodeId>> = Vec::with_capacity(order.len());
     for &id in order {
         let body = std::mem::replace(&mut graph.nodes[id].body, Body::Hidden);
@@ -24,15 +25,17 @@ pub(super) fn entries(mut graph: Graph, order: &[NodeId]) -> Vec<Entry> {
             entries.push(entry(&mut graph.nodes[id], draft));
         }
         let node = &graph.nodes[id];
+        // What is said about something that others bring with them needs those.
+        let bearer = (!positions.contains_key(&id)).then_some(id);
         for carrier in std::iter::once(id).chain(parts.get(&id).into_iter().flatten().copied()) {
             for comment in graph.comments.get(&carrier).into_iter().flatten() {
                 let needs = positions.get(&id).copied();
-                emitters.push(None);
+                emitters.push(bearer);
                 entries.push(comment_entry(node, comment, needs));
             }
             for label in graph.labels.get(&carrier).into_iter().flatten() {
                 let needs = positions.get(&id).copied();
-                emitters.push(None);
+                emitters.push(bearer);
                 entries.push(label_entry(node, label, needs));
             }
         }

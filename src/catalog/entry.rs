@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::loss::Loss;
 use super::rights::Need;
+use super::spelling;
 use crate::archive::Section;
 use crate::pg::Sql;
 
@@ -198,7 +199,8 @@ pub struct Entry {
 
 impl Entry {
     /// The text that two states are compared by. Grants mean a set: their order is free
-    /// (spec §10.1), so their lines are sorted.
+    /// (spec §10.1), so their lines are sorted. Expressions are compared as the server writes them after it has read its own
+    /// words ([`spelling`]).
     pub fn canonical(&self) -> String {
         canonical_text(self.kind.name(), &self.create)
     }
@@ -207,7 +209,7 @@ impl Entry {
 /// As [`Entry::canonical`], for an entry read back from an archive.
 pub fn canonical_text(kind: &str, create: &str) -> String {
     if kind != Kind::Acl.name() && kind != Kind::DefaultAcl.name() {
-        return create.to_owned();
+        return spelling::settled(create).into_owned();
     }
     let mut lines: Vec<&str> = create.lines().collect();
     lines.sort_unstable();
@@ -456,6 +458,8 @@ pub struct VersionTable {
     pub name: String,
     /// All rows, sorted.
     pub revisions: Vec<String>,
+    /// Whether its plain name, without a schema, does not lead to it with the `search_path` that sessions begin with.
+    pub off_path: bool,
 }
 
 /// An installed extension.

@@ -10,6 +10,14 @@ use crate::pg::{Session, Sql};
 /// What `sql/row_identities.sql` reads.
 const ROWS_DEPEND_ON: [&str; 3] = ["pg_enum", "pg_namespace", "server"];
 
+/// All definitions of the database as one digest: two that are equal had no committed change between them.
+///
+/// # Errors
+/// Of the server.
+pub async fn definitions_digest(session: &Session) -> Result<String> {
+    Ok(Identities::read(session).await?.digest())
+}
+
 /// Count and hash by catalog.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Identities(BTreeMap<String, (String, String)>);
@@ -33,6 +41,18 @@ impl Identities {
             Self(part)
         };
         Ok(part(self).changed(&part(&now))?.is_empty())
+    }
+
+    /// Of all catalogs but the server's own line, which tells servers apart and not definitions.
+    fn digest(&self) -> String {
+        let catalogs = self.0.iter().filter(|(catalog, _)| *catalog != "server");
+        let lines: Vec<String> = catalogs
+            .map(|(catalog, (rows, hash))| format!("{catalog} {rows} {hash}\n"))
+            .collect();
+        format!(
+            "{:032x}",
+            xxhash_rust::xxh3::xxh3_128(lines.concat().as_bytes())
+        )
     }
 
     async fn of(session: &Session, sql: &Sql) -> Result<Self> {

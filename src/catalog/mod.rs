@@ -47,6 +47,7 @@ mod rules;
 mod schemas;
 mod sequences;
 mod source;
+mod spelling;
 mod steady;
 mod subscriptions;
 mod table_data;
@@ -65,6 +66,7 @@ pub use entry::{
     Uncovered, VersionTable, canonical_text, copy_options, set_sequence,
 };
 pub use extension_rows::{owners_of_extensions, rows_left_to_extensions};
+pub use identities::definitions_digest;
 pub use labels::unloaded_providers;
 pub use large_objects::{Piece, identity as large_object_identity, read_large_object};
 pub use lock::Locking;

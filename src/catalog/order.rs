@@ -115,8 +115,9 @@ fn priority(node: &Node) -> u8 {
         Kind::DefaultAcl => 91,
         Kind::Acl => 92,
         Kind::Comment | Kind::SecurityLabel => 93,
-        Kind::EventTrigger => 94,
-        Kind::MaterializedViewData => 95,
+        // A trigger that forbids commands must not meet the refreshes.
+        Kind::MaterializedViewData => 94,
+        Kind::EventTrigger => 95,
         Kind::Absence => 96,
     }
 }

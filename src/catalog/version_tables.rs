@@ -15,6 +15,7 @@ pub async fn read(session: &Session) -> Result<Vec<VersionTable>> {
             schema: row.string("schema")?,
             name: row.string("name")?,
             revisions: Vec::new(),
+            off_path: row.bool("off_path")?,
         });
     }
     if tables.is_empty() {

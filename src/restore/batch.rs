@@ -74,7 +74,11 @@ pub(super) async fn run_committed(session: &Session, batch: &[Statement]) -> Res
 }
 
 async fn run_many(session: &Session, batch: &[Statement]) -> Result<()> {
-    let mut all = Sql::constant("SAVEPOINT pgbelay_batch;\n");
+    // By itself: a batch that does not parse runs not at all, and would leave no savepoint to go back to.
+    session
+        .execute(&Sql::constant("SAVEPOINT pgbelay_batch"))
+        .await?;
+    let mut all = Sql::default();
     for statement in batch {
         all = all.sql(&statement.sql).then("\n;");
     }

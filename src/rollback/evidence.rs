@@ -46,6 +46,18 @@ pub(super) async fn by_transaction_ids(
     }
 }
 
+/// Whether nobody on the whole server has committed since a snapshot (`pg_current_snapshot()`); false if that cannot be told.
+/// What a crash or a failover takes away is no commit, and is not looked for.
+pub async fn nothing_committed_since(session: &Session, snapshot: &str) -> Result<bool> {
+    let row = horizon(session).await?;
+    let both = Snapshot::parse(snapshot).zip(Snapshot::parse(row.text("snapshot")?));
+    let Some((old, new)) = both else {
+        return Ok(false);
+    };
+    let testimony = judge(session, &old, &new).await?;
+    Ok(matches!(testimony, Testimony::NothingCommitted(_)))
+}
+
 /// What was running when the archive was made and what is now, or why these cannot be compared.
 async fn snapshots(
     session: &Session,

@@ -42,6 +42,7 @@ use crate::store::Store;
 
 pub use decide::{Decision, decide, unchanged_by_transaction_ids};
 pub use estimate::Measured;
+pub use evidence::nothing_committed_since;
 pub use preview::{Action, Preview, Step, preview};
 use scene::Scene;
 pub use sessions::{OtherSession, other_sessions};
@@ -261,7 +262,16 @@ async fn by_rungs(scene: &Scene<'_>, difference: &Difference) -> Result<Rollback
             .await
             .map_err(|error| undone(error, None))?;
     }
-    let rebuilt = rebuild::rebuild(scene, difference).await;
+    let rebuilt = match scene.session.is_closed() {
+        false => rebuild::rebuild(scene, difference).await,
+        true => {
+            let task = (scene.target, scene.reader, scene.store, options, ctx);
+            Scene::enter("rollback", task, async |scene| {
+                rebuild::rebuild(scene, difference).await
+            })
+            .await
+        }
+    };
     match rebuilt {
         Err(error) => Err(swap::named_as_next(scene, error).await),
         rebuilt => rebuilt,

@@ -63,6 +63,7 @@ pub(super) fn lock_wait(options: &RollbackOptions, set: &'static str) -> Sql {
 
 /// Takes every table for this transaction: from here on nobody else writes, or reads either.
 pub(super) async fn lock_all(session: &Session, mode: &'static str) -> Result<()> {
+    take_own_rights(session).await?;
     let rows = session
         .query(&Sql::constant(include_str!("sql/tables.sql")))
         .await?;
@@ -79,6 +80,25 @@ pub(super) async fn lock_all(session: &Session, mode: &'static str) -> Result<()
             .map_err(locks_missing)?;
     }
     Ok(())
+}
+
+/// What an owner took from itself is given back to it for this transaction. The recorded grants come back with the rest: the
+/// definitions are read after it.
+async fn take_own_rights(session: &Session) -> Result<()> {
+    let rows = session
+        .query(&Sql::constant(include_str!("sql/own_rights.sql")))
+        .await?;
+    let mut grants = Sql::default();
+    for row in &rows {
+        grants = grants
+            .then("GRANT ALL ON TABLE ")
+            .qualified(row.text("schema")?, row.text("name")?)
+            .then(" TO CURRENT_USER;\n");
+    }
+    match rows.is_empty() {
+        true => Ok(()),
+        false => session.execute(&grants).await,
+    }
 }
 
 fn locks_missing(error: Error) -> Error {

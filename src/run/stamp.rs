@@ -134,6 +134,7 @@ fn choose(tables: Vec<VersionTable>, asked: Option<&str>) -> Result<VersionTable
             schema: schema.unwrap_or(DEFAULT_TABLE.0).to_owned(),
             name: name.unwrap_or(DEFAULT_TABLE.1).to_owned(),
             revisions: Vec::new(),
+            off_path: false,
         }),
         (Some(last), false) => {
             fitting.push(last);
@@ -205,6 +206,7 @@ mod tests {
             schema: schema.into(),
             name: name.into(),
             revisions: vec!["old".into()],
+            off_path: false,
         }
     }
 

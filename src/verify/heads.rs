@@ -112,6 +112,7 @@ mod tests {
             schema: "public".to_owned(),
             name: name.to_owned(),
             revisions: revisions.iter().map(|id| (*id).to_owned()).collect(),
+            off_path: false,
         }
     }
 

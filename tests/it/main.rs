@@ -65,6 +65,7 @@ mod resources;
 mod restore;
 mod restore_parallel;
 mod restore_together;
+mod results;
 mod rollback;
 mod run_child;
 mod run_lock;

@@ -10,6 +10,22 @@ WITH objects AS (
     UNION ALL SELECT 'pg_catalog.pg_class'::regclass, oid, xmin, cmin FROM pg_catalog.pg_class WHERE oid >= 16384 AND relkind IN ('r', 'v', 'm', 'f', 'S')
     UNION ALL SELECT 'pg_catalog.pg_type'::regclass, oid, xmin, cmin FROM pg_catalog.pg_type WHERE oid >= 16384 AND typrelid = 0 AND typcategory <> 'A'
     UNION ALL SELECT 'pg_catalog.pg_operator'::regclass, oid, xmin, cmin FROM pg_catalog.pg_operator WHERE oid >= 16384
+    UNION ALL SELECT 'pg_catalog.pg_namespace'::regclass, oid, xmin, cmin FROM pg_catalog.pg_namespace WHERE oid >= 16384
+    UNION ALL SELECT 'pg_catalog.pg_collation'::regclass, oid, xmin, cmin FROM pg_catalog.pg_collation WHERE oid >= 16384
+    UNION ALL SELECT 'pg_catalog.pg_conversion'::regclass, oid, xmin, cmin FROM pg_catalog.pg_conversion WHERE oid >= 16384
+    UNION ALL SELECT 'pg_catalog.pg_opclass'::regclass, oid, xmin, cmin FROM pg_catalog.pg_opclass WHERE oid >= 16384
+    UNION ALL SELECT 'pg_catalog.pg_opfamily'::regclass, oid, xmin, cmin FROM pg_catalog.pg_opfamily WHERE oid >= 16384
+    UNION ALL SELECT 'pg_catalog.pg_am'::regclass, oid, xmin, cmin FROM pg_catalog.pg_am WHERE oid >= 16384
+    UNION ALL SELECT 'pg_catalog.pg_language'::regclass, oid, xmin, cmin FROM pg_catalog.pg_language WHERE oid >= 16384
+    UNION ALL SELECT 'pg_catalog.pg_cast'::regclass, oid, xmin, cmin FROM pg_catalog.pg_cast WHERE oid >= 16384
+    UNION ALL SELECT 'pg_catalog.pg_foreign_data_wrapper'::regclass, oid, xmin, cmin FROM pg_catalog.pg_foreign_data_wrapper WHERE oid >= 16384
+    UNION ALL SELECT 'pg_catalog.pg_foreign_server'::regclass, oid, xmin, cmin FROM pg_catalog.pg_foreign_server WHERE oid >= 16384
+    UNION ALL SELECT 'pg_catalog.pg_event_trigger'::regclass, oid, xmin, cmin FROM pg_catalog.pg_event_trigger WHERE oid >= 16384
+    UNION ALL SELECT 'pg_catalog.pg_ts_config'::regclass, oid, xmin, cmin FROM pg_catalog.pg_ts_config WHERE oid >= 16384
+    UNION ALL SELECT 'pg_catalog.pg_ts_dict'::regclass, oid, xmin, cmin FROM pg_catalog.pg_ts_dict WHERE oid >= 16384
+    UNION ALL SELECT 'pg_catalog.pg_ts_parser'::regclass, oid, xmin, cmin FROM pg_catalog.pg_ts_parser WHERE oid >= 16384
+    UNION ALL SELECT 'pg_catalog.pg_ts_template'::regclass, oid, xmin, cmin FROM pg_catalog.pg_ts_template WHERE oid >= 16384
+    UNION ALL SELECT 'pg_catalog.pg_transform'::regclass, oid, xmin, cmin FROM pg_catalog.pg_transform WHERE oid >= 16384
 ), members AS (
     SELECT d.refobjid AS extension, d.classid AS class, d.objid AS object, d.xmin, d.cmin,
            o.xmin AS object_xmin, o.cmin AS object_cmin, x.xmin AS extension_xmin

@@ -19,7 +19,8 @@ SELECT c.oid,
        CASE WHEN c.relispartition THEN pg_get_expr(c.relpartbound, c.oid) END AS partition_bound,
        CASE WHEN c.reloftype <> 0 THEN format_type(c.reloftype, NULL) END AS of_type,
        quote_ident(ts.spcname) AS tablespace,
-       CASE WHEN am.amname <> 'heap' THEN quote_ident(am.amname) END AS access_method,
+       -- Of a partitioned table (17) it is what new partitions get, and none is another thing than heap.
+       CASE WHEN am.amname <> 'heap' OR c.relkind = 'p' THEN quote_ident(am.amname) END AS access_method,
        CASE WHEN c.reloptions IS NOT NULL THEN
             (SELECT string_agg(quote_ident(split_part(o, '=', 1)) || '=' || quote_literal(substr(o, strpos(o, '=') + 1)), ', ')
                FROM unnest(c.reloptions) o WHERE o NOT LIKE 'check_option=%') END AS options,

@@ -11,7 +11,7 @@ use super::plan::{Plan, Unfit};
 use super::{Attempt, Found, plan, rename};
 use crate::catalog::{self, Catalog, Part};
 use crate::compare::State;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::pg::Sql;
 use crate::rollback::{Scene, transaction};
 
@@ -84,7 +84,23 @@ impl Attempt<'_> {
                 silent: None,
             });
         }
-        let found = self.look(&live, &archive, &unmendable).await?;
+        let found = match self.look(&live, &archive, &unmendable).await {
+            Ok(found) => found,
+            // There is no plan, whatever the rows are.
+            Err(error) if error.kind() == Kind::InDoubt && error.sqlstate().is_none() => {
+                let why = error.reason().unwrap_or_default();
+                return Ok(Foreseen {
+                    live,
+                    archive,
+                    plan: Err(why),
+                    catalogs,
+                    renamed: 0,
+                    rows: 0.0,
+                    silent: None,
+                });
+            }
+            Err(error) => return Err(error),
+        };
         let rows = started.elapsed().as_secs_f64();
         let plan = self.plan(&live, &archive, &found, &unmendable);
         let plan = match plan {

@@ -78,6 +78,10 @@ pub(super) async fn repair(
         };
         // The server undoes it anyway when the connection ends.
         let _ = session.execute(&Sql::constant("ROLLBACK")).await;
+        // A COPY that the server refuses at once takes the driver's connection with it: that is no loss of one.
+        if session.is_closed() && error.sqlstate().is_some() && !error.is_loss_of_connection() {
+            return Err(Missed::NextRung(error.reason().unwrap_or_default()));
+        }
         if is_final(&error, session) {
             return Err(Missed::Final(super::undone(error, saved.as_ref())));
         }

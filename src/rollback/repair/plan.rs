@@ -95,6 +95,7 @@ pub(super) fn plan(sides: &Sides<'_>) -> Result<Plan, Unfit> {
         .collect();
     let mut loaded = BTreeSet::new();
     make_way(sides, &loaded, &mut fates);
+    renew_results(sides, &mut fates);
     loop {
         spread(sides.live, &mut fates);
         let now = tables_to_load(sides, &fates);
@@ -264,18 +265,120 @@ fn make_way(sides: &Sides<'_>, loaded: &BTreeSet<usize>, fates: &mut [Fate]) {
     }
 }
 
-/// Materialized views that show rows of these tables, over however many views, are filled again.
-fn refresh_what_reads(sides: &Sides<'_>, loaded: &BTreeSet<usize>, fates: &mut [Fate]) {
-    let tables = touched(sides, loaded);
+/// Kinds whose objects compute something: what they once returned may be stored elsewhere.
+const COMPUTING: [Kind; 4] = [
+    Kind::Function,
+    Kind::Procedure,
+    Kind::Aggregate,
+    Kind::Operator,
+];
+
+/// Which entries call user code, over however many others.
+fn callers(live: &Catalog) -> Vec<bool> {
+    let mut calls = vec![false; live.entries.len()];
+    for (at, entry) in live.entries.iter().enumerate() {
+        calls[at] =
+            COMPUTING.contains(&entry.kind) || entry.depends.iter().any(|&need| calls[need]);
+    }
+    calls
+}
+
+/// Whether code differs. Which code calls which is not recorded for bodies that are texts.
+fn code_differs(sides: &Sides<'_>, fates: &[Fate]) -> bool {
+    let live = sides.live.entries.iter().zip(fates);
+    let mut changed =
+        live.filter(|(entry, fate)| **fate != Fate::Stays && COMPUTING.contains(&entry.kind));
+    let stays = staying(sides.live, fates);
+    let mut records = sides.manifest.entries.iter();
+    let computing = COMPUTING.map(Kind::name);
+    changed.next().is_some()
+        || records.any(|record| {
+            computing.contains(&&*record.kind) && !stays.contains_key(record.identity.as_str())
+        })
+}
+
+/// What stores results of code is made again where code differs: an index over an expression, rows with generated columns.
+/// Their definitions say the same, and the digest of the rows leaves generated columns out.
+fn renew_results(sides: &Sides<'_>, fates: &mut [Fate]) {
+    if !code_differs(sides, fates) {
+        return;
+    }
+    let calls = callers(sides.live);
     let entries = &sides.live.entries;
-    let mut reads = vec![false; entries.len()];
     for (at, entry) in entries.iter().enumerate() {
-        reads[at] = tables.contains_key(entry.identity.as_str())
-            || entry.depends.iter().any(|&need| reads[need]);
-        if reads[at] && entry.kind == Kind::MaterializedViewData && fates[at] == Fate::Stays {
+        let stores = match entry.kind {
+            Kind::Index | Kind::Constraint => true,
+            Kind::Table => entry.create.contains(" GENERATED ALWAYS AS ("),
+            _ => false,
+        };
+        // An index over plain columns needs its table, which may call code for other reasons.
+        let mut needs = entry
+            .depends
+            .iter()
+            .filter(|&&need| !matches!(entries[need].kind, Kind::Table | Kind::MaterializedView));
+        if stores && needs.any(|&need| calls[need]) {
+            fates[at] = Fate::Goes;
+        }
+    }
+}
+
+/// Materialized views that show rows of these tables, over however many views, partitions and children, or are made
+/// by what differs, are filled again; those that call code in any case, because nobody knows what it reads.
+fn refresh_what_reads(sides: &Sides<'_>, loaded: &BTreeSet<usize>, fates: &mut [Fate]) {
+    let entries = &sides.live.entries;
+    let mut reads = changed(sides, loaded, fates);
+    let something = reads.contains(&true);
+    let calls = callers(sides.live);
+    loop {
+        let before = reads.clone();
+        for (at, entry) in entries.iter().enumerate() {
+            reads[at] |= entry.depends.iter().any(|&need| reads[need]);
+            // A parent shows what its children hold.
+            let is_child = matches!(entry.kind, Kind::Table | Kind::TableAttach) && reads[at];
+            for &need in entry.depends.iter().filter(|_| is_child) {
+                reads[need] |= entries[need].kind == Kind::Table;
+            }
+        }
+        if before == reads {
+            break;
+        }
+    }
+    for (at, entry) in entries.iter().enumerate() {
+        let stale = reads[at] || calls[at] && something;
+        if stale && entry.kind == Kind::MaterializedViewData && fates[at] == Fate::Stays {
             fates[at] = Fate::RunAgain;
         }
     }
+}
+
+/// What does not stay as it is: definitions, rows, and what the archive makes again beside or below it.
+fn changed(sides: &Sides<'_>, loaded: &BTreeSet<usize>, fates: &[Fate]) -> Vec<bool> {
+    let tables = touched(sides, loaded);
+    let stays = staying(sides.live, fates);
+    let mut changed: Vec<bool> = sides
+        .live
+        .entries
+        .iter()
+        .zip(fates)
+        .map(|(entry, fate)| *fate != Fate::Stays || tables.contains_key(entry.identity.as_str()))
+        .collect();
+    let records = &sides.manifest.entries;
+    for record in records
+        .iter()
+        .filter(|record| !stays.contains_key(record.identity.as_str()))
+    {
+        for need in record
+            .depends
+            .iter()
+            .filter_map(|&need| records.get(usize::try_from(need).ok()?))
+        {
+            let attached = matches!(&*record.kind, kind if kind == Kind::TableAttach.name() || kind == Kind::Table.name());
+            if let Some(&at) = stays.get(need.identity.as_str()).filter(|_| attached) {
+                changed[at] = true;
+            }
+        }
+    }
+    changed
 }
 
 /// What is made again must not get grants that it did not have.

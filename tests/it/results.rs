@@ -1,0 +1,173 @@
+//! What a rollback must not take for as it was although its definition and its rows are: results that code has
+//! left in indexes, generated columns and materialized views, and expressions that the server writes in other words.
+
+use pgbelay::rollback::{RollbackOptions, Rung};
+
+use crate::data::Bench;
+use crate::support::{Shop, gunzip};
+
+/// Something that is asked before and after.
+struct Case {
+    made: &'static str,
+    asked: &'static str,
+    damage: &'static str,
+}
+
+/// Code that computes what is stored, replaced by a migration that used it.
+const OF_CODE: [Case; 4] = [
+    Case {
+        made: "CREATE FUNCTION f(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT $1';
+               CREATE TABLE t (id int PRIMARY KEY, v text, g text GENERATED ALWAYS AS (f(v)) STORED);
+               CREATE INDEX ti ON t (f(v)); INSERT INTO t SELECT i, 'a' || i FROM generate_series(1, 3) i",
+        asked: "SET enable_seqscan = off; SELECT string_agg(g, ' ' ORDER BY id) FROM t; SELECT count(*) FROM t WHERE f(v) = 'a1'",
+        damage: "CREATE OR REPLACE FUNCTION f(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT ''MIGRATED'' || $1';
+                 UPDATE t SET v = 'zz' WHERE id = 1",
+    },
+    Case {
+        made: "CREATE FUNCTION h(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT $1';
+               CREATE FUNCTION f(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN public.h($1); END';
+               CREATE TABLE t (id int PRIMARY KEY, v text, g text GENERATED ALWAYS AS (f(v)) STORED);
+               CREATE INDEX ti ON t (f(v)); INSERT INTO t VALUES (1, 'a')",
+        asked: "SET enable_seqscan = off; SELECT g FROM t; SELECT count(*) FROM t WHERE f(v) = 'a'",
+        damage: "CREATE OR REPLACE FUNCTION h(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT ''MIGRATED'' || $1';
+                 UPDATE t SET v = 'a'; REINDEX TABLE t",
+    },
+    Case {
+        made: "CREATE TABLE t (v text); INSERT INTO t VALUES ('a');
+               CREATE FUNCTION f(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT $1';
+               CREATE MATERIALIZED VIEW mv AS SELECT f(v) AS v FROM t",
+        asked: "SELECT v FROM mv",
+        damage: "CREATE OR REPLACE FUNCTION f(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT ''MIGRATED'' || $1';
+                 REFRESH MATERIALIZED VIEW mv",
+    },
+    Case {
+        made: "CREATE TABLE t (v text); INSERT INTO t VALUES ('a');
+               CREATE FUNCTION f() RETURNS bigint LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT count(*) FROM public.t); END';
+               CREATE MATERIALIZED VIEW mv AS SELECT f() AS many",
+        asked: "SELECT many FROM mv",
+        damage: "INSERT INTO t VALUES ('b'); REFRESH MATERIALIZED VIEW mv",
+    },
+];
+
+/// What a materialized view shows, over partitions, children and views.
+const OF_VIEWS: [Case; 5] = [
+    Case {
+        made: "CREATE TABLE p (id int PRIMARY KEY, v text) PARTITION BY RANGE (id);
+               CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10); INSERT INTO p VALUES (1, 'before');
+               CREATE MATERIALIZED VIEW mv AS SELECT * FROM p",
+        asked: "SELECT string_agg(v, ' ' ORDER BY id) FROM mv",
+        damage: "UPDATE p SET v = 'MIGRATED'; REFRESH MATERIALIZED VIEW mv",
+    },
+    Case {
+        made: "CREATE TABLE p (id int PRIMARY KEY, v text) PARTITION BY RANGE (id);
+               CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10);
+               CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (10) TO (20); INSERT INTO p VALUES (1, 'a'), (11, 'b');
+               CREATE MATERIALIZED VIEW mv AS SELECT * FROM p",
+        asked: "SELECT string_agg(v, ' ' ORDER BY id) FROM mv",
+        damage: "DROP TABLE p1; REFRESH MATERIALIZED VIEW mv",
+    },
+    Case {
+        made: "CREATE TABLE p (id int PRIMARY KEY, v text) PARTITION BY RANGE (id);
+               CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10); INSERT INTO p VALUES (1, 'a');
+               CREATE MATERIALIZED VIEW mv AS SELECT * FROM p",
+        asked: "SELECT string_agg(v, ' ' ORDER BY id) FROM mv",
+        damage: "ALTER TABLE p DETACH PARTITION p1; REFRESH MATERIALIZED VIEW mv",
+    },
+    Case {
+        made: "CREATE TABLE p (id int PRIMARY KEY, v text); CREATE TABLE c () INHERITS (p); INSERT INTO c VALUES (1, 'before');
+               CREATE MATERIALIZED VIEW mv AS SELECT * FROM p",
+        asked: "SELECT v FROM mv",
+        damage: "UPDATE c SET v = 'MIGRATED'; REFRESH MATERIALIZED VIEW mv",
+    },
+    Case {
+        made: "CREATE TABLE t (v text); INSERT INTO t VALUES ('a'); CREATE VIEW w AS SELECT v FROM t;
+               CREATE MATERIALIZED VIEW mv AS SELECT * FROM w",
+        asked: "SELECT v FROM mv",
+        damage: "CREATE OR REPLACE VIEW w AS SELECT 'A' || v AS v FROM t; REFRESH MATERIALIZED VIEW mv",
+    },
+];
+
+/// Expressions that come back in other words.
+const WORDS: &str = "CREATE TABLE orders (id int PRIMARY KEY, status varchar(20) CHECK (status IN ('new', 'paid')), n int);
+    CREATE INDEX open ON orders (id) WHERE status IN ('new', 'late');
+    CREATE DOMAIN color AS varchar(9) CHECK (value IN ('red', 'blue'));
+    CREATE TABLE painted (id int, c color CHECK (c IN ('red', 'none')));
+    CREATE VIEW two AS SELECT id, status IN ('new', 'x') AS is_new FROM orders WHERE EXISTS (SELECT 'x');
+    INSERT INTO orders VALUES (1, 'new', 1); INSERT INTO painted VALUES (1, 'red')";
+
+on_all_servers! {
+    fn p3_what_code_has_left_behind_is_made_again(server) {
+        for case in OF_CODE.iter().chain(&OF_VIEWS) {
+            let bench = Bench::settled(server, case.made);
+            let reader = bench.archive();
+            let (before, asked) = (bench.database.dump(), bench.database.sql(case.asked));
+            bench.database.sql_as_owner(case.damage);
+            assert_ne!(bench.database.sql(case.asked), asked, "{}", case.damage);
+            bench.roll_back(&reader).unwrap_or_else(|error| panic!("{}: {error}", case.damage));
+            bench.database.assert_is(&before);
+            assert_eq!(bench.database.sql(case.asked), asked, "{}", case.damage);
+        }
+    }
+
+    /// What the server writes in other words once it has read its own is no difference.
+    fn p3_the_servers_other_words_are_no_difference(server) {
+        for damage in [
+            "ALTER TABLE orders DROP COLUMN status CASCADE",
+            "DROP TABLE orders, painted CASCADE; DROP DOMAIN color",
+            "ALTER TABLE orders DROP CONSTRAINT orders_status_check; DROP INDEX open",
+        ] {
+            for rung in [Rung::Auto, Rung::Rebuild] {
+                let bench = Bench::settled(server, WORDS);
+                let reader = bench.archive();
+                bench.database.sql_as_owner(damage);
+                let options = RollbackOptions { rung, ..RollbackOptions::default() };
+                bench.roll_back_with(&reader, &options).unwrap_or_else(|error| panic!("{damage}: {error}"));
+                assert!(bench.difference(&reader).is_empty(), "{damage}");
+                let rows = "SELECT status || c FROM orders JOIN painted USING (id)";
+                assert_eq!(bench.database.sql(rows), "newred");
+                let refused = "DO $$BEGIN INSERT INTO orders VALUES (2, 'other'); RAISE 'taken'; EXCEPTION WHEN check_violation THEN NULL; END$$";
+                bench.database.sql(refused);
+            }
+        }
+        let bench = Bench::settled(server, WORDS);
+        let reader = bench.archive();
+        let copy = bench.database.sibling();
+        copy.restore_plain(&gunzip(reader.path()));
+        assert_eq!(bench.difference_of(&copy, &reader), Vec::<String>::new());
+    }
+
+    /// A role that took rights from itself, as owners of logs do, can be helped all the same.
+    fn an_owner_without_rights_on_its_own_table_gets_its_rollback(server) {
+        let made = "CREATE TABLE audit (id int PRIMARY KEY, v text); INSERT INTO audit VALUES (1, 'a');
+                    CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'a');
+                    REVOKE UPDATE, DELETE, TRUNCATE ON audit FROM app; REVOKE INSERT ON t FROM app";
+        for damage in ["ALTER TABLE audit ADD COLUMN x int", "UPDATE t SET v = 'b'", "DROP TABLE audit, t"] {
+            for rung in [Rung::Auto, Rung::Rebuild] {
+                let bench = Bench::settled(server, made);
+                let reader = bench.archive();
+                let before = bench.database.dump();
+                bench.database.sql_as_owner(damage);
+                let options = RollbackOptions { rung, ..RollbackOptions::default() };
+                bench.roll_back_with(&reader, &options).unwrap_or_else(|error| panic!("{damage}: {error}"));
+                bench.database.assert_is(&before);
+            }
+        }
+    }
+}
+
+on_servers! {
+    /// A plan says which rung it will be, also where there can be no repair.
+    fn a_plan_knows_that_a_repair_cannot_do_it(server) {
+        let shop = Shop::at_head(server);
+        shop.database.sql_as_owner(
+            "CREATE TABLE p (id int, t text) PARTITION BY RANGE (id);
+             CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10)");
+        shop.call().run(&["backup"]).assert_code(0);
+        let before = shop.database.dump();
+        shop.database.sql_as_owner("CREATE INDEX pi ON p (t)");
+        let plan = shop.call().run(&["rollback", "--plan"]).assert_code(0);
+        assert!(plan.stdout.contains("strategy: rebuild"), "{plan}");
+        shop.call().run(&["rollback"]).assert_code(0);
+        shop.database.assert_is(&before);
+    }
+}
