@@ -108,10 +108,17 @@ pub struct Record {
     pub detail: Map<String, Value>,
 }
 
+/// Members of a record's detail that people write or tools print: a secret may stand in them.
+const FREE_TEXTS: [&str; 6] = ["command", "ended", "error", "proof", "reason", "why"];
+
+/// Takes secrets out of a text.
+pub type Hide = Arc<dyn Fn(&str) -> String + Send + Sync>;
+
 /// A journal being written.
 pub struct Journal {
     file: AppendFile,
     clock: Arc<dyn Clock>,
+    hide: Option<Hide>,
     next: u64,
     /// Checksum of the last record.
     previous: u64,
@@ -138,6 +145,7 @@ impl Journal {
         let mut journal = Self {
             file,
             clock,
+            hide: None,
             next: 0,
             previous: 0,
         };
@@ -152,6 +160,7 @@ impl Journal {
         let mut journal = Self {
             file,
             clock,
+            hide: None,
             next: parsed.records.len() as u64,
             previous: parsed.previous,
         };
@@ -161,8 +170,22 @@ impl Journal {
         Ok((journal, parsed.records))
     }
 
+    /// What is written from now on has no secrets in its free texts; names and paths stay as they are, or a password
+    /// that is part of one would make it another.
+    pub fn hide_with(&mut self, hide: Hide) {
+        self.hide = Some(hide);
+    }
+
     /// Adds a record; it is on disk when this returns.
-    pub fn append(&mut self, step: Step, stage: Stage, detail: Map<String, Value>) -> Result<()> {
+    pub fn append(
+        &mut self,
+        step: Step,
+        stage: Stage,
+        mut detail: Map<String, Value>,
+    ) -> Result<()> {
+        if let Some(hide) = &self.hide {
+            hide_in(&mut detail, hide);
+        }
         let record = Record {
             version: VERSION,
             sequence: self.next,
@@ -211,6 +234,16 @@ pub fn detail_of(value: &impl Serialize) -> Result<Map<String, Value>> {
     match serde_json::to_value(value).attempt(attempted)? {
         Value::Object(map) => Ok(map),
         _ => Err(Error::operation(attempted()).because("its detail is not an object")),
+    }
+}
+
+fn hide_in(detail: &mut Map<String, Value>, hide: &Hide) {
+    for (name, value) in detail {
+        match value {
+            Value::String(text) if FREE_TEXTS.contains(&name.as_str()) => *text = hide(text),
+            Value::Object(inner) => hide_in(inner, hide),
+            _ => {}
+        }
     }
 }
 

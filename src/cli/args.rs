@@ -80,7 +80,7 @@ pub(crate) struct Global {
     pub expand_env: bool,
 
     /// Directory of archives, journals and logs
-    #[arg(long, global = true, value_name = "DIR", default_value = "backups", env = "PGBELAY_STORE", hide_env_values = true, value_hint = ValueHint::DirPath)]
+    #[arg(long, global = true, value_name = "DIR", default_value = DEFAULT_STORE, env = "PGBELAY_STORE", hide_env_values = true, value_parser = readable_path, value_hint = ValueHint::DirPath)]
     pub store: PathBuf,
 
     /// Connections that back up or restore, and threads that compress (default: processors, at most 8)
@@ -199,6 +199,14 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// Whether it may change a database.
+    pub(crate) fn acts(&self) -> bool {
+        matches!(
+            self,
+            Self::Run(_) | Self::Restore(_) | Self::Rollback(_) | Self::Recover(_) | Self::Stamp(_)
+        )
+    }
+
     /// The name that the operator typed.
     pub(crate) fn name(&self) -> &'static str {
         match self {
@@ -309,6 +317,14 @@ pub(crate) struct RunArguments {
     /// How long a stop may take: the migration tool gets half of it before it is killed
     #[arg(long, value_name = "TIME", default_value = "25s", env = "PGBELAY_GRACE", hide_env_values = true, value_parser = duration::parse)]
     pub grace: Duration,
+}
+
+/// Where archives are unless somebody says otherwise.
+pub(crate) const DEFAULT_STORE: &str = "backups";
+
+/// A path that can be shown, written into a journal, and typed again: one that is not UTF-8 is refused.
+fn readable_path(text: &str) -> Result<PathBuf, std::convert::Infallible> {
+    Ok(PathBuf::from(text))
 }
 
 /// What the migration is.

@@ -85,6 +85,14 @@ pub(crate) fn failed(error: &Error) -> Done {
     done
 }
 
+/// The same end, said to be one whose report did not reach its reader.
+pub(crate) fn untold(done: &Done, error: &Error) -> Done {
+    Done {
+        last_line: format!("{} The report was not written: {error}.", done.last_line),
+        ..done.clone()
+    }
+}
+
 /// The sentence that tells the truth about a failure; the block above it has the details.
 fn last_line_of(error: &Error) -> String {
     let attempted = error.attempted();

@@ -5,8 +5,8 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use super::args::{
-    Checks, Fence, FenceArguments, Global, Losses, OtherWriters, ProofArgument, ReportArgument,
-    RunArguments, StrategyArgument, ToolArguments,
+    Checks, DEFAULT_STORE, Fence, FenceArguments, Global, Losses, OtherWriters, ProofArgument,
+    ReportArgument, RunArguments, StrategyArgument, ToolArguments,
 };
 use crate::catalog::AcceptedLosses;
 use crate::error::{Error, Result};
@@ -27,6 +27,8 @@ pub(crate) struct Settings {
     pub expand_env: bool,
     /// The store's directory.
     pub store: PathBuf,
+    /// Whether it is another one than the default.
+    pub store_given: bool,
     /// Workers.
     pub jobs: usize,
     /// Whether `--jobs` was given.
@@ -45,6 +47,7 @@ impl Settings {
             env_file: global.env_file.clone(),
             expand_env: global.expand_env,
             store: global.store.clone(),
+            store_given: global.store != Path::new(DEFAULT_STORE),
             jobs: global.jobs.map_or_else(default_jobs, usize::from),
             jobs_given: global.jobs.is_some(),
             wait: global.wait,
@@ -77,6 +80,18 @@ pub(crate) fn migration(tool: &ToolArguments) -> Migration {
             Migration::Command(["alembic", "upgrade", "head"].map(str::to_owned).into())
         }
         (None, false) => Migration::Command(tool.command.clone()),
+    }
+}
+
+/// A first word that begins like an option is one that is misspelt: no command is called so.
+pub(crate) fn refuse_misspelt(tool: &ToolArguments) -> Result<()> {
+    match tool.command.first() {
+        Some(word) if word.starts_with('-') => Err(Error::usage("read the command line")
+            .because(format!(
+                "there is no option {word} here, and no command begins with a dash"
+            ))
+            .hint("options stand before the command; `pgbelay run --help` lists them")),
+        _ => Ok(()),
     }
 }
 

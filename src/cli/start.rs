@@ -181,7 +181,11 @@ fn finish(
     let bytes = report::stdout_bytes(done, object, mask);
     let lost = write_stdout(&bytes).err().filter(|_| done.code == 0);
     // The answer did not reach its reader (a full disk behind a redirection): no success.
-    let lost = lost.as_ref().map(report::failed);
+    let lost = lost.map(|error| match arguments.command.acts() {
+        // What was done to the database is the outcome, whoever hears of it.
+        true => report::untold(done, &error),
+        false => report::failed(&error),
+    });
     let done = lost.as_ref().unwrap_or(done);
     reporter.finish(report::summary(done, &seconds, total));
     ExitCode::from(done.code)

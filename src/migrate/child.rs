@@ -39,7 +39,7 @@ use crate::pg::{self, Secret};
 use errors::ErrorLines;
 use group::Group;
 pub use left::end_left;
-pub use mask::Mask;
+pub use mask::{Mask, without_passwords_of_urls};
 
 /// How long the pipes are read on after the whole group is gone: only a process that left the
 /// group (a daemon) can still hold them.

@@ -30,6 +30,9 @@ pub struct Plan {
     /// Version rows that the migration leads to; none where they cannot be known.
     #[serde(default)]
     pub expected: Option<Vec<String>>,
+    /// Options that named further checks.
+    #[serde(default)]
+    pub checks: Vec<String>,
 }
 
 impl Plan {
@@ -101,6 +104,38 @@ pub struct DrillEnded {
     pub reason: Option<String>,
 }
 
+/// By what later writes of others are told (P5).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// `pg_current_snapshot()`.
+    pub snapshot: String,
+    /// What the server had counted as written to this database's tables, as one hash; none where counts may get lost.
+    #[serde(default)]
+    pub written: Option<String>,
+    /// [`crate::catalog::definitions_digest`].
+    pub definitions: String,
+}
+
+/// Why a rollback would, or may, discard what others have committed (P5).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// In words.
+    pub why: String,
+    /// Who, as far as that is known.
+    #[serde(default)]
+    pub writers: Vec<OtherWriter>,
+}
+
+impl Seen {
+    /// Nobody is known by name.
+    pub fn because(why: String) -> Self {
+        Self {
+            why,
+            writers: Vec::new(),
+        }
+    }
+}
+
 /// Migrate intent: the tool is about to be started.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Started {
@@ -116,6 +151,9 @@ pub struct Started {
     /// See [`super::writers::Window::unnamed_tool_from`].
     #[serde(default)]
     pub unnamed_tool_from: Option<String>,
+    /// Before the tool was started.
+    #[serde(default)]
+    pub mark: Option<Mark>,
 }
 
 /// Migrate outcome: the tool has ended.
@@ -172,6 +210,12 @@ pub struct Ending {
     /// Whether the migration tool was started at all.
     #[serde(default)]
     pub migrated: bool,
+    /// What was known of writes of others by then.
+    #[serde(default)]
+    pub others: Option<Seen>,
+    /// When it ended, if the state of the database was known.
+    #[serde(default)]
+    pub mark: Option<Mark>,
 }
 
 impl Ending {
@@ -275,6 +319,48 @@ impl Story {
         let own = oid.is_some_and(|oid| oids.contains(&oid));
         let oid = oid.unwrap_or_default();
         (made || own) && self.is_about(system_identifier, oid)
+    }
+
+    /// Why a rollback to its archive would, or may, discard what others have committed, as far as it was known when it
+    /// ended or was interrupted. After it had put the database back that no longer counts.
+    pub fn others(&self) -> Option<Seen> {
+        let Some(ending) = &self.ending else {
+            let ended = self.tool_ended.as_ref();
+            let writers = ended.map_or_else(Vec::new, |ended| ended.other_writers.clone());
+            let first = writers.first()?.line();
+            let why = format!("other sessions may have written since the backup: {first}");
+            return Some(Seen { why, writers });
+        };
+        match (&ending.others, ending.outcome.as_str()) {
+            (Some(seen), _) => Some(seen.clone()),
+            // Of a journal that does not say more.
+            (None, "withheld") => Some(Seen::because(
+                ending
+                    .error
+                    .clone()
+                    .unwrap_or_else(|| "its rollback was withheld".to_owned()),
+            )),
+            _ => None,
+        }
+    }
+
+    /// Checks that the run was told to make, and these options do not name.
+    pub fn checks_beyond(&self, named: &[String]) -> Vec<String> {
+        let plan = self.plan.as_ref();
+        let told = plan.map_or(&[][..], |plan| &plan.checks);
+        told.iter()
+            .filter(|check| !named.contains(check))
+            .cloned()
+            .collect()
+    }
+
+    /// Whether its migration was started where nobody had written since an earlier mark.
+    pub fn began_where(&self, mark: &Mark) -> bool {
+        let began = self
+            .started
+            .as_ref()
+            .and_then(|started| started.mark.as_ref());
+        began.is_some_and(|began| mark.objection(began).is_none())
     }
 
     /// A swap that neither took place nor was undone.

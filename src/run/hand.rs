@@ -13,14 +13,14 @@ use crate::journal::{self, Header, Journal, Stage, Step};
 use crate::pg::{self, Secret, Target};
 use crate::restore;
 use crate::rollback::{self, ProofMode, RollbackOptions, RollbackOutcome, RollbackReport, Rung};
-use crate::run::chronicle::{BackedUp, Ending, Proven, PutBack};
+use crate::run::chronicle::{BackedUp, Ending, Mark, Proven, PutBack};
 use crate::run::driver::{Tool, child_variables, verification};
 use crate::run::fence;
 use crate::run::keeping::OfJournal;
 use crate::run::lock::RunLock;
 use crate::run::outcome::Outcome;
 use crate::run::preflight::Facts;
-use crate::run::{RunOptions, clock, recover, versions};
+use crate::run::{RunOptions, clock, hiding, others, recover, versions};
 use crate::store::Store;
 use crate::verify::{self, CommandSettings, VerifyReport};
 
@@ -55,6 +55,9 @@ pub async fn roll_back(
     let facts = facts?;
     recover::end_left_tools(store, &facts, ctx).await?;
     recover::end_left_swap(target, store, &facts, &lock, ctx).await?;
+    if !options.discard_other_writes {
+        refuse_writes_of_others(target, reader, store, &facts, ctx).await?;
+    }
     // What an interrupted run left standing is no difference from the archive.
     let left = fence::the_one_left(store, &facts)?;
     let target = &target.behind(left.map(|(_, record)| record.fenced()));
@@ -85,7 +88,20 @@ pub async fn roll_back(
         }
         _ => rollback::roll_back(target, reader, store, options, &calm).await,
     };
-    end(&mut journal, &result)?;
+    let mark = match (&result, pg::connect(target, "facts", &calm).await) {
+        (Ok(_), Ok(session)) => {
+            let mark = others::mark_if_possible(&session).await;
+            session.close().await;
+            mark
+        }
+        _ => None,
+    };
+    if let Err(error) = end(&mut journal, &result, mark) {
+        // What was done is done, whatever the journal says of it: the next start looks at the database again.
+        ctx.warn(format!(
+            "{error}; the next start will look at the database again"
+        ));
+    }
     match fence::take_down_left(&lock, target, store, &facts, &calm).await {
         Ok(lines) => lines.into_iter().for_each(|line| ctx.note(line)),
         Err(error) => ctx.warn(format!(
@@ -94,6 +110,42 @@ pub async fn roll_back(
     }
     lock.release().await;
     result
+}
+
+/// P5: what others committed since the archive's run is not pulled away unless the operator said so.
+async fn refuse_writes_of_others(
+    target: &Target,
+    reader: &Reader,
+    store: &Store,
+    facts: &Facts,
+    ctx: &Context,
+) -> Result<()> {
+    let stories = recover::stories_that_tell(store, facts)?;
+    let session = pg::connect(target, "facts", ctx).await?;
+    let refused = others::refuse(&session, &stories, reader, ctx).await;
+    session.close().await;
+    refused
+}
+
+/// Why [`roll_back`] would be withheld now, as far as journals know; for a plan.
+///
+/// # Errors
+/// Of the server; of a journal that cannot be read.
+pub async fn foreseen_refusal(
+    target: &Target,
+    reader: &Reader,
+    store: &Store,
+    ctx: &Context,
+) -> Result<Option<String>> {
+    let session = pg::connect(target, "facts", ctx).await?;
+    let found = async {
+        let facts = Facts::read(&session).await?;
+        let stories = recover::stories_that_tell(store, &facts)?;
+        others::obstacle(&session, &stories, reader, ctx).await
+    }
+    .await;
+    session.close().await;
+    Ok(found?.map(|(run, seen)| others::foreseen(&run, &seen)))
 }
 
 /// The archive may lie outside the store, and the next start elsewhere.
@@ -115,10 +167,12 @@ fn begin(target: &Target, store: &Store, facts: &Facts, ctx: &Context) -> Result
         archive: None,
     };
     let stem = store.run_stem(ctx.now(), &facts.database, &ctx.run_id);
-    Journal::create(store, &stem, &header, ctx.clock.clone())
+    let mut journal = Journal::create(store, &stem, &header, ctx.clock.clone())?;
+    journal.hide_with(hiding::secrets_of(target));
+    Ok(journal)
 }
 
-fn end(journal: &mut Journal, result: &Result<RollbackReport>) -> Result<()> {
+fn end(journal: &mut Journal, result: &Result<RollbackReport>, mark: Option<Mark>) -> Result<()> {
     // Broken off from outside: without a last record the next start finishes it.
     if result
         .as_ref()
@@ -156,6 +210,8 @@ fn end(journal: &mut Journal, result: &Result<RollbackReport>) -> Result<()> {
         exit_code: outcome.exit_code(),
         error: result.as_ref().err().map(ToString::to_string),
         migrated: false,
+        others: None,
+        mark,
     };
     journal.append(Step::End, Stage::Outcome, journal::detail_of(&ending)?)
 }

@@ -105,6 +105,17 @@ pub struct RunOptions {
 }
 
 impl RunOptions {
+    /// The options that name checks of this run's own.
+    pub fn check_names(&self) -> Vec<String> {
+        let named = [
+            ("--expect", self.expect.is_some()),
+            ("--verify-sql", self.verify_sql.is_some()),
+            ("--verify-command", self.verify_command.is_some()),
+        ];
+        let named = named.into_iter().filter(|(_, given)| *given);
+        named.map(|(option, _)| option.to_owned()).collect()
+    }
+
     /// Connections of the backup when nobody said otherwise.
     pub const DEFAULT_JOBS: usize = 4;
     /// One replica's whole run: backup, migration and verification, while the others wait.

@@ -53,6 +53,7 @@ mod migrate_sql;
 mod mutations;
 mod newer;
 mod outside;
+mod others;
 mod owner;
 mod parallel_backup;
 mod plan;

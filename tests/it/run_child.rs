@@ -1,6 +1,7 @@
 //! What a run owes its child, and what it does when something happens while the child is at work:
 //! signals, a lost lock connection, a commit that views stand upon.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -124,6 +125,26 @@ on_servers! {
         }
         let output = shop.call().run(&["doctor", "--verify-sql", "no-such-folder", "--", "true"]);
         output.assert_code(3).assert_says("no-such-folder");
+    }
+
+    fn doctor_starts_nothing_that_it_does_not_know(server) {
+        let shop = Shop::at_head(server);
+        for name in ["migrate.sh", "alembic"] {
+            let script = shop.workplace.write(name, "#!/bin/sh\ntouch touched\n");
+            std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+            let command = format!("./{name}");
+            let output = shop.call().run(&["doctor", "--", &command, "upgrade", "head"]);
+            output.assert_code(0).assert_says("not asked");
+            assert!(!shop.workplace.directory().join("touched").exists(), "{name} was started");
+        }
+    }
+
+    fn a_misspelt_option_is_no_command(server) {
+        let shop = Shop::at_head(server);
+        for verb in ["run", "doctor"] {
+            let output = shop.call().run(&[verb, "--drill-frist"]).assert_code(2);
+            output.assert_says("there is no option --drill-frist");
+        }
     }
 
     fn another_services_version_table_does_not_prove_ours(server) {

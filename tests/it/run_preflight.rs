@@ -36,6 +36,45 @@ on_servers! {
         output.assert_says("function public.three()");
     }
 
+    fn who_keeps_a_table_locked_is_waited_for_as_long_as_was_said(server) {
+        let shop = Shop::two_behind(server);
+        std::thread::scope(|scope| {
+            let database = &shop.database;
+            scope.spawn(|| {
+                let lock = "SET application_name = 'holder'; BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(60)";
+                std::panic::catch_unwind(|| database.sql(lock))
+            });
+            let asked = "SELECT EXISTS (SELECT FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND relation = 'users'::regclass)";
+            while database.sql(asked) == "f" {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+            for (command, code) in [("run", 3), ("backup", 5)] {
+                let started = std::time::Instant::now();
+                let arguments: &[&str] = match command {
+                    "backup" => &["backup", "--table-lock-wait", "1s"],
+                    _ => &[command, "--table-lock-wait", "1s", "--", "true"],
+                };
+                let output = shop.call().run(arguments).assert_code(code);
+                output.assert_says("public.users").assert_says("\"holder\"");
+                assert!(started.elapsed().as_secs() < 15, "{command}: {:?}", started.elapsed());
+            }
+            database.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holder' AND datname = current_database()");
+        });
+    }
+
+    /// The table where Alembic's plain name leads counts; what other tenants have says nothing about it.
+    fn another_tenants_version_table_is_not_taken_for_this_ones(server) {
+        for (shop, outcome) in [(Shop::two_behind(server), "migrated"), (Shop::empty(server), "migrated")] {
+            shop.database.sql("CREATE SCHEMA tenant AUTHORIZATION app");
+            shop.database.sql_as_owner(
+                "CREATE TABLE tenant.alembic_version (version_num varchar(32) PRIMARY KEY);
+                 INSERT INTO tenant.alembic_version VALUES ('add_sqs_metadata')");
+            let output = shop.run(&[], &["alembic", "upgrade", "head"]).assert_code(0);
+            assert_eq!(output.json()["outcome"], outcome, "{output}");
+            assert_eq!(shop.database.sql("SELECT version_num FROM public.alembic_version"), "add_sqs_metadata");
+        }
+    }
+
     fn a_large_object_of_somebody_else(server) {
         let shop = Shop::two_behind(server);
         shop.database.sql("SELECT lo_from_bytea(4242, 'bytes')");

@@ -20,7 +20,8 @@ pub(super) async fn execute(app: &App, arguments: &BackupArguments) -> Result<Do
         refuse_existing(output)?;
     }
     let session = app.connect(&resolved.target).await?;
-    let found = preflight::before_backup(&session).await;
+    let wait = arguments.reading.table_lock_wait;
+    let found = preflight::before_backup(&session, wait, &app.ctx).await;
     session.close().await;
     let found = found.map_err(|error| error.narrowed(Kind::BackupFailed))?;
     let attempt = format!("back up the database {}", resolved.target.database());
@@ -33,7 +34,7 @@ pub(super) async fn execute(app: &App, arguments: &BackupArguments) -> Result<Do
     let options = DumpOptions {
         jobs: app.settings.jobs,
         accept: settings::accepted_losses(&arguments.losses),
-        table_lock_wait: arguments.reading.table_lock_wait,
+        table_lock_wait: wait,
         ..DumpOptions::default()
     };
     let store;

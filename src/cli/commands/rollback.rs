@@ -1,5 +1,6 @@
 //! `pgbelay rollback`: puts the database back to an archive, under the same lock as `run`.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -13,6 +14,7 @@ use crate::cli::settings;
 use crate::error::{Kind, Result};
 use crate::rollback::{Kept, RollbackOptions, RollbackOutcome, RollbackReport};
 use crate::run;
+use crate::store::Store;
 
 /// A person is waiting in front of the terminal: say soon that somebody else is at work.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
@@ -20,7 +22,7 @@ const LOCK_WAIT: Duration = Duration::from_secs(10);
 /// Rolls back and reports the proof.
 pub(super) async fn execute(app: &App, arguments: &RollbackArguments) -> Result<Done> {
     let resolved = app.resolve()?;
-    let store = app.store()?;
+    let store = store_of(app, arguments.archive.as_deref())?;
     let session = app.connect(&resolved.target).await?;
     let reader = match &arguments.archive {
         Some(archive) => app.open_archive(archive)?,
@@ -66,6 +68,21 @@ pub(super) async fn execute(app: &App, arguments: &RollbackArguments) -> Result<
         done.rows.push(Row::new("outside", said));
     }
     Ok(done.member("outside", json!(outside)))
+}
+
+/// The store, or where nobody has named one the directory of the archive, if it is a store: the journal of the run that is
+/// settled lies there.
+fn store_of(app: &App, archive: Option<&Path>) -> Result<Store> {
+    let beside = archive.and_then(Path::parent).filter(|directory| {
+        !app.settings.store_given && !directory.as_os_str().is_empty() && directory.is_dir()
+    });
+    if let Some(directory) = beside {
+        let store = Store::open(directory)?;
+        if !store.journals()?.is_empty() {
+            return Ok(store);
+        }
+    }
+    app.store()
 }
 
 fn told(reader: &Reader, report: &RollbackReport) -> Done {

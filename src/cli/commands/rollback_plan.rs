@@ -10,6 +10,7 @@ use crate::drill;
 use crate::error::Result;
 use crate::pg::Target;
 use crate::rollback::{self, Action, Measured, Preview, RollbackOptions, Step, Strategy};
+use crate::run;
 use crate::store::Store;
 
 /// Steps of one kind that are named; `--json` has all.
@@ -28,6 +29,11 @@ pub(super) async fn execute(
     let measured = measured.map(|one| Measured {
         restore_seconds: one.seconds.restore,
     });
+    if !options.discard_other_writes
+        && let Some(refusal) = run::foreseen_refusal(target, reader, store, &app.ctx).await?
+    {
+        app.ctx.warn(refusal);
+    }
     let preview = rollback::preview(target, reader, store, options, measured, &app.ctx).await?;
     Ok(told(reader, &preview))
 }

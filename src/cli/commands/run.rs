@@ -54,6 +54,7 @@ pub(super) fn options(
     tool: &ToolArguments,
     checks: &Checks,
 ) -> Result<RunOptions> {
+    settings::refuse_misspelt(tool)?;
     Ok(RunOptions {
         jobs: app.settings.jobs,
         wait: app.settings.wait,

@@ -41,6 +41,8 @@ pub struct EnvironmentScript {
     pub version_table_schemas: Vec<String>,
     /// Whether one of the two is computed.
     pub computed: bool,
+    /// Whether it says in which schema plain names are looked for: the version table may be another one each time.
+    pub moves: bool,
     /// Whether `transaction_per_migration` is set: each revision then commits by itself.
     pub transaction_per_migration: bool,
 }
@@ -319,8 +321,16 @@ fn read_env(path: &Path) -> EnvironmentScript {
     let Ok(bytes) = std::fs::read(path) else {
         return EnvironmentScript::default();
     };
-    scan_env(&statements(&String::from_utf8_lossy(&bytes)))
+    let text = String::from_utf8_lossy(&bytes);
+    EnvironmentScript {
+        // Anywhere: they mostly stand in texts that are put together.
+        moves: MOVING.iter().any(|word| text.contains(word)),
+        ..scan_env(&statements(&text))
+    }
 }
+
+/// Words by which env.py chooses where plain names lead.
+const MOVING: [&str; 2] = ["search_path", "schema_translate_map"];
 
 fn scan_env(statements: &[Statement]) -> EnvironmentScript {
     let mut found = EnvironmentScript::default();

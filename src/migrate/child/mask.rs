@@ -70,6 +70,30 @@ impl Mask {
     }
 }
 
+/// The text without the passwords of URLs in it, whoever's they are: `scheme://user:***@host`.
+pub fn without_passwords_of_urls(text: &str) -> String {
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (before, after) = rest.split_at(at + 3);
+        masked.push_str(before);
+        let end = after.find(|next: char| next.is_whitespace() || "/?#'\"".contains(next));
+        let authority = &after[..end.unwrap_or(after.len())];
+        rest = after;
+        let Some(host) = authority.rfind('@') else {
+            continue;
+        };
+        let user = authority[..host].find(':');
+        if let Some(user) = user {
+            masked.push_str(&authority[..=user]);
+            masked.push_str(STARS);
+            rest = &after[host..];
+        }
+    }
+    masked.push_str(rest);
+    masked
+}
+
 fn replace(text: &str, form: &str) -> String {
     if !is_ordinary_word(form) {
         return text.replace(form, STARS);
@@ -163,6 +187,27 @@ mod tests {
         ] {
             let shown = mask.apply(&format!("postgresql://app:{form}@db/shop"));
             assert_eq!(shown, "postgresql://app:***@db/shop", "{form}");
+        }
+    }
+
+    #[test]
+    fn passwords_of_urls_are_hidden_whoever_they_are() {
+        let table = [
+            (
+                "psql postgresql://app:s%20e@db:1/x -c y",
+                "psql postgresql://app:***@db:1/x -c y",
+            ),
+            (
+                "a://u:p:w@[::1]/ 'b://v:q@h'",
+                "a://u:***@[::1]/ 'b://v:***@h'",
+            ),
+            (
+                "c://host:5432/x@y d://user@h e://",
+                "c://host:5432/x@y d://user@h e://",
+            ),
+        ];
+        for (text, masked) in table {
+            assert_eq!(without_passwords_of_urls(text), masked);
         }
     }
 

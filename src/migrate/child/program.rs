@@ -12,7 +12,7 @@ pub(super) fn find(argv: &[String], path: Option<&str>, directory: &Path) -> Res
         return Err(Error::usage("start the migration").because("the command is empty"));
     };
     if name.contains('/') {
-        return Ok(directory.join(name));
+        return named(name, directory.join(name));
     }
     let path = path.unwrap_or("/usr/local/bin:/usr/bin:/bin");
     let mut not_executable = None;
@@ -30,6 +30,18 @@ pub(super) fn find(argv: &[String], path: Option<&str>, directory: &Path) -> Res
         Some(file) => not_executable_file(name, &file),
         None => not_found(name, path),
     })
+}
+
+/// A program that is named by its path.
+fn named(name: &str, program: PathBuf) -> Result<PathBuf> {
+    match program.metadata() {
+        Ok(found) if found.is_file() && found.permissions().mode() & 0o111 != 0 => Ok(program),
+        Ok(found) if found.is_file() => Err(not_executable_file(name, &program)),
+        Ok(_) => Err(Error::refused(format!("start {name}"))
+            .because(format!("{} is no file", program.display()))),
+        Err(error) => Err(Error::refused(format!("start {name}"))
+            .because(format!("{}: {error}", program.display()))),
+    }
 }
 
 /// The error of a program that was found and still could not be started.

@@ -15,6 +15,7 @@ use crate::run::driver::transient;
 use crate::run::driver::verification;
 use crate::run::fence;
 use crate::run::lock::RunLock;
+use crate::run::others;
 use crate::run::state::Event;
 use crate::run::versions;
 use crate::run::writers::{self, Watch};
@@ -91,6 +92,7 @@ async fn begin(desk: &mut Desk<'_>, ready: &Ready<'_>, number: u32) -> Result<()
         postmaster: window.postmaster,
         tool_started,
         unnamed_tool_from: window.unnamed_tool_from,
+        mark: others::mark_if_possible(&ready.lock.session()).await,
     };
     desk.record(Step::Migrate, Stage::Intent, &started)?;
     desk.report.attempts = number;

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::context::{Context, Event as Told};
 use crate::error::{Error, Kind, Result};
 use crate::journal::{self, Journal, Stage, Step};
-use crate::run::chronicle::Ending;
+use crate::run::chronicle::{Ending, Mark, Seen};
 use crate::run::outcome::{Outcome, RunReport};
 use crate::run::state::{Event, State, next};
 
@@ -26,6 +26,10 @@ pub struct Desk<'a> {
     pub roll_back_intended: bool,
     /// Whether a swap is half way: the next start has to end it.
     pub swap_is_open: bool,
+    /// What is known of writes of others.
+    pub others: Option<Seen>,
+    /// By what later ones are told.
+    pub mark: Option<Mark>,
 }
 
 impl<'a> Desk<'a> {
@@ -39,6 +43,8 @@ impl<'a> Desk<'a> {
             tool_started: false,
             roll_back_intended: false,
             swap_is_open: false,
+            others: None,
+            mark: None,
         }
     }
 
@@ -129,6 +135,8 @@ impl<'a> Desk<'a> {
             exit_code: outcome.exit_code(),
             error: error.as_ref().map(ToString::to_string),
             migrated: self.tool_started,
+            others: self.others.take(),
+            mark: self.mark.take(),
         };
         self.record_if_possible(Step::End, Stage::Outcome, &ending);
         self.spend("total", self.started.elapsed());

@@ -13,6 +13,7 @@ use crate::error::{Attempt, Error, Kind, Result};
 use crate::faults::{self, Point};
 use crate::pg::{self, Session, Target};
 use crate::rollback::{self, Decision, RollbackOptions, RollbackReport, Rung, Strategy};
+use crate::run::chronicle::Seen;
 use crate::run::fence;
 use crate::run::keeping::Keeping;
 use crate::run::writers::{self, Observed, Watch, Window};
@@ -39,6 +40,8 @@ pub struct Case<'a> {
     pub watch: Option<&'a Watch>,
     /// Possible writers that an interrupted run had seen.
     pub seen_before: Vec<OtherWriter>,
+    /// Why a run withheld the rollback that is due. That a writer has left since makes nothing undone.
+    pub withheld_before: Option<String>,
     /// Whether the tool ended by itself: its sessions then get a moment to disconnect.
     pub by_itself: bool,
 }
@@ -115,7 +118,8 @@ async fn verdict(case: &Case<'_>, ctx: &Context, keeping: &mut dyn Keeping) -> R
     let observed = observe(case, &session).await?;
     session.close().await;
     let discard = case.options.on_other_writers == OnOtherWriters::Discard;
-    if let Some(why) = obstacle(&observed).filter(|_| !discard) {
+    let why = case.withheld_before.clone().or_else(|| obstacle(&observed));
+    if let Some(why) = why.filter(|_| !discard) {
         return Ok(withheld(decision, observed, why, ctx));
     }
     keeping.intend()?;
@@ -181,6 +185,15 @@ fn withheld(decision: Decision, observed: Observed, why: String, ctx: &Context) 
             why,
         },
     }
+}
+
+/// What was seen of others up to now, if a rollback would, or may, discard what they committed.
+pub async fn seen(case: &Case<'_>, session: &Session) -> Result<Option<Seen>> {
+    let observed = observe(case, session).await?;
+    Ok(obstacle(&observed).map(|why| Seen {
+        why,
+        writers: observed.writers,
+    }))
 }
 
 async fn observe(case: &Case<'_>, session: &Session) -> Result<Observed> {

@@ -23,10 +23,11 @@ use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::journal::{Stage, Step};
 use crate::pg::Target;
-use crate::run::chronicle::{FenceRecord, Proven, PutBack};
+use crate::run::chronicle::{FenceRecord, Proven, PutBack, Seen};
 use crate::run::fence;
 use crate::run::keeping::OfDesk;
 use crate::run::lock::RunLock;
+use crate::run::others;
 use crate::run::outcome::{Outcome, RunReport};
 use crate::run::state::Event;
 use crate::run::{RunOptions, changes, clock, outside, recover};
@@ -161,7 +162,14 @@ async fn judged(desk: &mut Desk<'_>, ready: &Ready<'_>, failure: &Failure) -> Re
         .lock
         .still_ours(&scene.target, scene.options, scene.ctx)
         .await?;
-    let case = Case {
+    let case = case(ready, failure.by_itself);
+    let lock = regained.as_ref().unwrap_or(&ready.lock);
+    Ok(judge(&case, scene.ctx, &mut OfDesk { desk, lock }).await)
+}
+
+fn case<'a>(ready: &'a Ready<'_>, by_itself: bool) -> Case<'a> {
+    let scene = &ready.scene;
+    Case {
         target: &scene.target,
         options: scene.options,
         store: &scene.store,
@@ -169,10 +177,27 @@ async fn judged(desk: &mut Desk<'_>, ready: &Ready<'_>, failure: &Failure) -> Re
         window: ready.watch.window(),
         watch: Some(&ready.watch),
         seen_before: Vec::new(),
-        by_itself: failure.by_itself,
+        withheld_before: None,
+        by_itself,
+    }
+}
+
+/// For a rollback by hand, later: what is known of others now, and by what their later writes are told (P5).
+async fn remember_others(desk: &mut Desk<'_>, ready: &Ready<'_>, outcome: Outcome) {
+    if desk.report.attempts == 0 || outcome == Outcome::InDoubt {
+        return;
+    }
+    let session = &ready.scene.session;
+    desk.mark = others::mark_if_possible(session).await;
+    if outcome != Outcome::Migrated {
+        return;
+    }
+    desk.others = match judge::seen(&case(ready, true), session).await {
+        Ok(seen) => seen,
+        Err(error) => Some(Seen::because(format!(
+            "nobody could see who wrote while it was at work ({error})"
+        ))),
     };
-    let lock = regained.as_ref().unwrap_or(&ready.lock);
-    Ok(judge(&case, scene.ctx, &mut OfDesk { desk, lock }).await)
 }
 
 fn conclude(
@@ -275,6 +300,10 @@ fn withheld(
     let archive = desk.report.archive.clone().unwrap_or_default();
     let what = "the failed migration";
     let error = withheld::withheld(what, &why, &writers, &archive, Some(failure));
+    desk.others = Some(Seen {
+        why,
+        writers: writers.clone(),
+    });
     desk.report.other_writers = writers;
     match desk.to(Event::OtherWritersSeen) {
         Ok(()) => (Outcome::Withheld, Some(error)),
@@ -370,6 +399,7 @@ async fn finish(
     outcome: Outcome,
     error: Option<Error>,
 ) -> (Outcome, Option<Error>) {
+    remember_others(desk, &ready, outcome).await;
     let Ready {
         lock,
         watch,

@@ -20,6 +20,7 @@ use crate::run::driver::refusals;
 use crate::run::driver::scene::Scene;
 use crate::run::driver::tool::{Prospect, Tool, child_variables};
 use crate::run::fence;
+use crate::run::hiding;
 use crate::run::lock::RunLock;
 use crate::run::preflight;
 use crate::run::state::Event;
@@ -47,7 +48,7 @@ pub async fn prepare<'a>(desk: &mut Desk<'_>, mut scene: Scene<'a>) -> Result<Op
         return nothing_to_do(desk);
     }
     announce(desk, &prospect);
-    let plan = refusals::plan_of(scene.options, &scene.versions, &prospect);
+    let plan = refusals::plan_of(&scene.target, scene.options, &scene.versions, &prospect);
     refusals::of_restarts(&scene.store, &scene.facts, scene.options, &plan)?;
     let log = begin_journal(desk, &scene, &plan)?;
     let fence = fence::raise(desk, &mut scene, &lock).await?;
@@ -134,9 +135,12 @@ async fn check(desk: &mut Desk<'_>, tool: &Tool, scene: &Scene<'_>) -> Result<()
     scene.store.check_writable()?;
     // A mistake in them is better found before the migration than after it.
     refusals::of_checks(scene.options, scene.ctx)?;
-    let free = scene.store.free_bytes().ok();
-    let accepted = &scene.options.accept_losses;
-    let examine = preflight::examine(&scene.session, scene.facts.clone(), free, accepted);
+    let means = preflight::Means {
+        free_bytes: scene.store.free_bytes().ok(),
+        accepted: &scene.options.accept_losses,
+        table_lock_wait: scene.options.table_lock_wait,
+    };
+    let examine = preflight::examine(&scene.session, scene.facts.clone(), means, scene.ctx);
     let stop = &scene.ctx.stop;
     let mut found = stop
         .or_stop("examine the database", examine)
@@ -234,7 +238,8 @@ fn begin_journal(desk: &mut Desk<'_>, scene: &Scene<'_>, plan: &Plan) -> Result<
         .store
         .run_stem(ctx.now(), &scene.facts.database, &ctx.run_id);
     let header = header_of(&scene.target, scene, ctx);
-    let journal = Journal::create(&scene.store, &stem, &header, ctx.clock.clone())?;
+    let mut journal = Journal::create(&scene.store, &stem, &header, ctx.clock.clone())?;
+    journal.hide_with(hiding::secrets_of(&scene.target));
     desk.open_journal(journal);
     desk.record(Step::Backup, Stage::Intent, plan)?;
     let log = scene.store.beside(&stem, ".log");

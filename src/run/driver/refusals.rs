@@ -8,7 +8,7 @@ use crate::run::chronicle::Plan;
 use crate::run::driver::tool::{Prospect, Tool, child_variables};
 use crate::run::driver::verification;
 use crate::run::preflight::Facts;
-use crate::run::{RunOptions, recover, versions};
+use crate::run::{RunOptions, hiding, recover, versions};
 use crate::store::Store;
 
 /// All that a run of these options would refuse, besides what [`crate::run::preflight`] finds and
@@ -60,15 +60,23 @@ pub(super) fn of_restarts(
 }
 
 /// What the run's journal says about its intent.
-pub(super) fn plan_of(options: &RunOptions, current: &[VersionTable], prospect: &Prospect) -> Plan {
+pub(super) fn plan_of(
+    target: &Target,
+    options: &RunOptions,
+    current: &[VersionTable],
+    prospect: &Prospect,
+) -> Plan {
+    // Hidden here already: later runs compare theirs with it.
+    let hide = hiding::secrets_of(target);
     Plan {
-        command: options.migration.shown(),
+        command: hide(&options.migration.shown()),
         pending: prospect.ids(),
         from: versions::all(current),
         expected: prospect
             .expected
             .as_ref()
             .map(|heads| heads.iter().cloned().collect()),
+        checks: options.check_names(),
     }
 }
 
@@ -89,7 +97,7 @@ async fn foreseen_restarts(
     let variables = child_variables(target, options, ctx);
     match tool.prospect(&current, &variables, ctx).await {
         Ok(prospect) if !prospect.is_nothing() => {
-            let plan = plan_of(options, &current, &prospect);
+            let plan = plan_of(target, options, &current, &prospect);
             of_restarts(&store, &Facts::read(session).await?, options, &plan)
         }
         _ => Ok(()),

@@ -99,7 +99,15 @@ impl Tool {
     ) -> Result<Prospect> {
         match self {
             Self::Alembic { project, .. } => {
-                let current = versions::all(&own_tables(project).among(versions));
+                let current = match of_plain_names(project, versions) {
+                    Ok(tables) => versions::all(&tables),
+                    Err(unknown) => {
+                        return Ok(Prospect {
+                            unknown: Some(unknown),
+                            ..Prospect::default()
+                        });
+                    }
+                };
                 let scripts = Scripts::learn(ctx, project, variables).await?;
                 let forecast = scripts.forecast(&project.command.verb, &current)?;
                 Ok(of_forecast(forecast))
@@ -154,6 +162,50 @@ fn own_tables(project: &Project) -> OwnTables {
         schemas: script.version_table_schemas.clone(),
         by_default: script.version_tables.is_empty(),
     }
+}
+
+/// The project's version tables where its plain name leads; or why nobody knows which one Alembic will take. To find
+/// another one at head would be a false "nothing to do".
+fn of_plain_names(
+    project: &Project,
+    versions: &[VersionTable],
+) -> std::result::Result<Vec<VersionTable>, String> {
+    let own = own_tables(project);
+    let tables = own.among(versions);
+    if !own.schemas.is_empty() || tables.is_empty() {
+        return Ok(tables);
+    }
+    let named = |tables: &[VersionTable]| {
+        let names = tables
+            .iter()
+            .map(|table| format!("{}.{}", table.schema, table.name));
+        names.collect::<Vec<_>>().join(", ")
+    };
+    if project.environment.moves {
+        return Err(format!(
+            "env.py chooses by itself where names lead (search_path, schema_translate_map), and there is {}",
+            named(&tables)
+        ));
+    }
+    let reached: Vec<VersionTable> = tables
+        .iter()
+        .filter(|table| !table.off_path)
+        .cloned()
+        .collect();
+    let alike = |table: &VersionTable| {
+        reached
+            .iter()
+            .filter(|other| other.name == table.name)
+            .count()
+            > 1
+    };
+    if reached.is_empty() || reached.iter().any(alike) {
+        return Err(format!(
+            "env.py names no version_table_schema, and its plain name does not lead to one of {}",
+            named(&tables)
+        ));
+    }
+    Ok(reached)
 }
 
 fn of_forecast(forecast: Forecast) -> Prospect {

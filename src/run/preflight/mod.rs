@@ -14,9 +14,12 @@ pub use facts::{Facts, SUPPORTED_MAJORS, check_server_major};
 pub use finding::{Finding, Severity, refusal, warnings};
 pub use swap::{kept_by_swaps, of_swap};
 
-use crate::catalog::{self, AcceptedLosses, Catalog, Rights};
+use std::time::Duration;
+
+use crate::catalog::{self, AcceptedLosses, Catalog, Locking, Rights};
+use crate::context::Context;
 use crate::error::Result;
-use crate::pg::{self, Session, Sql};
+use crate::pg::{Session, Sql};
 
 /// What a preflight found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,19 +38,37 @@ pub fn archive_estimate_bytes(database_bytes: u64) -> u64 {
     database_bytes / 2
 }
 
-/// Examines server, role and database; `free_bytes` is the store's free space, where known, and
-/// `accepted` what the operator goes on without.
+/// What an examination takes from whoever asks for it.
+#[derive(Debug, Clone, Copy)]
+pub struct Means<'a> {
+    /// The store's free space, where known.
+    pub free_bytes: Option<u64>,
+    /// What the operator goes on without.
+    pub accepted: &'a AcceptedLosses,
+    /// How long others may keep a table from being looked at.
+    pub table_lock_wait: Duration,
+}
+
+/// Examines server, role and database.
 /// The server's major is checked before (see [`check_server_major`]): these queries need 14.
+///
+/// # Errors
+/// As [`catalog::open_steady`]: whoever keeps a table locked for too long is named.
 pub async fn examine(
     session: &Session,
     facts: Facts,
-    free_bytes: Option<u64>,
-    accepted: &AcceptedLosses,
+    means: Means<'_>,
+    ctx: &Context,
 ) -> Result<Preflight> {
+    let Means {
+        free_bytes,
+        accepted,
+        table_lock_wait,
+    } = means;
     let mut findings = checks::database(&facts);
     findings.extend(checks::space(&facts, free_bytes));
     findings.extend(unreadable(session).await?);
-    let catalog = read_catalog(session).await?;
+    let catalog = read_catalog(session, table_lock_wait, ctx).await?;
     findings.extend(rights::of_rollback(session, &catalog, accepted).await?);
     findings.extend(checks::losses(&catalog, accepted, &findings));
     findings.extend(checks::half_done(session, accepted).await?);
@@ -74,25 +95,39 @@ pub async fn unreadable(session: &Session) -> Result<Vec<Finding>> {
 
 /// What a backup with this role meets: what it could not read, which refuses it, and what it could
 /// not make again, which is worth a word (the archive holds it; another role can restore it).
-pub async fn before_backup(session: &Session) -> Result<Vec<Finding>> {
+pub async fn before_backup(
+    session: &Session,
+    table_lock_wait: Duration,
+    ctx: &Context,
+) -> Result<Vec<Finding>> {
     let mut findings = unreadable(session).await?;
     if findings.is_empty() && !Rights::of(session).await?.superuser {
-        let catalog = read_catalog(session).await?;
+        let catalog = read_catalog(session, table_lock_wait, ctx).await?;
         findings.extend(rights::of_restore(session, &catalog).await?);
     }
     Ok(findings)
 }
 
-/// Reads under one snapshot and ends its transaction. Where the server itself stumbles over its
-/// catalogs, the damage is looked for and named.
-async fn read_catalog(session: &Session) -> Result<Catalog> {
-    session.execute(&pg::BEGIN_SNAPSHOT).await?;
-    let catalog = catalog::read(session).await;
-    session.execute(&Sql::constant("ROLLBACK")).await?;
-    if let Err(error) = &catalog
-        && error.sqlstate() == Some("XX000")
-    {
+/// Reads under one snapshot and ends its transaction. A table that somebody keeps locked is waited for as a backup waits:
+/// the size of each is looked at. Where the server itself stumbles over its catalogs, the damage is looked for and named.
+async fn read_catalog(
+    session: &Session,
+    table_lock_wait: Duration,
+    ctx: &Context,
+) -> Result<Catalog> {
+    let locking = Locking {
+        tables: false,
+        wait: table_lock_wait,
+    };
+    let error = match catalog::open_steady(session, locking, ctx).await {
+        Ok(steady) => {
+            session.execute(&Sql::constant("ROLLBACK")).await?;
+            return Ok(steady.close().await);
+        }
+        Err(error) => error,
+    };
+    if error.sqlstate() == Some("XX000") {
         catalog::require_references(session).await?;
     }
-    catalog
+    Err(error)
 }

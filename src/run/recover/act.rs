@@ -10,14 +10,15 @@ use crate::journal::{self, Journal, Stage, Step};
 use crate::migrate::child;
 use crate::pg;
 use crate::rollback::Settled;
-use crate::run::chronicle::{Ending, Proven, PutBack, Started, Story, Verified};
+use crate::run::chronicle::{Ending, Proven, PutBack, Seen, Started, Story, Verified};
 use crate::run::driver::{Case, Verdict, child_variables, judge, verification, withheld};
 use crate::run::keeping::OfJournal;
 use crate::run::lock::RunLock;
-use crate::run::outcome::Outcome;
+use crate::run::others;
+use crate::run::outcome::{OtherWriter, Outcome};
 use crate::run::outside;
 use crate::run::recover::{Action, Place, Recovered, decide, left};
-use crate::run::writers::Window;
+use crate::run::writers::{self, Window};
 use crate::verify::{self, CommandSettings};
 
 /// Acts and appends the last record.
@@ -75,6 +76,10 @@ pub async fn act(
                 .map_or_else(|| "it was interrupted".to_owned(), ToString::to_string),
         ),
         migrated: story.started.is_some(),
+        others: recovered.others.clone(),
+        mark: others::mark_if_possible(place.session)
+            .await
+            .filter(|_| recovered.outcome != Outcome::InDoubt),
     };
     journal.append(Step::End, Stage::Outcome, journal::detail_of(&ending)?)?;
     for line in &recovered.lines {
@@ -143,6 +148,7 @@ fn never_started(run: &str) -> Recovered {
         )],
         not_brought_back: Vec::new(),
         is_open: false,
+        others: None,
     }
 }
 
@@ -155,6 +161,7 @@ fn migrated(run: &str) -> Recovered {
         )],
         not_brought_back: Vec::new(),
         is_open: false,
+        others: None,
     }
 }
 
@@ -171,6 +178,7 @@ fn as_before(run: &str, proven: Proven, proof: &str, lost: Vec<String>) -> Recov
         )],
         not_brought_back: lost,
         is_open: false,
+        others: None,
     }
 }
 
@@ -200,6 +208,7 @@ fn still_in_doubt(journal: &Journal, story: &Story, run: &str) -> Recovered {
         lines: vec![format!("run {run} ended in doubt")],
         not_brought_back: Vec::new(),
         is_open: false,
+        others: None,
     }
 }
 
@@ -210,8 +219,20 @@ async fn verify_or_put_back(
     story: &Story,
     run: &str,
 ) -> Result<Recovered> {
+    let missing = story.checks_beyond(&place.options.check_names());
+    if !missing.is_empty() {
+        return Ok(unchecked(run, &missing));
+    }
     journal.append(Step::Verify, Stage::Intent, journal::detail_of(&json!({}))?)?;
     let verified = check(place, story).await;
+    if let Err(error) = &verified
+        && matches!(error.kind(), Kind::Interrupted(_))
+    {
+        // That is no answer to the question: the next start asks it again.
+        return verified.map(|()| migrated(run)).map_err(|error| {
+            error.now("the migration of the interrupted run is in place and not verified; the next start verifies it")
+        });
+    }
     let passed = verified.is_ok();
     let record = journal::detail_of(&Verified { passed })?;
     journal.append(Step::Verify, Stage::Outcome, record)?;
@@ -221,6 +242,28 @@ async fn verify_or_put_back(
             place.ctx.warn(error.to_string());
             put_back(place, lock, journal, story, run).await
         }
+    }
+}
+
+/// P8: what the run was told to check is not taken for checked because the recovery was not told.
+fn unchecked(run: &str, missing: &[String]) -> Recovered {
+    let options = missing.join(", ");
+    let error = Error::new(
+        Kind::InDoubt,
+        format!("verify the migration of the interrupted run {run}"),
+    )
+    .because(format!(
+        "it was started with {options}, and this recovery was not"
+    ))
+    .now("the migration is in place and was not verified; nothing was touched now")
+    .hint("repeat `pgbelay recover` with the same options (or variables) as the run had");
+    Recovered {
+        outcome: Outcome::InDoubt,
+        error: Some(error),
+        lines: vec![format!("run {run} was not verified: {options} missing")],
+        not_brought_back: Vec::new(),
+        is_open: true,
+        others: None,
     }
 }
 
@@ -235,6 +278,17 @@ async fn check(place: &Place<'_>, story: &Story) -> Result<()> {
         ..CommandSettings::default()
     };
     let report = verify::run_checks_with(&session, &checks, &settings, place.ctx).await;
+    if let Err(error) = &report
+        && matches!(error.kind(), Kind::Interrupted(_))
+    {
+        // It may be at work on a check, and holds locks that a rollback would wait for.
+        let terminate = writers::terminate(&[session.backend_pid()]);
+        if let Err(error) = place.session.query(&terminate).await {
+            place
+                .ctx
+                .warn(format!("a check may still be at work: {error}"));
+        }
+    }
     session.close().await;
     verification::failed(&report?)
 }
@@ -280,11 +334,8 @@ async fn put_back(
         archive: &archive,
         window: window_of(story, run),
         watch: None,
-        seen_before: story
-            .tool_ended
-            .as_ref()
-            .map(|ended| ended.other_writers.clone())
-            .unwrap_or_default(),
+        seen_before: known_writers(story),
+        withheld_before: withheld_before(story).map(|seen| seen.why),
         by_itself: false,
     };
     let verdict = judge(&case, place.ctx, &mut OfJournal { journal, lock }).await;
@@ -298,6 +349,21 @@ async fn put_back(
         journal.append(Step::RollBack, Stage::Outcome, journal::detail_of(&record)?)?;
     }
     Ok(recovered)
+}
+
+/// Why the run withheld its rollback.
+fn withheld_before(story: &Story) -> Option<Seen> {
+    let withheld = story.ending.as_ref()?.outcome == Outcome::Withheld.name();
+    story.others().filter(|_| withheld)
+}
+
+/// Possible writers that the run had seen.
+fn known_writers(story: &Story) -> Vec<OtherWriter> {
+    if let Some(seen) = withheld_before(story) {
+        return seen.writers;
+    }
+    let ended = story.tool_ended.as_ref();
+    ended.map_or_else(Vec::new, |ended| ended.other_writers.clone())
 }
 
 fn of_verdict(
@@ -343,6 +409,7 @@ fn of_verdict(
                 error: Some(error),
                 not_brought_back: Vec::new(),
                 is_open: true,
+                others: None,
             };
             (None, recovered)
         }
@@ -364,6 +431,7 @@ fn of_verdict(
                 lines: vec![format!("run {run} could not be rolled back: {reason}")],
                 not_brought_back: Vec::new(),
                 is_open: broken_off,
+                others: None,
             };
             (record, recovered)
         }
@@ -374,7 +442,7 @@ fn recovery_withheld(
     run: &str,
     archive: &std::path::Path,
     why: &str,
-    writers: &[crate::run::OtherWriter],
+    writers: &[OtherWriter],
 ) -> Recovered {
     let what = format!("the interrupted run {run}");
     let error = withheld::withheld(&what, why, writers, archive, None);
@@ -384,6 +452,10 @@ fn recovery_withheld(
         lines: vec![format!("the rollback of run {run} was withheld")],
         not_brought_back: Vec::new(),
         is_open: false,
+        others: Some(Seen {
+            why: why.to_owned(),
+            writers: writers.to_vec(),
+        }),
     }
 }
 

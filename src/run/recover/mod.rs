@@ -17,10 +17,11 @@ use crate::error::{Error, Kind, Result};
 use crate::journal::{Journal, Record};
 use crate::pg::{Session, Target};
 use crate::run::RunOptions;
-use crate::run::chronicle::Story;
+use crate::run::chronicle::{Seen, Story};
 use crate::run::clock;
 use crate::run::driver::{self, Desk};
 use crate::run::fence;
+use crate::run::hiding;
 use crate::run::lock::RunLock;
 use crate::run::outcome::{Outcome, RunReport};
 use crate::run::preflight::Facts;
@@ -55,6 +56,8 @@ pub struct Recovered {
     pub not_brought_back: Vec<String>,
     /// Whether the next start tries again: the connection was lost, or the archive is not in its place.
     pub is_open: bool,
+    /// What is known of writes of others, for a rollback by hand later.
+    pub others: Option<Seen>,
 }
 
 impl Recovered {
@@ -66,6 +69,7 @@ impl Recovered {
             lines: Vec::new(),
             not_brought_back: Vec::new(),
             is_open: false,
+            others: None,
         }
     }
 }
@@ -173,6 +177,7 @@ async fn under_lock(
 /// The journal may have grown while the lock was waited for: it is read again.
 async fn with_lock(place: &Place<'_>, lock: &RunLock, path: PathBuf) -> Result<Option<Recovered>> {
     let (mut journal, records) = Journal::resume(&path, place.ctx.clock.clone())?;
+    journal.hide_with(hiding::secrets_of(place.target));
     let story = Story::of(&records)?;
     if !needs_attention(place, &story)? {
         return Ok(None);
@@ -203,6 +208,13 @@ fn newest(place: &Place<'_>) -> Result<Option<(PathBuf, Story)>> {
 pub fn stories_of(store: &Store, facts: &Facts) -> Result<Vec<Story>> {
     let journals = journals_of(store, facts)?;
     Ok(journals.into_iter().map(|(_, story)| story).collect())
+}
+
+/// Of these, those that say something about its state.
+pub fn stories_that_tell(store: &Store, facts: &Facts) -> Result<Vec<Story>> {
+    let mut stories = stories_of(store, facts)?;
+    stories.retain(|story| !story.settles_nothing());
+    Ok(stories)
 }
 
 /// The newest journals of this database, newest first.

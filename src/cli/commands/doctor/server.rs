@@ -106,7 +106,12 @@ async fn ask(
             .findings
             .extend(fence::of_driver(options.dialect.as_deref()));
     }
-    let examined = preflight::examine(session, facts, free, &options.accept_losses).await?;
+    let means = preflight::Means {
+        free_bytes: free,
+        accepted: &options.accept_losses,
+        table_lock_wait: options.table_lock_wait,
+    };
+    let examined = preflight::examine(session, facts, means, &app.ctx).await?;
     findings.findings.extend(examined.findings);
     content(&examined.catalog, findings);
     Ok(())

@@ -60,6 +60,7 @@ async fn command(
 ) -> Result<()> {
     let environment = &app.ctx.environment;
     let program = argv.first().map(String::as_str).unwrap_or_default();
+    let project = Project::find(argv, environment);
     match find_program(program, environment) {
         None => {
             findings.row("tool", "not found");
@@ -67,10 +68,16 @@ async fn command(
         }
         Some(path) => {
             findings.row("tool", path.display().to_string());
-            versions(app, &path, findings).await;
+            match matches!(project, Ok(Some(_))) && is_python(&path) {
+                true => versions(app, &path, findings).await,
+                false => findings.row(
+                    "version",
+                    "not asked: a command that is not known might migrate",
+                ),
+            }
         }
     }
-    let Some(project) = Project::find(argv, environment)? else {
+    let Some(project) = project? else {
         findings.row(
             "pending",
             "unknown: not Alembic, so verification rests on the other checks",
@@ -160,6 +167,13 @@ fn warning(revision: &PendingRevision) -> Option<Finding> {
             ),
         )
     })
+}
+
+/// Whether this is an interpreter or a script of one, as Alembic's own program is. Anything else (a wrapper that has
+/// the same name) may take no notice of `--version` and do its work: doctor must not touch anything.
+fn is_python(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with("python") || python_of(path).is_some()
 }
 
 /// The tool's own version, and that of the Python behind it.

@@ -1,0 +1,103 @@
+//! P5 after a run has ended: what others committed is not pulled away by the next start, nor by a rollback by hand, unless
+//! the operator says so.
+
+use crate::support::{Server, Shop};
+
+/// A migration that commits a column and fails; somebody else's write comes and goes while it is at work.
+const FAILING: &str = "psql -Xq -c 'ALTER TABLE comps ADD COLUMN half int'; touch half; \
+                       while [ ! -e go-on ]; do sleep 0.05; done; exit 1";
+
+fn others(shop: &Shop) -> String {
+    shop.database
+        .sql("SELECT count(*) FROM users WHERE email LIKE 'other%@y'")
+}
+
+fn somebody_writes(shop: &Shop, who: u32) {
+    shop.database.sql(&format!(
+        "INSERT INTO users (email) VALUES ('other{who}@y')"
+    ));
+}
+
+/// A run that failed, was withheld, and after whose end somebody wrote again.
+fn withheld(server: &'static Server) -> Shop {
+    let shop = Shop::at_head(server);
+    let running = shop
+        .call()
+        .start(&["run", "--json", "--", "sh", "-c", FAILING]);
+    let half = shop.workplace.directory().join("half");
+    while !half.exists() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    somebody_writes(&shop, 1);
+    shop.workplace.write("go-on", "");
+    running.finish().assert_code(6);
+    somebody_writes(&shop, 2);
+    shop
+}
+
+on_servers! {
+    fn p5_a_writer_who_has_left_is_not_forgotten(server) {
+        let shop = withheld(server);
+        for again in [&["recover", "--json"][..], &["run", "--json", "--", "true"], &["rollback", "--json"]] {
+            shop.call().run(again).assert_code(6);
+            assert_eq!(others(&shop), "2", "{again:?}");
+        }
+        let plan = shop.call().run(&["rollback", "--plan"]).assert_code(0);
+        plan.assert_says("withheld without --discard-other-writes");
+        shop.call().run(&["rollback", "--discard-other-writes"]).assert_code(0);
+        assert_eq!(others(&shop), "0");
+        shop.call().run(&["run", "--", "true"]).assert_code(0);
+    }
+
+    fn p5_a_rollback_by_hand_keeps_what_was_written_after_the_run(server) {
+        let shop = Shop::two_behind(server);
+        let before = shop.database.dump();
+        shop.run(&[], &["alembic", "upgrade", "head"]).assert_code(0);
+        somebody_writes(&shop, 1);
+        let refused = shop.call().run(&["rollback"]).assert_code(6);
+        refused.assert_says("rows were written after it had ended").assert_says("--discard-other-writes");
+        assert_eq!(others(&shop), "1");
+        shop.call().run(&["rollback", "--discard-other-writes"]).assert_code(0);
+        shop.database.assert_is(&before);
+    }
+
+    fn p5_a_rollback_by_hand_keeps_what_was_defined_after_the_run(server) {
+        let shop = Shop::two_behind(server);
+        shop.run(&[], &["alembic", "upgrade", "head"]).assert_code(0);
+        shop.database.sql_as_owner("CREATE INDEX by_hand ON users (email)");
+        shop.call().run(&["rollback"]).assert_code(6).assert_says("definitions were changed");
+    }
+
+    /// Others may read, the rest of the server may write: neither is in the way.
+    fn a_rollback_by_hand_goes_ahead_where_nobody_wrote(server) {
+        let shop = Shop::two_behind(server);
+        let before = shop.database.dump();
+        shop.run(&[], &["alembic", "upgrade", "head"]).assert_code(0);
+        assert_eq!(others(&shop), "0");
+        server.psql("postgres", "CREATE TEMPORARY TABLE elsewhere (a int); INSERT INTO elsewhere VALUES (1)");
+        shop.call().run(&["rollback"]).assert_code(0);
+        shop.database.assert_is(&before);
+    }
+
+    fn a_rollback_by_hand_goes_back_over_two_runs(server) {
+        let shop = Shop::two_behind(server);
+        let before = shop.database.dump();
+        shop.run(&[], &["alembic", "upgrade", "+1"]).assert_code(0);
+        let first = shop.workplace.archives().remove(0);
+        shop.run(&[], &["alembic", "upgrade", "head"]).assert_code(0);
+        let archive = first.to_str().unwrap();
+        shop.call().run(&["rollback", archive]).assert_code(0);
+        shop.database.assert_is(&before);
+    }
+
+    fn p5_what_was_written_between_two_runs_is_kept(server) {
+        let shop = Shop::two_behind(server);
+        shop.run(&[], &["alembic", "upgrade", "+1"]).assert_code(0);
+        let first = shop.workplace.archives().remove(0);
+        somebody_writes(&shop, 1);
+        shop.run(&[], &["alembic", "upgrade", "head"]).assert_code(0);
+        let archive = first.to_str().unwrap();
+        shop.call().run(&["rollback", archive]).assert_code(6).assert_says("between the runs");
+        assert_eq!(others(&shop), "1");
+    }
+}
