@@ -123,9 +123,10 @@ impl Reader {
             Error::refused(format!("{attempted} {}", self.path.display()))
                 .because("it holds only what a repair was about to change, not the whole database")
                 .now("nothing was changed")
-                .hint(
-                    "`pgbelay restore --into NAME --create` puts what it holds beside the database",
-                )
+                .hint(format!(
+                    "`pgbelay restore {} --into NAME --create` puts what it holds beside the database",
+                    self.path.display()
+                ))
                 .hint("`pgbelay list` shows the backups"),
         )
     }

@@ -4,7 +4,7 @@
 //! `oid`, `schema` and `name` (raw), `target` (what follows DROP, ALTER … OWNER TO and COMMENT ON),
 //! `create_text`; and where they apply `owner` with `quoted_owner`, `drop_text` (when it is not
 //! `DROP <target>`), `class` (when the rows are of several catalogs), `tie` (further sort keys), `aliases` and `needs` (`class:oid` of rows that the
-//! entry stands for, or that must come first), `relation`, `probe` and `definition` (what may hang
+//! entry stands for, or that must come first), `alias_target` (what follows COMMENT ON for those that it stands for), `relation`, `probe` and `definition` (what may hang
 //! on an extension's own table, see `guard`), `shell_text` (a type that must exist as a shell
 //! before its functions) and `problem` (why this role cannot read all of it).
 
@@ -259,6 +259,9 @@ fn add_one(reading: &mut Reading, family: &Family, address: Address, row: &Row) 
     }
     for alias in addresses(row, "aliases")? {
         reading.graph.alias(alias, id);
+        if let Some(target) = optional(row, "alias_target") {
+            reading.comment_targets.insert(alias, target);
+        }
     }
     for needed in addresses(row, "needs")? {
         if let Some(needed) = reading.graph.find(needed) {

@@ -114,7 +114,7 @@ fn last_line_of(error: &Error) -> String {
             format!("Failed: could not {attempted}. The database is as it was, proven.")
         }
         Kind::Withheld => {
-            "Rollback withheld: it would discard what others wrote. Nothing was undone.".to_owned()
+            "Rollback withheld: it would discard what others wrote, or may have written. Nothing was undone.".to_owned()
         }
         Kind::InDoubt => {
             format!(

@@ -322,7 +322,10 @@ fn refuse_losses(reader: &Reader, options: &RollbackOptions) -> Result<()> {
                 first_of(&refused)
             ))
             .now("nothing was changed")
-            .hint("restore it into a new database instead: `pgbelay restore --into NAME --create`")
+            .hint(format!(
+                "restore it into a new database instead: `pgbelay restore {} --into NAME --create`",
+                reader.path().display()
+            ))
             .hint(format!(
                 "to roll back knowingly: {}; what the archive lacks is left alone where it can stay, \
                  and named where it cannot",

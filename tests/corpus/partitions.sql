@@ -21,3 +21,13 @@ CREATE TABLE listed(kind text, a int) PARTITION BY LIST (kind);
 CREATE TABLE listed_a PARTITION OF listed FOR VALUES IN ('a', NULL, 'it''s');
 CREATE TABLE listed_rest PARTITION OF listed DEFAULT WITH (fillfactor = 50);
 INSERT INTO listed VALUES ('a', 1), (NULL, 2), ('zzz', 3);
+-- Comments on what a partition got from its parent.
+CREATE TABLE told_key(a int PRIMARY KEY);
+CREATE TABLE told(a int REFERENCES told_key) PARTITION BY LIST (a);
+CREATE TABLE told1 PARTITION OF told FOR VALUES IN (1);
+COMMENT ON CONSTRAINT told_a_fkey ON told1 IS 'inherited';
+CREATE FUNCTION told_f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER told_t AFTER INSERT ON told FOR EACH ROW EXECUTE FUNCTION told_f();
+COMMENT ON TRIGGER told_t ON told1 IS 'cloned';
+INSERT INTO told_key VALUES (1);
+INSERT INTO told VALUES (1);

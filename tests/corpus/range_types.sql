@@ -15,3 +15,7 @@ REVOKE USAGE ON TYPE text_range FROM PUBLIC;
 CREATE TABLE t(p plain_range, t text_range, n named_range, m elsewhere.many, c canonical_range, d date_range);
 INSERT INTO t VALUES ('[1.5,2)', '["a,b",c)', '(,5]', '{[1,2),[4,9)}', '[1,3]', 'empty');
 CREATE INDEX by_range ON t USING gist (d, p);
+-- A comment of the multirange is its own.
+CREATE TYPE spoken_of AS RANGE (subtype = int4, multirange_type_name = spoken_of_together);
+COMMENT ON TYPE spoken_of IS 'the range';
+COMMENT ON TYPE spoken_of_together IS 'the ranges';

@@ -42,6 +42,7 @@ on_servers! {
             shop.call().run(again).assert_code(6);
             assert_eq!(others(&shop), "2", "{again:?}");
         }
+        shop.call().run(&["doctor", "--", "true"]).assert_code(3).assert_says("its rollback was withheld");
         let plan = shop.call().run(&["rollback", "--plan"]).assert_code(0);
         plan.assert_says("withheld without --discard-other-writes");
         shop.call().run(&["rollback", "--discard-other-writes"]).assert_code(0);

@@ -1,6 +1,8 @@
 //! What a rollback must not take for as it was although its definition and its rows are: results that code has
 //! left in indexes, generated columns and materialized views, and expressions that the server writes in other words.
 
+use pgbelay::archive::Reader;
+use pgbelay::dump::DumpOptions;
 use pgbelay::rollback::{RollbackOptions, Rung};
 
 use crate::data::Bench;
@@ -151,6 +153,43 @@ on_all_servers! {
                 bench.roll_back_with(&reader, &options).unwrap_or_else(|error| panic!("{damage}: {error}"));
                 bench.database.assert_is(&before);
             }
+        }
+    }
+}
+
+on_all_servers! {
+    /// P4: what a column has that was added, and that no definition says.
+    fn p4_the_moment_of_a_default_is_saved(server) {
+        let bench = Bench::settled(server, "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'a'), (2, 'b')");
+        let reader = bench.archive();
+        let before = bench.database.dump();
+        bench.database.sql_as_owner(
+            "ALTER TABLE t ADD COLUMN seen timestamptz NOT NULL DEFAULT now(), ADD COLUMN c int DEFAULT 5;
+             ALTER TABLE t ALTER c SET DEFAULT 7");
+        let held = "SELECT string_agg(concat_ws(' ', id, c, seen), ',' ORDER BY id) FROM t";
+        let lost = bench.database.sql(held);
+        let report = bench.roll_back(&reader).expect("a rollback");
+        bench.database.assert_is(&before);
+        let copy = bench.database.sibling();
+        copy.restore_plain(&gunzip(&report.saved.expect("P4")));
+        assert_eq!(copy.sql(held), lost);
+    }
+
+    /// A trigger that forbids commands does not meet those of the restore.
+    fn what_forbids_commands_comes_last(server) {
+        let bench = Bench::empty(server);
+        bench.database.sql(
+            "CREATE TABLE t (a int PRIMARY KEY); INSERT INTO t VALUES (1); CREATE MATERIALIZED VIEW m AS SELECT a FROM t;
+             CREATE FUNCTION forbid() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''no %'', tg_tag; END';
+             CREATE EVENT TRIGGER forbids ON ddl_command_start EXECUTE FUNCTION forbid()");
+        let report = bench.backup_by("postgres", &DumpOptions::default()).expect("a backup");
+        let reader = Reader::open(&report.archive).expect("an archive");
+        let (by_psql, by_us, by_several) = (bench.database.sibling(), bench.database.sibling(), bench.database.sibling());
+        by_psql.restore_plain(&gunzip(reader.path()));
+        bench.restore_by("postgres", &by_us, &reader).expect("a restore");
+        bench.restore_with("postgres", &by_several, &reader, 4).expect("a restore");
+        for copy in [by_psql, by_us, by_several] {
+            assert_eq!(copy.sql("SELECT a FROM m"), "1");
         }
     }
 }

@@ -337,7 +337,9 @@ fn line_of_failure(report: &RunReport, except: &str) -> String {
         Outcome::RolledBack => {
             format!("{failed}; the database was put back and is as it was (proven){except}.")
         }
-        _ => format!("{failed}; rollback WITHHELD because others wrote. Nothing was undone."),
+        _ => format!(
+            "{failed}; rollback WITHHELD because others wrote or may have written. Nothing was undone."
+        ),
     }
 }
 

@@ -222,10 +222,19 @@ pub(super) async fn losing_columns(
     unwritten: &BTreeSet<String>,
 ) -> Result<Vec<String>> {
     let mut losing = Vec::new();
-    let tables = plan.untouched.iter().map(|&at| &live.tables[at]);
-    for table in tables.filter(|table| !unwritten.contains(&table.identity)) {
+    for table in plan.untouched.iter().map(|&at| &live.tables[at]) {
+        let written = !unwritten.contains(&table.identity);
         for column in records.new_columns(table) {
-            if holds_values(session, table, column).await? {
+            let older = OlderRows::of(session, table, column).await?;
+            let holds = match (&older, written) {
+                (OlderRows::Unsaid, _) => true,
+                (_, false) => false,
+                (OlderRows::Null, true) => holds_values(session, table, column, None).await?,
+                (OlderRows::Said(value), true) => {
+                    holds_values(session, table, column, Some(value)).await?
+                }
+            };
+            if holds {
                 losing.push(table.identity.clone());
                 break;
             }
@@ -234,26 +243,61 @@ pub(super) async fn losing_columns(
     Ok(losing)
 }
 
+/// What rows have in a column that are older than it.
+enum OlderRows {
+    /// Nothing.
+    Null,
+    /// What the definition says: its default is this constant still.
+    Said(String),
+    /// What no definition says: the moment of `DEFAULT now()`, or the constant of another default.
+    Unsaid,
+}
+
+impl OlderRows {
+    async fn of(session: &Session, table: &Table, column: &str) -> Result<Self> {
+        let find = Sql::constant(include_str!("../sql/missing_value.sql"))
+            .then("\n   AND attribute.attrelid = ")
+            .number(table.oid)
+            .then(" AND attribute.attname = ")
+            .literal(column);
+        let row = session.query_one(&find).await?;
+        let Some(value) = row.opt_string("value")? else {
+            return Ok(Self::Null);
+        };
+        let Some(constant) = row.opt("constant")? else {
+            return Ok(Self::Unsaid);
+        };
+        let same = Sql::constant("SELECT (")
+            .sql(&Sql::deparsed(constant))
+            .then(")::pg_catalog.text = ")
+            .literal(&value)
+            .then(" AS same");
+        match session.query_one(&same).await?.bool("same")? {
+            true => Ok(Self::Said(value)),
+            false => Ok(Self::Unsaid),
+        }
+    }
+}
+
 /// Whether a column holds more than what the definition says: a column that was added with a default
 /// has that in every row, and so does the saved definition.
-async fn holds_values(session: &Session, table: &Table, column: &str) -> Result<bool> {
-    let find = Sql::constant(include_str!("../sql/missing_value.sql"))
-        .then("\n   AND attribute.attrelid = ")
-        .number(table.oid)
-        .then(" AND attribute.attname = ")
-        .literal(column);
-    let row = session.query_one(&find).await?;
+async fn holds_values(
+    session: &Session,
+    table: &Table,
+    column: &str,
+    said: Option<&str>,
+) -> Result<bool> {
     let mut sql = Sql::constant("SELECT EXISTS (SELECT FROM ONLY ")
         .qualified(&table.schema, &table.name)
         .then(" WHERE ")
         .ident(column)
         .then(" IS NOT NULL");
-    if let Some(missing) = row.opt("value")? {
+    if let Some(said) = said {
         sql = sql
             .then(" AND ")
             .ident(column)
             .then("::pg_catalog.text <> ")
-            .literal(missing);
+            .literal(said);
     }
     let row = session.query_one(&sql.then(") AS found")).await;
     row.map_err(|error| catalog::rows_unread(&table.identity, error))?

@@ -102,9 +102,21 @@ async fn migrate(desk: &mut Desk<'_>, ready: Ready<'_>) -> (Outcome, Option<Erro
         let again = number <= ready.scene.options.retries && failure.transient;
         let (outcome, error) = settle(desk, &ready, failure).await;
         if !(again && outcome == Outcome::Unchanged && retry(desk, &ready, number, &error).await) {
+            let outcome = or_interrupted(outcome, desk.ctx);
             break finish(desk, ready, outcome, error).await;
         }
         number += 1;
+    }
+}
+
+/// Nothing is committed, and somebody asked to stop before the next attempt.
+fn or_interrupted(outcome: Outcome, ctx: &Context) -> Outcome {
+    match (outcome, ctx.stop.requested()) {
+        (Outcome::Unchanged, Some(signal)) => Outcome::Interrupted {
+            signal,
+            rolled_back: false,
+        },
+        (outcome, _) => outcome,
     }
 }
 

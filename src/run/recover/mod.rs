@@ -210,6 +210,34 @@ pub fn stories_of(store: &Store, facts: &Facts) -> Result<Vec<Story>> {
     Ok(journals.into_iter().map(|(_, story)| story).collect())
 }
 
+/// What the newest run of this database left to a person, as a run would refuse because of it; none if it would not.
+///
+/// # Errors
+/// Of a journal that cannot be read.
+pub fn left_to_a_person(store: &Store, facts: &Facts) -> Result<Option<Error>> {
+    let stories = stories_that_tell(store, facts)?;
+    let Some(newest) = stories.first() else {
+        return Ok(None);
+    };
+    let said = match decide(newest)? {
+        Action::InDoubt => "it ended in doubt: a person has to look at the database",
+        Action::Withheld => "its rollback was withheld, and what it committed is still there",
+        _ => return Ok(None),
+    };
+    let run = newest
+        .header
+        .as_ref()
+        .map_or("?", |header| header.run_id.as_str());
+    let archive = newest.backed_up.as_ref();
+    let archive = archive.map_or("ARCHIVE", |backup| backup.archive.as_str());
+    Ok(Some(
+        Error::refused(format!("go on after the run {run}"))
+            .because(said)
+            .hint(format!("to put it back: pgbelay rollback {archive}"))
+            .hint("if a person has put it right: pgbelay run --force"),
+    ))
+}
+
 /// Of these, those that say something about its state.
 pub fn stories_that_tell(store: &Store, facts: &Facts) -> Result<Vec<Story>> {
     let mut stories = stories_of(store, facts)?;

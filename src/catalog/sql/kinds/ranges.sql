@@ -1,5 +1,5 @@
 -- Range types; their multirange and its constructors come along.
--- Columns as in kinds.rs: oid, schema, name, target, owner, quoted_owner, tie, create_text, aliases, problem.
+-- Columns as in kinds.rs: oid, schema, name, target, owner, quoted_owner, tie, create_text, aliases, alias_target, problem.
 SELECT t.oid, n.nspname AS schema, t.typname AS name,
        format('TYPE %I.%I', n.nspname, t.typname) AS target,
        r.rolname AS owner, quote_ident(r.rolname) AS quoted_owner,
@@ -14,7 +14,8 @@ SELECT t.oid, n.nspname AS schema, t.typname AS name,
                   CASE WHEN g.rngcanonical <> 0 THEN format('canonical = %s', g.rngcanonical::regproc) END,
                   CASE WHEN g.rngsubdiff <> 0 THEN format('subtype_diff = %s', g.rngsubdiff::regproc) END)) AS create_text,
        format('CREATE TYPE %I.%I;', n.nspname, t.typname) AS shell_text,
-       to_json(ARRAY[format('1247:%s', g.rngmultitypid)]) AS aliases
+       to_json(ARRAY[format('1247:%s', g.rngmultitypid)]) AS aliases,
+       format('TYPE %s', format_type(g.rngmultitypid, NULL)) AS alias_target
 FROM pg_catalog.pg_range g
 JOIN pg_catalog.pg_type t ON t.oid = g.rngtypid
 JOIN pg_catalog.pg_type st ON st.oid = g.rngsubtype

@@ -89,11 +89,15 @@ async fn ask(
             .collect(),
     );
     let store = &app.settings.store;
-    let free = if store.is_dir() {
-        Store::open(store)?.free_bytes().ok()
-    } else {
-        None
-    };
+    let mut free = None;
+    if store.is_dir() {
+        let store = Store::open(store)?;
+        free = store.free_bytes().ok();
+        // A journal that cannot be read is named with the store.
+        if let Ok(Some(refusal)) = run::left_to_a_person(&store, &facts) {
+            findings.refused(&refusal, &[]);
+        }
+    }
     findings.findings.extend(left_by_drills(session).await?);
     findings
         .findings
