@@ -354,6 +354,12 @@ impl Story {
             .collect()
     }
 
+    /// Whether its rollback is due and was not done because of others.
+    pub fn is_withheld(&self) -> bool {
+        let ending = self.ending.as_ref();
+        ending.is_some_and(|ending| ending.outcome == super::Outcome::Withheld.name())
+    }
+
     /// Whether its migration was started where nobody had written since an earlier mark.
     pub fn began_where(&self, mark: &Mark) -> bool {
         let began = self

@@ -12,7 +12,9 @@ use crate::error::{Kind, Result};
 use crate::journal::{self, Header, Journal, Stage, Step};
 use crate::pg::{self, Secret, Target};
 use crate::restore;
-use crate::rollback::{self, ProofMode, RollbackOptions, RollbackOutcome, RollbackReport, Rung};
+use crate::rollback::{
+    self, Decision, ProofMode, RollbackOptions, RollbackOutcome, RollbackReport, Rung,
+};
 use crate::run::chronicle::{BackedUp, Ending, Mark, Proven, PutBack};
 use crate::run::driver::{Tool, child_variables, verification};
 use crate::run::fence;
@@ -123,8 +125,16 @@ async fn refuse_writes_of_others(
     let stories = recover::stories_that_tell(store, facts)?;
     let session = pg::connect(target, "facts", ctx).await?;
     let refused = others::refuse(&session, &stories, reader, ctx).await;
+    let judged = match refused {
+        Ok(()) => Ok(()),
+        // Where nothing has to be put back nothing of theirs goes (P2 before P5).
+        Err(refusal) => match rollback::decide(&session, reader, ctx).await {
+            Ok(Decision::Unchanged { .. }) => Ok(()),
+            _ => Err(refusal),
+        },
+    };
     session.close().await;
-    refused
+    judged
 }
 
 /// Why [`roll_back`] would be withheld now, as far as journals know; for a plan.

@@ -54,8 +54,8 @@ async fn mark(session: &Session) -> Result<Mark> {
 }
 
 /// Refuses a rollback to `reader` by hand if others have, or may have, committed since the archive was taken. What
-/// speaks are the journals of runs, newest first; an archive that is newer than all of them, or of a database that no run
-/// has worked on, is the operator's own, and so is the choice to go back to it.
+/// speaks are the journals of runs, newest first; an archive that no run took is the operator's own, and so is the choice to
+/// go back to it.
 ///
 /// # Errors
 /// [`crate::error::Kind::Withheld`] with the reason and the command that proceeds; of the server.
@@ -110,17 +110,17 @@ enum Known<'a> {
 }
 
 fn known<'a>(stories: &'a [Story], reader: &Reader) -> Known<'a> {
+    let archive = reader.path();
+    let of_a_run = |story: &Story| story.started.is_some() && is_of(story, archive);
+    if !stories.iter().any(of_a_run) {
+        // The operator's own; but what stands withheld is not settled by taking another archive.
+        let withheld = stories.first().filter(|newest| newest.is_withheld());
+        return withheld
+            .and_then(Story::others)
+            .map_or(Known::Nothing, Known::Against);
+    }
     let (mut newest, mut later): (Option<&Mark>, Option<&Story>) = (None, None);
     for story in stories {
-        let is_its_own = is_of(story, reader.path());
-        if newest.is_none()
-            && !is_its_own
-            && story
-                .begun
-                .is_some_and(|begun| reader.manifest().created >= begun)
-        {
-            return Known::Nothing;
-        }
         if let Some(seen) = story.others() {
             return Known::Against(seen);
         }
@@ -136,25 +136,17 @@ fn known<'a>(stories: &'a [Story], reader: &Reader) -> Known<'a> {
             let why = "its journal does not tell whether others wrote after it had ended";
             return Known::Against(Seen::because(why.to_owned()));
         };
-        if let Some(later) = later
-            && !later.began_where(mark)
-        {
+        if later.is_some_and(|later| !later.began_where(mark)) {
             let why = "between the runs since that archive others wrote, or may have written";
             return Known::Against(Seen::because(why.to_owned()));
         }
         newest = newest.or(Some(mark));
-        if is_its_own {
+        if is_of(story, archive) {
             break;
         }
         later = Some(story);
     }
-    match (newest, stories.iter().any(|story| is_of(story, reader.path()))) {
-        (None, _) => Known::Nothing,
-        (Some(mark), true) => Known::Until(mark),
-        (Some(_), false) => Known::Against(Seen::because(
-            "runs have worked on the database since that archive was taken, and none of them took it: nobody knows who wrote meanwhile".to_owned(),
-        )),
-    }
+    newest.map_or(Known::Nothing, Known::Until)
 }
 
 /// Whether the run put its database back, or would, to this archive. Stores are moved: the file's name counts.

@@ -47,6 +47,8 @@ on_servers! {
         plan.assert_says("withheld without --discard-other-writes");
         shop.call().run(&["rollback", "--discard-other-writes"]).assert_code(0);
         assert_eq!(others(&shop), "0");
+        // Settled: nothing is left to be put back.
+        shop.call().run(&["rollback"]).assert_code(0);
         shop.call().run(&["run", "--", "true"]).assert_code(0);
     }
 
@@ -100,5 +102,18 @@ on_servers! {
         let archive = first.to_str().unwrap();
         shop.call().run(&["rollback", archive]).assert_code(6).assert_says("between the runs");
         assert_eq!(others(&shop), "1");
+    }
+
+    /// What `backup` took is the operator's own, as often as he goes back to it.
+    fn an_archive_of_no_run_is_the_operators_own(server) {
+        let shop = Shop::at_head(server);
+        let before = shop.database.dump();
+        shop.call().run(&["backup", "--output", "own.sql.gz"]).assert_code(0);
+        shop.run(&[], &["true"]).assert_code(0);
+        for who in 1..3 {
+            somebody_writes(&shop, who);
+            shop.call().run(&["rollback", "own.sql.gz"]).assert_code(0);
+            shop.database.assert_is(&before);
+        }
     }
 }

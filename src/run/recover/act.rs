@@ -353,8 +353,7 @@ async fn put_back(
 
 /// Why the run withheld its rollback.
 fn withheld_before(story: &Story) -> Option<Seen> {
-    let withheld = story.ending.as_ref()?.outcome == Outcome::Withheld.name();
-    story.others().filter(|_| withheld)
+    story.others().filter(|_| story.is_withheld())
 }
 
 /// Possible writers that the run had seen.
