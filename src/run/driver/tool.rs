@@ -181,7 +181,9 @@ fn of_plain_names(
             .map(|table| format!("{}.{}", table.schema, table.name));
         names.collect::<Vec<_>>().join(", ")
     };
-    if project.environment.moves {
+    // One that is alone, where plain names lead anyway, is the one that is meant.
+    let alone = matches!(&tables[..], [only] if !only.off_path);
+    if project.environment.moves && !alone {
         return Err(format!(
             "env.py chooses by itself where names lead (search_path, schema_translate_map), and there is {}",
             named(&tables)
