@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::pg::{Session, Sql};
 
 /// The first major whose sessions put their counts where they cannot get lost.
-const SINCE: u32 = 15;
+pub const SINCE: u32 = 15;
 
 /// What the counts say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,8 +87,11 @@ pub(super) async fn comparable<'a>(
     Ok(Ok((before, now)))
 }
 
-/// Why some of what was written may be missing in the counts.
-pub(super) async fn doubt(session: &Session, ctx: &Context) -> Result<Option<String>> {
+/// Why some of what was written up to now may be missing in the counts; none where they can be believed.
+///
+/// # Errors
+/// Of the server.
+pub async fn doubt(session: &Session, ctx: &Context) -> Result<Option<String>> {
     if session.version().major() < SINCE {
         return Ok(Some("before PostgreSQL 15 counts may get lost".to_owned()));
     }

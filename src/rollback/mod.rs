@@ -40,6 +40,7 @@ use crate::error::{Error, Kind, Result};
 use crate::pg::Target;
 use crate::store::Store;
 
+pub use counters::{SINCE as COUNTS_SINCE, doubt as doubt_in_counts};
 pub use decide::{Decision, decide, unchanged_by_transaction_ids};
 pub use estimate::Measured;
 pub use evidence::nothing_committed_since;

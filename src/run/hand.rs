@@ -39,22 +39,9 @@ pub async fn roll_back(
     ctx: &Context,
 ) -> Result<RollbackReport> {
     let ctx = &clock::after_all(ctx, store.directory());
-    // Damage is met here, before anything is locked or saved, and not half way through. With counters
-    // nothing may take time by the size of the database: each member is checked when it is used, and
-    // nothing is committed if one is damaged.
-    match (options.rung, options.proof) {
-        (Rung::Rebuild, _) => dump::check_until_stopped(reader.path(), ctx).await?,
-        // What a swap makes of a damaged archive is never put in anybody's place.
-        (Rung::Swap, _) | (_, ProofMode::Content) => {
-            restore::require_undamaged(reader, ctx).await?
-        }
-        (_, ProofMode::Counters) => {}
-    }
+    require_undamaged(reader, options, ctx).await?;
     let lock = RunLock::acquire(target, lock_wait, ctx).await?;
-    let session = pg::connect(target, "facts", ctx).await?;
-    let facts = Facts::read(&session).await;
-    session.close().await;
-    let facts = facts?;
+    let facts = facts_of(target, ctx).await?;
     recover::end_left_tools(store, &facts, ctx).await?;
     recover::end_left_swap(target, store, &facts, &lock, ctx).await?;
     if !options.discard_other_writes {
@@ -63,18 +50,7 @@ pub async fn roll_back(
     // What an interrupted run left standing is no difference from the archive.
     let left = fence::the_one_left(store, &facts)?;
     let target = &target.behind(left.map(|(_, record)| record.fenced()));
-    let mut journal = begin(target, store, &facts, ctx)?;
-    // Recovery goes back to this archive if we are killed.
-    let backup = BackedUp {
-        archive: absolute(reader.path(), ctx),
-        reused: true,
-    };
-    journal.append(Step::Backup, Stage::Outcome, journal::detail_of(&backup)?)?;
-    journal.append(
-        Step::RollBack,
-        Stage::Intent,
-        journal::detail_of(&json!({}))?,
-    )?;
+    let mut journal = begin(target, reader, store, &facts, ctx)?;
     // From here on the database is put back whole; the transaction decides, not a signal.
     let calm = Context {
         stop: Stop::never(),
@@ -90,13 +66,9 @@ pub async fn roll_back(
         }
         _ => rollback::roll_back(target, reader, store, options, &calm).await,
     };
-    let mark = match (&result, pg::connect(target, "facts", &calm).await) {
-        (Ok(_), Ok(session)) => {
-            let mark = others::mark_if_possible(&session).await;
-            session.close().await;
-            mark
-        }
-        _ => None,
+    let mark = match result.is_ok() {
+        true => mark_of(target, &calm).await,
+        false => None,
     };
     if let Err(error) = end(&mut journal, &result, mark) {
         // What was done is done, whatever the journal says of it: the next start looks at the database again.
@@ -112,6 +84,36 @@ pub async fn roll_back(
     }
     lock.release().await;
     result
+}
+
+/// Damage is met here, before anything is locked or saved, and not half way through. With counters
+/// nothing may take time by the size of the database: each member is checked when it is used, and
+/// nothing is committed if one is damaged.
+async fn require_undamaged(
+    reader: &Reader,
+    options: &RollbackOptions,
+    ctx: &Context,
+) -> Result<()> {
+    match (options.rung, options.proof) {
+        (Rung::Rebuild, _) => dump::check_until_stopped(reader.path(), ctx).await,
+        // What a swap makes of a damaged archive is never put in anybody's place.
+        (Rung::Swap, _) | (_, ProofMode::Content) => restore::require_undamaged(reader, ctx).await,
+        (_, ProofMode::Counters) => Ok(()),
+    }
+}
+
+async fn facts_of(target: &Target, ctx: &Context) -> Result<Facts> {
+    let session = pg::connect(target, "facts", ctx).await?;
+    let facts = Facts::read(&session).await;
+    session.close().await;
+    facts
+}
+
+async fn mark_of(target: &Target, ctx: &Context) -> Option<Mark> {
+    let session = pg::connect(target, "facts", ctx).await.ok()?;
+    let mark = others::mark_if_possible(&session).await;
+    session.close().await;
+    mark
 }
 
 /// P5: what others committed since the archive's run is not pulled away unless the operator said so.
@@ -164,7 +166,14 @@ fn absolute(archive: &Path, ctx: &Context) -> String {
     path.display().to_string()
 }
 
-fn begin(target: &Target, store: &Store, facts: &Facts, ctx: &Context) -> Result<Journal> {
+/// The journal, with the intent to go back to this archive: recovery does so if we are killed.
+fn begin(
+    target: &Target,
+    reader: &Reader,
+    store: &Store,
+    facts: &Facts,
+    ctx: &Context,
+) -> Result<Journal> {
     let header = Header {
         system_identifier: facts.system_identifier.clone(),
         database_oid: facts.database_oid,
@@ -179,6 +188,16 @@ fn begin(target: &Target, store: &Store, facts: &Facts, ctx: &Context) -> Result
     let stem = store.run_stem(ctx.now(), &facts.database, &ctx.run_id);
     let mut journal = Journal::create(store, &stem, &header, ctx.clock.clone())?;
     journal.hide_with(hiding::secrets_of(target));
+    let backup = BackedUp {
+        archive: absolute(reader.path(), ctx),
+        reused: true,
+    };
+    journal.append(Step::Backup, Stage::Outcome, journal::detail_of(&backup)?)?;
+    journal.append(
+        Step::RollBack,
+        Stage::Intent,
+        journal::detail_of(&json!({}))?,
+    )?;
     Ok(journal)
 }
 

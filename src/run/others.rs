@@ -7,6 +7,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use xxhash_rust::xxh3::xxh3_128;
+
 use crate::archive::Reader;
 use crate::catalog;
 use crate::context::Context;
@@ -17,38 +19,43 @@ use crate::run::chronicle::{Mark, Seen, Story};
 use crate::run::driver::withheld;
 use crate::run::writers;
 
-/// The first major whose counts of rows are not sent by datagrams, which may get lost.
-const COUNTS_ARE_SURE: u32 = 15;
-
-/// A session reports its counts when it has been idle for ten seconds, or ends.
-const REPORTED_AFTER: Duration = Duration::from_millis(10_500);
-/// How long such reports are waited for; whoever is at work all the time reports every second or so.
-const WAIT_FOR_REPORTS: Duration = Duration::from_secs(12);
+/// How long sessions that may have written what is not counted yet are waited for: an idle one reports after ten
+/// seconds, and is believed after fifteen.
+const WAIT_FOR_COUNTS: Duration = Duration::from_secs(17);
 /// Time between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// What later writes are told by. None where it cannot be read: then nothing is known later, which withholds.
+/// By what writes after this moment are told. None where it cannot be read: then nothing is known later, which withholds.
 pub async fn mark_if_possible(session: &Session) -> Option<Mark> {
     match mark(session).await {
         Ok(mark) => Some(mark),
         Err(error) => {
-            tracing::debug!(%error, "no mark of the end");
+            tracing::debug!(%error, "no mark");
             None
         }
     }
 }
 
+/// By what writes before this moment are told, too: without counts where somebody may have written what is not counted yet.
+pub async fn settled_mark_if_possible(session: &Session, ctx: &Context) -> Option<Mark> {
+    let certain = matches!(rollback::doubt_in_counts(session, ctx).await, Ok(None));
+    let mark = mark_if_possible(session).await?;
+    Some(Mark {
+        written: mark.written.filter(|_| certain),
+        ..mark
+    })
+}
+
+/// The moment first: whatever commits after it is looked for.
 async fn mark(session: &Session) -> Result<Mark> {
-    let row = session
-        .query_one(&Sql::constant(include_str!("sql/rows_written.sql")))
-        .await?;
-    let counted = session.version().major() >= COUNTS_ARE_SURE;
+    let moment = Sql::constant("SELECT pg_catalog.pg_current_snapshot() AS snapshot");
+    let snapshot = session.query_one(&moment).await?.string("snapshot")?;
+    let counters = catalog::read_counters(session).await?;
+    let life = writers::server_time(session).await?.postmaster;
+    let text = format!("{life} {counters:?}");
     Ok(Mark {
-        snapshot: row.string("snapshot")?,
-        written: match counted {
-            true => Some(row.string("written")?),
-            false => None,
-        },
+        snapshot,
+        written: Some(format!("{:032x}", xxh3_128(text.as_bytes()))),
         definitions: catalog::definitions_digest(session).await?,
     })
 }
@@ -124,13 +131,13 @@ fn known<'a>(stories: &'a [Story], reader: &Reader) -> Known<'a> {
         if let Some(seen) = story.others() {
             return Known::Against(seen);
         }
-        let Some(ending) = story
-            .ending
-            .as_ref()
-            .filter(|ending| ending.outcome != "in-doubt")
-        else {
-            // Interrupted, or in doubt: a person looks at it, and what its watch knew is above.
-            return Known::Nothing;
+        let ending = story.ending.as_ref();
+        let Some(ending) = ending.filter(|ending| ending.outcome != "in-doubt") else {
+            // A run: a person looks at it, and what its watch knew is above. A rollback by hand says nothing of others.
+            match story.started.is_some() {
+                true => return Known::Nothing,
+                false => continue,
+            }
         };
         let Some(mark) = &ending.mark else {
             let why = "its journal does not tell whether others wrote after it had ended";
@@ -164,59 +171,32 @@ async fn since(session: &Session, mark: &Mark, ctx: &Context) -> Result<Option<S
     if rollback::nothing_committed_since(session, &mark.snapshot).await? {
         return Ok(None);
     }
-    if mark.written.is_some() {
-        wait_for_reports(session, ctx).await?;
+    if let Some(doubt) = lasting_doubt(session, ctx).await? {
+        return Ok(Some(format!(
+            "transactions were committed on the server after it had ended, and nobody can tell whether they wrote here: {doubt}"
+        )));
     }
     let now = self::mark(session).await?;
     Ok(mark.objection(&now))
 }
 
-/// Waits until whoever is connected has told the server what it wrote.
-async fn wait_for_reports(session: &Session, ctx: &Context) -> Result<()> {
+/// Waits until the server has counted what those who are connected wrote; why it has not, if it does not come to that.
+async fn lasting_doubt(session: &Session, ctx: &Context) -> Result<Option<String>> {
     let (began, mut told) = (Instant::now(), false);
-    while began.elapsed() < WAIT_FOR_REPORTS {
-        let now = writers::server_time(session).await?.now;
-        let patience = i64::try_from(REPORTED_AFTER.as_micros()).unwrap_or(i64::MAX);
-        let sessions = writers::sight(session).await?;
-        let recent = sessions.iter().find(|seen| {
-            let active = seen
-                .active
-                .is_none_or(|active| active > now.saturating_sub(patience));
-            active && !seen.background && !writers::is_harmless(&seen.application)
-        });
-        let Some(recent) = recent else {
-            return Ok(());
-        };
+    loop {
+        let doubt = rollback::doubt_in_counts(session, ctx).await?;
+        let lasts = session.version().major() < rollback::COUNTS_SINCE;
+        if doubt.is_none() || lasts || began.elapsed() > WAIT_FOR_COUNTS {
+            return Ok(doubt);
+        }
         if !std::mem::replace(&mut told, true) {
             ctx.note(format!(
-                "process {} was active a moment ago: waiting for up to {} s until the server has counted what it wrote",
-                recent.pid,
-                WAIT_FOR_REPORTS.as_secs()
+                "waiting for up to {} s: {}",
+                WAIT_FOR_COUNTS.as_secs(),
+                doubt.unwrap_or_default()
             ));
         }
         tokio::time::sleep(LOOK_EVERY).await;
-    }
-    Ok(())
-}
-
-impl Mark {
-    /// Why others have, or may have, committed between this mark and a later one.
-    pub fn objection(&self, later: &Self) -> Option<String> {
-        if self.definitions != later.definitions {
-            return Some("definitions were changed after it had ended".to_owned());
-        }
-        match (&self.written, &later.written) {
-            (Some(then), Some(now)) if then == now => None,
-            (Some(_), Some(_)) => Some(
-                "rows were written after it had ended (or the server was started again, or its counts were reset: \
-                 then nobody knows)"
-                    .to_owned(),
-            ),
-            _ => Some(
-                "transactions were committed after it had ended, and before PostgreSQL 15 nobody can tell in which database"
-                    .to_owned(),
-            ),
-        }
     }
 }
 
@@ -226,28 +206,4 @@ pub fn foreseen(run: &str, seen: &Seen) -> String {
         "the rollback would be withheld without --discard-other-writes: the run {run}: {}",
         seen.why
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn mark(definitions: &str, written: Option<&str>) -> Mark {
-        Mark {
-            snapshot: "1:1:".to_owned(),
-            written: written.map(str::to_owned),
-            definitions: definitions.to_owned(),
-        }
-    }
-
-    #[test]
-    fn p5_what_is_not_known_counts_as_a_write() {
-        let then = mark("a", Some("1"));
-        assert_eq!(then.objection(&then), None);
-        for now in [mark("b", Some("1")), mark("a", Some("2")), mark("a", None)] {
-            assert!(then.objection(&now).is_some(), "{now:?}");
-        }
-        let blind = mark("a", None);
-        assert!(blind.objection(&blind).is_some());
-    }
 }

@@ -342,6 +342,9 @@ on_servers! {
         for (change, name) in [
             ("CREATE FUNCTION mine() RETURNS integer LANGUAGE sql AS 'SELECT 1'; ALTER EXTENSION pgbelay_belt ADD FUNCTION mine()", "function public.mine()"),
             ("CREATE TABLE mine (a integer); INSERT INTO mine VALUES (1); ALTER EXTENSION pgbelay_belt ADD TABLE mine", "table public.mine"),
+            ("CREATE SCHEMA mine; ALTER EXTENSION pgbelay_belt ADD SCHEMA mine", "schema mine"),
+            ("CREATE COLLATION mine FROM \"C\"; ALTER EXTENSION pgbelay_belt ADD COLLATION mine", "collation public.mine"),
+            ("CREATE TYPE color AS ENUM ('red'); CREATE CAST (color AS integer) WITH INOUT; ALTER EXTENSION pgbelay_belt ADD CAST (color AS integer)", "cast from public.color to integer"),
             ("ALTER EXTENSION pgbelay_belt DROP FUNCTION belt.answer()", "function belt.answer()"),
         ] {
             let case = Case::new(server, &format!("CREATE EXTENSION pgbelay_belt;\n{change};"));

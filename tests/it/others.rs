@@ -1,6 +1,8 @@
 //! P5 after a run has ended: what others committed is not pulled away by the next start, nor by a rollback by hand, unless
 //! the operator says so.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use crate::support::{Server, Shop};
 
 /// A migration that commits a column and fails; somebody else's write comes and goes while it is at work.
@@ -28,6 +30,13 @@ fn withheld(server: &'static Server) -> Shop {
     while !half.exists() {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
+    // Whoever watched is gone: nobody is known by name who could be looked for later.
+    let ended = format!(
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+         WHERE datname = '{}' AND application_name LIKE 'pgbelay % lock'",
+        shop.database.name()
+    );
+    assert_eq!(server.psql("postgres", &ended), "1");
     somebody_writes(&shop, 1);
     shop.workplace.write("go-on", "");
     running.finish().assert_code(6);
@@ -115,5 +124,45 @@ on_servers! {
             shop.call().run(&["rollback", "own.sql.gz"]).assert_code(0);
             shop.database.assert_is(&before);
         }
+    }
+
+    /// Who wrote and is at work on something long has not told the server yet what it wrote.
+    fn p5_what_is_not_counted_yet_counts(server) {
+        let shop = Shop::two_behind(server);
+        shop.run(&[], &["alembic", "upgrade", "head"]).assert_code(0);
+        std::thread::scope(|scope| {
+            let database = &shop.database;
+            // The first statement's end reports; what follows within a second of it is told later.
+            let script = b"SELECT 1;\nINSERT INTO users (email) VALUES ('other1@y');\nSELECT pg_sleep(45);\n";
+            scope.spawn(|| std::panic::catch_unwind(|| database.restore_plain(script)));
+            while others(&shop) == "0" {
+                std::thread::sleep(std::time::Duration::from_millis(10));
+            }
+            let refused = shop.call().run(&["rollback"]);
+            database.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(45)%' AND pid <> pg_backend_pid()");
+            refused.assert_code(6);
+        });
+        assert_eq!(others(&shop), "1");
+    }
+
+    fn the_archives_own_store_is_used_and_no_other_directory(server) {
+        let shop = Shop::two_behind(server);
+        let before = shop.database.dump();
+        shop.run(&["--store", "elsewhere"], &["alembic", "upgrade", "head"]).assert_code(0);
+        let elsewhere = shop.workplace.directory().join("elsewhere");
+        let files = || std::fs::read_dir(&elsewhere).unwrap().map(|one| one.unwrap().file_name().into_string().unwrap());
+        let archive = files().find(|name| name.ends_with(".sql.gz")).unwrap();
+        shop.call().run(&["rollback", &format!("elsewhere/{archive}")]).assert_code(0);
+        shop.database.assert_is(&before);
+        assert!(!shop.workplace.store().exists());
+        assert!(files().any(|name| name.ends_with("_before-rollback.sql.gz")));
+        // A directory that everybody may write to is no store, and an archive may lie there.
+        let open = shop.workplace.directory().join("open");
+        std::fs::create_dir(&open).unwrap();
+        std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o777)).unwrap();
+        std::fs::copy(elsewhere.join(&archive), open.join("own.sql.gz")).unwrap();
+        somebody_writes(&shop, 1);
+        shop.call().run(&["rollback", "open/own.sql.gz"]).assert_code(0);
+        shop.database.assert_is(&before);
     }
 }

@@ -194,6 +194,20 @@ on_all_servers! {
     }
 }
 
+on_all_servers! {
+    /// The server writes `TO 'Y'::text` for such a view, and does not read it: whoever restores is told which statement it was.
+    fn a_statement_that_does_not_parse_is_named(server) {
+        let bench = Bench::settled(
+            server,
+            "CREATE TABLE e (id int, parent int);
+             CREATE VIEW v AS WITH RECURSIVE t AS (SELECT id, parent FROM e UNION ALL SELECT e.id, e.parent FROM e JOIN t ON e.parent = t.id)
+             CYCLE id SET is_cycle TO 'Y' DEFAULT 'N' USING path SELECT id, is_cycle FROM t");
+        let reader = bench.archive();
+        let error = bench.restore_by("app", &bench.database.sibling(), &reader).expect_err("no such syntax");
+        assert!(error.to_string().contains("create view public.v"), "{error}");
+    }
+}
+
 on_servers! {
     /// A plan says which rung it will be, also where there can be no repair.
     fn a_plan_knows_that_a_repair_cannot_do_it(server) {

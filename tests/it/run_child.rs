@@ -139,6 +139,31 @@ on_servers! {
         }
     }
 
+    fn a_program_that_is_not_there_costs_no_backup(server) {
+        let shop = Shop::at_head(server);
+        shop.workplace.write("notes", "not to be executed");
+        for name in ["./nothing", "./notes"] {
+            shop.call().run(&["run", "--", name]).assert_code(3).assert_says(name);
+        }
+        assert!(shop.workplace.archives().is_empty());
+    }
+
+    /// What was done is the outcome, whether anybody hears of it or not; an answer that nobody hears is none.
+    fn a_report_that_cannot_be_written_makes_no_refusal_of_a_run(server) {
+        let shop = Shop::two_behind(server);
+        let unheard = || shop.call().within(&["sh", "-c", "exec \"$@\" >/dev/full", "sh"]);
+        let output = unheard().run(&["run", "--json", "--", "alembic", "upgrade", "head"]).assert_code(0);
+        output.assert_says("The report was not written");
+        assert_ne!(unheard().run(&["list"]).code, 0);
+    }
+
+    fn a_store_that_nobody_could_type_again_is_refused_at_once(server) {
+        let shop = Shop::at_head(server);
+        let odd = shop.call().within(&["sh", "-c", "PGBELAY_STORE=$(printf 'st\\377') exec \"$@\"", "sh"]);
+        odd.run(&["run", "--", "touch", "touched"]).assert_code(2);
+        assert!(!shop.workplace.directory().join("touched").exists());
+    }
+
     fn a_misspelt_option_is_no_command(server) {
         let shop = Shop::at_head(server);
         for verb in ["run", "doctor"] {

@@ -144,4 +144,35 @@ on_servers! {
         let forced = ["run", "--json", "--max-failures", "2", "--force", "--", "false"];
         as_superuser(&shop).run(&forced).assert_code(1);
     }
+
+    /// P8: what a run was told to check is not called checked by a recovery that was not told; a signal is no answer; and what
+    /// others wrote while nobody watched is not thrown away later.
+    fn p8_a_recovery_checks_what_the_run_was_told_to_check(server) {
+        let shop = Shop::at_head(server);
+        shop.database.sql_as_owner("CREATE TABLE slow (seconds int); INSERT INTO slow VALUES (600)");
+        shop.workplace.write("checks/slow.sql", "SELECT pg_sleep(seconds) FROM slow OFFSET 1");
+        let checking = || {
+            let asked = format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND state = 'active' AND query LIKE '%FROM slow%' AND application_name LIKE 'pgbelay%'", shop.database.name());
+            (0..1200).any(|_| {
+                std::thread::sleep(Duration::from_millis(50));
+                server.psql("postgres", &asked) != "0"
+            })
+        };
+        let end = format!("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '{}'", shop.database.name());
+        let running = as_superuser(&shop).start(&["run", "--verify-sql", "checks", "--", "psql", "-Xqc", "DROP TABLE comps"]);
+        assert!(checking());
+        running.signal(Signal::SIGKILL);
+        running.finish();
+        server.psql("postgres", &end);
+        as_superuser(&shop).run(&["recover"]).assert_code(7).assert_says("it was started with --verify-sql");
+        let running = as_superuser(&shop).start(&["recover", "--verify-sql", "checks"]);
+        assert!(checking());
+        running.signal(Signal::SIGTERM);
+        running.finish().assert_code(143);
+        assert_eq!(shop.database.sql("SELECT to_regclass('comps') IS NULL"), "t");
+        shop.database.sql("UPDATE slow SET seconds = 0");
+        as_superuser(&shop).run(&["recover", "--verify-sql", "checks"]).assert_code(0).assert_says("the migration stays");
+        assert_eq!(shop.database.sql("SELECT to_regclass('comps') IS NULL"), "t");
+        as_superuser(&shop).run(&["rollback"]).assert_code(6).assert_says("nobody watched");
+    }
 }

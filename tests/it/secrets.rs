@@ -173,6 +173,32 @@ on_servers! {
         lookout.assert_none(6);
     }
 
+    /// The journal keeps the command; whatever passwords stand in it, it does not keep those. (Not the password of all tests:
+    /// another one looks for it in the arguments of every process.)
+    fn a_password_that_was_typed_into_the_command_is_in_no_journal(server) {
+        let shop = Shop::at_head(server);
+        let (name, port) = (shop.database.name(), server.port);
+        shop.database.sql(&format!("CREATE ROLE typed_{name} LOGIN PASSWORD 'typ3d-pw' IN ROLE app"));
+        let url = format!("postgresql://typed_{name}:typ3d-pw@127.0.0.1:{port}/{name}");
+        let run = |options: &[&str]| {
+            let command = ["--", "sh", "-c", "exit 1", "typ3d-pw", "postgresql://somebody:s0me-other-pw@elsewhere/x"];
+            let arguments = [&["run", "--json"], options, &command].concat();
+            shop.call().env("DATABASE_URL", url.as_str()).run(&arguments)
+        };
+        run(&[]).assert_code(1);
+        run(&[]).assert_code(1);
+        let journals = shop.workplace.journals();
+        assert_eq!(journals.len(), 2);
+        for journal in journals {
+            let text = std::fs::read_to_string(&journal).unwrap();
+            assert!(text.contains("somebody:***@elsewhere"), "{text}");
+            assert!(!text.contains("s0me-other-pw") && !text.contains("typ3d-pw"), "{text}");
+        }
+        // Hidden the same way each time, so that equal failures are known for equal.
+        run(&["--max-failures", "2"]).assert_code(3).assert_says("2 times in a row");
+        shop.database.sql(&format!("DROP ROLE typed_{name}"));
+    }
+
     /// Modes do not depend on the caller's umask, and a core file is not left.
     fn what_is_written_is_for_its_owner_alone_whatever_the_umask(server) {
         let shop = Shop::at_head(server);

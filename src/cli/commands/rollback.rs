@@ -73,16 +73,19 @@ pub(super) async fn execute(app: &App, arguments: &RollbackArguments) -> Result<
 /// The store, or where nobody has named one the directory of the archive, if it is a store: the journal of the run that is
 /// settled lies there.
 fn store_of(app: &App, archive: Option<&Path>) -> Result<Store> {
-    let beside = archive.and_then(Path::parent).filter(|directory| {
-        !app.settings.store_given && !directory.as_os_str().is_empty() && directory.is_dir()
-    });
-    if let Some(directory) = beside {
-        let store = Store::open(directory)?;
-        if !store.journals()?.is_empty() {
-            return Ok(store);
-        }
+    let directory = archive.and_then(Path::parent);
+    let directory = directory.filter(|one| !app.settings.store_given && holds_journals(one));
+    match directory {
+        Some(directory) => Store::open(directory),
+        None => app.store(),
     }
-    app.store()
+}
+
+/// By name: a directory that is no store (`/tmp`) is none of our business.
+fn holds_journals(directory: &Path) -> bool {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    let mut names = entries.map(|entry| entry.file_name());
+    names.any(|name| name.to_string_lossy().ends_with(".journal"))
 }
 
 fn told(reader: &Reader, report: &RollbackReport) -> Done {

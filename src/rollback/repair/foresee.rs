@@ -7,11 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use super::plan::{Plan, Unfit};
-use super::{Attempt, Found, plan, rename};
+use super::plan::Plan;
+use super::{Attempt, Found, rename};
 use crate::catalog::{self, Catalog, Part};
 use crate::compare::State;
-use crate::error::{Kind, Result};
+use crate::error::Result;
 use crate::pg::Sql;
 use crate::rollback::{Scene, transaction};
 
@@ -73,34 +73,23 @@ impl Attempt<'_> {
         let catalogs = started.elapsed().as_secs_f64();
         let unmendable = BTreeSet::new();
         let started = Instant::now();
-        if let Err(Unfit(why)) = plan::is_fit(&live, self.scene.reader.manifest(), &archive) {
+        // A plan for definitions alone: where there is none, there is none whatever the rows are.
+        let no_rows = Found {
+            large_objects: archive.large_objects.clone(),
+            ..Found::default()
+        };
+        if let Err(error) = self.plan(&live, &archive, &no_rows, &unmendable) {
             return Ok(Foreseen {
                 live,
                 archive,
-                plan: Err(why),
+                plan: Err(error.reason().unwrap_or_default()),
                 catalogs,
                 renamed: 0,
                 rows: 0.0,
                 silent: None,
             });
         }
-        let found = match self.look(&live, &archive, &unmendable).await {
-            Ok(found) => found,
-            // There is no plan, whatever the rows are.
-            Err(error) if error.kind() == Kind::InDoubt && error.sqlstate().is_none() => {
-                let why = error.reason().unwrap_or_default();
-                return Ok(Foreseen {
-                    live,
-                    archive,
-                    plan: Err(why),
-                    catalogs,
-                    renamed: 0,
-                    rows: 0.0,
-                    silent: None,
-                });
-            }
-            Err(error) => return Err(error),
-        };
+        let found = self.look(&live, &archive, &unmendable).await?;
         let rows = started.elapsed().as_secs_f64();
         let plan = self.plan(&live, &archive, &found, &unmendable);
         let plan = match plan {

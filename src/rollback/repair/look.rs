@@ -18,6 +18,7 @@ use crate::rollback::counters::{self, Counts};
 use crate::rollback::{ProofMode, Scene, evidence, transaction};
 
 /// What the rows were before anything was changed.
+#[derive(Default)]
 pub(super) struct Found {
     /// By table identity.
     pub digests: BTreeMap<String, TableDigest>,
@@ -70,17 +71,7 @@ impl Attempt<'_> {
 
     /// What need not be read: tables that are as they were recorded because nobody wrote to them.
     async fn trust(&self, live: &Catalog, archive: &State) -> Result<Found> {
-        let mut found = Found {
-            digests: BTreeMap::new(),
-            differing: BTreeSet::new(),
-            large_objects: BTreeMap::new(),
-            unwritten: BTreeSet::new(),
-            counted: false,
-            patches: BTreeMap::new(),
-            patched: BTreeSet::new(),
-            partly: BTreeSet::new(),
-            silent: None,
-        };
+        let mut found = Found::default();
         let manifest = self.scene.reader.manifest();
         let mut read_large_objects = true;
         let asked = self.scene.options.proof == ProofMode::Counters;

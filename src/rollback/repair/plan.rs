@@ -121,7 +121,7 @@ pub(super) fn plan(sides: &Sides<'_>) -> Result<Plan, Unfit> {
 }
 
 /// Whether no difference is of those that only a rebuild knows how to treat.
-pub(super) fn is_fit(live: &Catalog, manifest: &Manifest, archive: &State) -> Result<(), Unfit> {
+fn is_fit(live: &Catalog, manifest: &Manifest, archive: &State) -> Result<(), Unfit> {
     let special = |kind: &str| {
         let kinds = [Kind::Subscription, Kind::Absence, Kind::Extension];
         kinds.map(Kind::name).contains(&kind)

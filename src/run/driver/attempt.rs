@@ -92,7 +92,7 @@ async fn begin(desk: &mut Desk<'_>, ready: &Ready<'_>, number: u32) -> Result<()
         postmaster: window.postmaster,
         tool_started,
         unnamed_tool_from: window.unnamed_tool_from,
-        mark: others::mark_if_possible(&ready.lock.session()).await,
+        mark: others::settled_mark_if_possible(&ready.lock.session(), desk.ctx).await,
     };
     desk.record(Step::Migrate, Stage::Intent, &started)?;
     desk.report.attempts = number;

@@ -76,7 +76,7 @@ pub async fn act(
                 .map_or_else(|| "it was interrupted".to_owned(), ToString::to_string),
         ),
         migrated: story.started.is_some(),
-        others: recovered.others.clone(),
+        others: recovered.others.clone().or_else(|| unwatched(&recovered)),
         mark: others::mark_if_possible(place.session)
             .await
             .filter(|_| recovered.outcome != Outcome::InDoubt),
@@ -349,6 +349,12 @@ async fn put_back(
         journal.append(Step::RollBack, Stage::Outcome, journal::detail_of(&record)?)?;
     }
     Ok(recovered)
+}
+
+/// A migration that a recovery found in place: between the end of pgbelay and now nobody watched.
+fn unwatched(recovered: &Recovered) -> Option<Seen> {
+    let why = "it was interrupted, and until it was recovered nobody watched who wrote";
+    (recovered.outcome == Outcome::Migrated).then(|| Seen::because(why.to_owned()))
 }
 
 /// Why the run withheld its rollback.
