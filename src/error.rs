@@ -198,6 +198,13 @@ impl Error {
         let gone = |code: &str| code.starts_with("08") || code.starts_with("57P");
         self.0.transient && self.sqlstate().is_none_or(gone)
     }
+
+    /// Whether the server let nobody in: no free connection, or a password or a right that no longer holds.
+    /// Nothing can have been begun through such a connection.
+    pub fn is_no_entry(&self) -> bool {
+        let shut = |code: &str| code.starts_with("28") || code == "53300";
+        self.sqlstate().is_some_and(shut)
+    }
 }
 
 impl fmt::Display for Error {

@@ -8,7 +8,6 @@ use super::address::{CLASS, CONSTRAINT, TYPE};
 use super::entry::Kind;
 use super::graph::{Body, Draft, Give, Node, NodeId};
 use super::guard::regclass;
-use super::loss::Loss;
 use super::read::Reading;
 use super::relations::Relation;
 use super::source::Source;
@@ -50,7 +49,7 @@ pub(super) async fn add(reading: &mut Reading, source: &Source<'_>) -> Result<()
             }
         }
     }
-    refuse_validated_children(reading, &constraints);
+    validate_children(reading, &constraints);
     link_to_parents(reading, &constraints);
     keep_keys(reading, constraints);
     if source.version().major() < 18 {
@@ -69,29 +68,54 @@ fn keep_keys(reading: &mut Reading, constraints: Vec<Constraint>) {
         .extend(keys.map(|constraint| (constraint.oid, constraint)));
 }
 
-/// What a child inherits is made by its parent's NOT VALID, so it would come back not valid although
-/// it was. A partition says it by itself.
-fn refuse_validated_children(reading: &mut Reading, constraints: &[Constraint]) {
-    let invalid: HashSet<(u32, &str)> = constraints
+/// What a child inherits is made by its parent's NOT VALID, so it would come back not valid although it was: it is validated
+/// after that. A partition says of a check by itself that it is valid; a foreign key it always inherits.
+fn validate_children(reading: &mut Reading, constraints: &[Constraint]) {
+    let invalid: HashMap<(u32, &str), u32> = constraints
         .iter()
         .filter(|one| !one.is_valid)
-        .map(|one| (one.relation, one.name.as_str()))
+        .map(|one| ((one.relation, one.name.as_str()), one.oid))
         .collect();
-    let inherited = constraints.iter().filter(|one| {
-        one.is_valid && !one.is_local && one.relation != 0 && matches!(one.kind, 'c' | 'n')
-    });
-    for constraint in inherited {
-        let Some(relation) = reading.relations.get(constraint.relation) else {
+    let invalid_keys: HashSet<u32> = invalid.values().copied().collect();
+    for child in constraints.iter().filter(|one| one.is_valid) {
+        let Some(relation) = reading.relations.get(child.relation).cloned() else {
             continue;
         };
-        let mut parents = relation.parents.iter();
-        let differs = parents.any(|&parent| invalid.contains(&(parent, &constraint.name)));
-        if differs && !relation.is_partition {
-            let what = format!("constraint {} on {}", constraint.quoted, relation.quoted);
-            let why = "it was validated, and the constraint that it inherits was not; \
-                       VALIDATE CONSTRAINT on the parent";
-            reading.refuse(Loss::UnknownObject, what, "pg_constraint", why);
+        let above = match child.kind {
+            'f' => Some(child.parent).filter(|parent| invalid_keys.contains(parent)),
+            'c' | 'n' if !child.is_local && !relation.is_partition => {
+                let mut parents = relation.parents.iter();
+                parents.find_map(|&parent| invalid.get(&(parent, &child.name)).copied())
+            }
+            _ => None,
+        };
+        if let Some(above) = above {
+            add_validation(reading, child, &relation, above);
         }
+    }
+}
+
+fn add_validation(reading: &mut Reading, child: &Constraint, relation: &Relation, above: u32) {
+    let (what, name) = (&relation.quoted, &child.quoted);
+    let kind = match child.kind {
+        'f' => Kind::FkConstraint,
+        _ => Kind::CheckConstraint,
+    };
+    let identity = format!("validation of constraint {name} on {what}");
+    let node = Node::new(kind, Some(&relation.schema), &child.name, identity)
+        .text(
+            format!("ALTER TABLE {what} VALIDATE CONSTRAINT {name};\n"),
+            None,
+        )
+        .tied(["1".to_owned(), relation.name.clone()]);
+    let id = reading.graph.add_unaddressed(node);
+    let needs = [(CONSTRAINT, above), (CLASS, relation.oid)];
+    for need in needs
+        .into_iter()
+        .filter_map(|address| reading.graph.find(address))
+        .collect::<Vec<_>>()
+    {
+        reading.graph.need(id, need);
     }
 }
 

@@ -83,13 +83,15 @@ pub(super) async fn add(reading: &mut Reading, source: &Source<'_>) -> Result<()
         }
     }
     for (id, index, relation, comes_along) in attaches {
+        // Not for its making: it is removed with its parent, and cannot be without.
+        let parent = index
+            .parent
+            .and_then(|oid| reading.graph.find((CLASS, oid)));
+        if let Some(parent) = parent {
+            reading.graph.need(id, parent);
+        }
         if !comes_along {
             add_attach(reading, id, &index, &relation);
-        } else if let Some(parent) = index
-            .parent
-            .and_then(|oid| reading.graph.find((CLASS, oid)))
-        {
-            reading.graph.need(id, parent);
         }
     }
     wait_for_attaches(reading);

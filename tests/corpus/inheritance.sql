@@ -8,3 +8,6 @@ CREATE TABLE joined(y text, x int NOT NULL, CONSTRAINT c CHECK (x > 0)); ALTER T
 CREATE TABLE g(a int, v int GENERATED ALWAYS AS (a + 1) STORED); CREATE TABLE g_child() INHERITS (g);
 INSERT INTO a VALUES (1, 'a'); INSERT INTO ab VALUES (2, 'b', 3, 4); INSERT INTO diamond VALUES (5, 'd', 6, 7, 8); INSERT INTO joined VALUES ('j', 9); INSERT INTO g_child VALUES (1);
 COMMENT ON CONSTRAINT c ON a IS 'of a'; COMMENT ON COLUMN diamond.x IS 'inherited';
+CREATE TABLE online(q int); CREATE TABLE online_child() INHERITS (online);
+ALTER TABLE online ADD CONSTRAINT later CHECK (q > 0) NOT VALID; ALTER TABLE online_child VALIDATE CONSTRAINT later;
+COMMENT ON CONSTRAINT later ON online_child IS 'validated first';

@@ -30,6 +30,32 @@ fn a_command_that_reads_makes_nothing() {
 }
 
 #[test]
+fn a_store_that_is_a_file_is_no_empty_store() {
+    let workplace = Workplace::new();
+    workplace.write("file", "");
+    let output = Call::new(&workplace).run(&["list", "--store", "file"]);
+    output.assert_code(3).assert_says("it is not a directory");
+}
+
+#[test]
+fn doctor_counts_the_files_that_a_run_would_run() {
+    let workplace = Workplace::new();
+    workplace.write("steps/0001_up.sql", "CREATE TABLE t (a integer);");
+    workplace.write("steps/0001_up.down.sql", "DROP TABLE t;");
+    let doctor = |say: &str| {
+        let call = Call::new(&workplace).env("DATABASE_URL", nowhere());
+        call.run(&["doctor", "--sql", "steps", "--json"])
+            .assert_code(3)
+            .assert_says(say)
+            .json()
+    };
+    assert_eq!(doctor("nothing listens")["migration"]["files"], "1");
+    workplace.write("steps/0001_up.sql.sql", "SELECT 1;");
+    workplace.write("steps/0001_up.sql", "\\connect other\n");
+    doctor("0001_up.sql");
+}
+
+#[test]
 fn doctor_prints_all_it_can_without_a_server() {
     let workplace = Workplace::with_migrations();
     let call = Call::new(&workplace).env("DATABASE_URL", nowhere());

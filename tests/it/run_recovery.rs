@@ -61,12 +61,15 @@ on_servers! {
         let before = shop.database.dump();
         // All sessions of the rollback are ended again and again, whatever it tries.
         let script = "psql -Xq -c 'DROP TABLE comps'; touch committed; exit 1";
-        let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'pgbelay% rollback'";
+        let cut = format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}' AND application_name LIKE 'pgbelay% rollback'",
+            shop.database.name()
+        );
         let running = as_superuser(&shop).start(&["run", "--json", "--", "sh", "-c", script]);
         wait_for(&shop, "committed");
         let mut running = running;
         while !running.has_ended() {
-            server.psql("postgres", cut);
+            server.psql("postgres", &cut);
         }
         let first = running.finish();
         // It came through between two cuts, or it is the next start that finishes it; nobody has to look.
@@ -113,6 +116,62 @@ on_servers! {
         as_superuser(&shop).run(&["run", "--", "no-such-tool"]).assert_code(3);
         as_superuser(&shop).run(&["recover", "--json"]).assert_code(0);
         as_superuser(&shop).run(&["run", "--json", "--", "alembic", "upgrade", "head"]).assert_code(0);
+    }
+
+    /// Nobody was let in to judge: nothing was tried, so nobody has to look before the next start does.
+    fn p6_where_nobody_is_let_in_the_next_start_judges(server) {
+        let shop = Shop::at_head(server);
+        let before = shop.database.dump();
+        let script = "psql -Xq -c 'DROP TABLE comps'; touch committed; while [ ! -e go-on ]; do sleep 0.05; done; exit 1";
+        let running = shop.call().start(&["run", "--json", "--wait", "1s", "--", "sh", "-c", script]);
+        wait_for(&shop, "committed");
+        let limit = |count: &str| {
+            server.psql("postgres", &format!("ALTER DATABASE {} CONNECTION LIMIT {count}", shop.database.name()));
+        };
+        limit("0");
+        shop.workplace.write("go-on", "");
+        let output = running.finish().assert_code(7);
+        output.assert_says("too many connections").assert_says("pgbelay recover");
+        limit("-1");
+        shop.call().run(&["recover", "--json"]).assert_code(0);
+        shop.database.assert_is(&before);
+        shop.call().run(&["run", "--json", "--", "true"]).assert_code(0);
+    }
+
+    /// Where the archive is gone for good a person puts it right, and says so.
+    fn p6_a_run_whose_archive_is_lost_is_passed_over_by_force(server) {
+        let shop = Shop::at_head(server);
+        let script = "psql -Xq -c 'DROP TABLE comps'; exit 1";
+        let lose = format!("rm {}/*.sql.gz; {script}", shop.workplace.store().display());
+        as_superuser(&shop).run(&["run", "--json", "--", "sh", "-c", &lose]).assert_code(7);
+        as_superuser(&shop).run(&["run", "--json", "--", "true"]).assert_code(7);
+        as_superuser(&shop).run(&["recover", "--json"]).assert_code(7).assert_says("pgbelay run --force");
+        let forced = as_superuser(&shop).run(&["run", "--json", "--force", "--", "true"]).assert_code(0);
+        forced.assert_says("passed over");
+        as_superuser(&shop).run(&["run", "--json", "--", "true"]).assert_code(0);
+    }
+
+    /// Whatever a recovery could not write down: what it says of the database is true.
+    #[cfg(feature = "fault-injection")]
+    fn p6_a_recovery_that_cannot_write_down_what_it_did_says_what_it_did(server) {
+        let mut told = 0;
+        for record in 1..=3 {
+            let shop = Shop::at_head(server);
+            let before = shop.database.dump();
+            let killed = as_superuser(&shop).env("PGBELAY_FAULT", "child-ended=kill");
+            killed.run(&["run", "--json", "--", "psql", "-Xqc", "DROP TABLE comps"]).assert_code(-1);
+            let unwritten = as_superuser(&shop).env("PGBELAY_FAULT", format!("append-sync@{record}=error"));
+            let output = unwritten.run(&["recover", "--json"]);
+            let is_back = shop.database.dump() == before;
+            assert_eq!(output.code == 0, is_back, "record {record}\n{output}");
+            if is_back {
+                output.assert_says("looks at the database again");
+                told += 1;
+            }
+            as_superuser(&shop).run(&["recover", "--json"]).assert_code(0);
+            shop.database.assert_is(&before);
+        }
+        assert_eq!(told, 2);
     }
 
     fn p5_a_withheld_rollback_stays_due_until_it_is_settled(server) {

@@ -25,10 +25,9 @@ struct Line {
 /// Lists them by time.
 pub(super) fn execute(app: &App) -> Result<Done> {
     let directory = &app.settings.store;
-    let archives = if directory.is_dir() {
-        Store::open(directory)?.archives()?
-    } else {
-        Vec::new()
+    let archives = match Store::existing(directory)? {
+        Some(store) => store.archives()?,
+        None => Vec::new(),
     };
     let lines: Vec<Line> = archives.iter().map(line).collect();
     let count = units::how_many(lines.len());

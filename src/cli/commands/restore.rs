@@ -116,14 +116,16 @@ fn told(arguments: &RestoreArguments, reader: &Reader, report: &RestoreReport) -
         units::plural(report.rows, "row", "rows"),
         units::bytes(report.bytes)
     );
+    // What a rollback removed is a part of a database, and equal to none.
+    let next = match reader.manifest().partial {
+        true => format!("take from {} what is needed", arguments.into),
+        false => format!("prove it: pgbelay diff {archive} db:{}", arguments.into),
+    };
     let rows = vec![
         Row::new("archive", archive.as_str()),
         Row::new("database", arguments.into.as_str()),
         Row::new("content", content),
-        Row::new(
-            "next",
-            format!("prove it: pgbelay diff {archive} db:{}", arguments.into),
-        ),
+        Row::new("next", next),
     ];
     Done::with_rows(format!("Restored into {}.", arguments.into), rows)
         .member("archive", archive)

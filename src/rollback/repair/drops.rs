@@ -1,5 +1,6 @@
 //! The statements that remove what goes: plain ones, dependents first. What goes with its relation needs none.
 
+use super::mend;
 use super::plan::{Fate, Sides, Unfit};
 use crate::catalog::{Catalog, Entry, Kind, Uncovered};
 use crate::pg::Sql;
@@ -52,11 +53,13 @@ fn drop_of(entry: &Entry, sides: &Sides<'_>, fates: &[Fate]) -> Result<Option<St
         entry.kind,
         Kind::TableData | Kind::SequenceSet | Kind::LargeObjectData | Kind::MaterializedViewData
     );
-    // An identity column's sequence goes with the column. The archive's text is run over what is there.
-    if is_content
-        || entry.kind == Kind::Sequence
-        || sides.archive.entries.contains_key(&entry.identity)
-    {
+    if entry.kind == Kind::Sequence {
+        return Ok(mend::drop_identity(&entry.create)
+            .filter(|_| !goes_with_table(entry, sides.live, fates))
+            .map(|drop| statement("drop", &entry.identity, &drop)));
+    }
+    // The archive's text is run over what is there.
+    if is_content || sides.archive.entries.contains_key(&entry.identity) {
         return Ok(None);
     }
     Err(Unfit(format!(
@@ -67,6 +70,13 @@ fn drop_of(entry: &Entry, sides: &Sides<'_>, fates: &[Fate]) -> Result<Option<St
 
 fn goes_with_another(entry: &Entry, live: &Catalog, fates: &[Fate]) -> bool {
     let goes = |need: &usize| fates[*need] == Fate::Goes;
+    if entry.drop.is_none() && is_index(entry) {
+        // A partition's part of an index: the server removes it with the whole one.
+        let mut needs = entry.depends.iter();
+        if needs.any(|need| is_index(&live.entries[*need]) && goes(need)) {
+            return true;
+        }
+    }
     match entry.kind {
         Kind::Comment
         | Kind::SecurityLabel
@@ -92,6 +102,18 @@ fn goes_with_another(entry: &Entry, live: &Catalog, fates: &[Fate]) -> bool {
         }
         _ => false,
     }
+}
+
+fn goes_with_table(entry: &Entry, live: &Catalog, fates: &[Fate]) -> bool {
+    let mut tables = entry
+        .depends
+        .iter()
+        .filter(|&&need| has_columns(live, need));
+    tables.any(|&need| fates[need] == Fate::Goes)
+}
+
+fn is_index(entry: &Entry) -> bool {
+    matches!(entry.kind, Kind::Index | Kind::Constraint)
 }
 
 fn has_columns(live: &Catalog, at: usize) -> bool {

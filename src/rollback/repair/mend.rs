@@ -23,7 +23,7 @@ pub(super) fn in_place(
         Kind::Table => table(live, archive, drop?),
         Kind::Function | Kind::Procedure => replaced(archive),
         Kind::View => view(archive),
-        Kind::Sequence => sequence(live, archive),
+        Kind::Sequence => identity(live, archive).or_else(|| sequence(live, archive)),
         _ => None,
     }
 }
@@ -75,6 +75,55 @@ fn sequence(live: &str, archive: &str) -> Option<Vec<String>> {
     let mut statements = vec![format!("ALTER SEQUENCE {first}{cycle};")];
     statements.extend(after.lines().map(str::to_owned));
     Some(statements)
+}
+
+/// An identity column's sequence, taken apart.
+struct Identity<'a> {
+    /// `ALTER TABLE … ALTER COLUMN …`
+    alter: &'a str,
+    /// ALWAYS or BY DEFAULT.
+    how: &'a str,
+    /// One parameter a line.
+    parameters: &'a str,
+    /// Whether it is logged, where that is not as its table is.
+    rest: &'a str,
+}
+
+impl<'a> Identity<'a> {
+    fn parse(text: &'a str) -> Option<Self> {
+        let (made, rest) = text.split_once("\n);\n")?;
+        let (head, body) = made.split_once(" AS IDENTITY (\n    SEQUENCE NAME ")?;
+        let (alter, how) = head.rsplit_once(" ADD GENERATED ")?;
+        let (_, parameters) = body.split_once("\n    START WITH ")?;
+        Some(Self {
+            alter,
+            how,
+            parameters,
+            rest,
+        })
+    }
+}
+
+fn identity(live: &str, archive: &str) -> Option<Vec<String>> {
+    let (live, archive) = (Identity::parse(live)?, Identity::parse(archive)?);
+    if live.alter != archive.alter || live.rest != archive.rest {
+        return None;
+    }
+    let mut parameters: Vec<&str> = archive.parameters.lines().map(str::trim).collect();
+    if !parameters.contains(&"CYCLE") {
+        parameters.push("NO CYCLE");
+    }
+    let set = parameters.join(" SET ");
+    let Identity { alter, how, .. } = archive;
+    Some(vec![format!(
+        "{alter} SET GENERATED {how} SET START WITH {set};"
+    )])
+}
+
+/// What takes an identity column's sequence away and leaves the column.
+pub(super) fn drop_identity(text: &str) -> Option<String> {
+    let Identity { alter, .. } = Identity::parse(text)?;
+    Some(format!("{alter} DROP IDENTITY IF EXISTS;"))
 }
 
 /// A CREATE TABLE and what follows it.
@@ -415,6 +464,26 @@ mod tests {
                 "ALTER SEQUENCE s.q OWNER TO app;"
             ]
         );
+    }
+
+    #[test]
+    fn an_identity_takes_its_parameters_or_goes() {
+        let before = "ALTER TABLE s.t ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (\n    SEQUENCE NAME s.t_id_seq\n    START WITH 1\n    INCREMENT BY 1\n    CACHE 1\n);\n";
+        let after = before
+            .replace("ALWAYS", "BY DEFAULT")
+            .replace("CACHE 1", "CACHE 9\n    CYCLE");
+        assert_eq!(
+            in_place(Kind::Sequence, &after, before, None).unwrap(),
+            [
+                "ALTER TABLE s.t ALTER COLUMN id SET GENERATED ALWAYS SET START WITH 1 SET INCREMENT BY 1 SET CACHE 1 SET NO CYCLE;"
+            ]
+        );
+        assert_eq!(
+            drop_identity(&after).unwrap(),
+            "ALTER TABLE s.t ALTER COLUMN id DROP IDENTITY IF EXISTS;"
+        );
+        let serial = "CREATE SEQUENCE s.t_id_seq\n    AS integer\n    START WITH 1;\n";
+        assert_eq!(in_place(Kind::Sequence, &after, serial, None), None);
     }
 
     #[test]

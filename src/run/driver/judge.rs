@@ -59,8 +59,13 @@ pub enum Verdict {
     },
     /// The archive cannot be read. Nothing was changed; with a copy of it in place the next start puts the database back.
     WithoutArchive(Error),
-    /// A person is needed.
-    InDoubt(Error),
+    /// Nobody knows what is true.
+    InDoubt {
+        error: Error,
+        /// Whether the next start judges again, because nothing was tried or because it was broken off. Otherwise
+        /// a person is needed.
+        is_open: bool,
+    },
 }
 
 /// Judges the database and puts it back if it has to be; `keeping` is told right before the
@@ -71,16 +76,20 @@ pub async fn judge(case: &Case<'_>, ctx: &Context, keeping: &mut dyn Keeping) ->
         stop: Stop::never(),
         ..ctx.clone()
     };
-    let error = match verdict(case, &calm, keeping).await {
-        Ok(Verdict::InDoubt(error)) | Err(error) => error,
+    let (error, is_open) = match verdict(case, &calm, keeping).await {
+        Ok(Verdict::InDoubt { error, is_open }) => (error, is_open),
+        Err(error) => (error, true),
         Ok(verdict) => return verdict,
     };
-    if error.is_loss_of_connection() {
-        return Verdict::InDoubt(error);
+    if error.is_loss_of_connection() || error.is_no_entry() {
+        return Verdict::InDoubt {
+            error,
+            is_open: true,
+        };
     }
     match require_archive(case.archive).await {
         Err(why) => Verdict::WithoutArchive(without_archive(&why, case.archive)),
-        Ok(()) => Verdict::InDoubt(error),
+        Ok(()) => Verdict::InDoubt { error, is_open },
     }
 }
 
@@ -105,6 +114,7 @@ fn without_archive(why: &Error, archive: &Path) -> Error {
         .hint("if a person has put it right: pgbelay run --force")
 }
 
+/// Errors: nothing was tried.
 async fn verdict(case: &Case<'_>, ctx: &Context, keeping: &mut dyn Keeping) -> Result<Verdict> {
     let session = pg::wait_for(case.target, case.options.wait, ctx).await?;
     end_tool_sessions(&session, &case.window, case.by_itself, ctx).await?;
@@ -168,7 +178,10 @@ fn of_rollback(result: Result<RollbackReport>) -> Verdict {
             writers: Vec::new(),
             why: error.to_string(),
         },
-        Err(error) => Verdict::InDoubt(error),
+        Err(error) => Verdict::InDoubt {
+            error,
+            is_open: false,
+        },
     }
 }
 

@@ -142,12 +142,11 @@ async fn settle(
         let verdict = match judged(desk, ready, &failure).await {
             Ok(verdict) => verdict,
             Err(error) => {
-                desk.hand_over_journal();
-                return in_doubt(desk, &failure.error, error);
+                return in_doubt(desk, &failure.error, error, true);
             }
         };
         match verdict {
-            Verdict::InDoubt(error)
+            Verdict::InDoubt { error, .. }
                 if error.is_loss_of_connection()
                     && tried < JUDGED_AT_MOST
                     && !desk.swap_is_open =>
@@ -265,7 +264,7 @@ fn conclude(
         }
         Verdict::Withheld { writers, why } => withheld(desk, writers, why, &failure),
         Verdict::WithoutArchive(error) => without_archive(desk, &failure, error),
-        Verdict::InDoubt(error) => in_doubt(desk, &failure, error),
+        Verdict::InDoubt { error, is_open } => in_doubt(desk, &failure, error, is_open),
     }
 }
 
@@ -336,7 +335,13 @@ fn without_archive(desk: &mut Desk<'_>, failure: &Error, error: Error) -> (Outco
     (Outcome::InDoubt, Some(error.because(said)))
 }
 
-fn in_doubt(desk: &mut Desk<'_>, failure: &Error, error: Error) -> (Outcome, Option<Error>) {
+/// `is_open`: nobody has to look, the next start judges again, as after a crash.
+fn in_doubt(
+    desk: &mut Desk<'_>,
+    failure: &Error,
+    error: Error,
+    is_open: bool,
+) -> (Outcome, Option<Error>) {
     let record = PutBack {
         proven: None,
         proof: error.to_string(),
@@ -344,8 +349,7 @@ fn in_doubt(desk: &mut Desk<'_>, failure: &Error, error: Error) -> (Outcome, Opt
     };
     let broken_off = error.is_loss_of_connection();
     let is_locked = error.kind() == Kind::LockTimeout;
-    match broken_off {
-        // Nobody has to look: the next start judges again, as after a crash.
+    match is_open {
         true => desk.hand_over_journal(),
         false => desk.record_if_possible(Step::RollBack, Stage::Outcome, &record),
     }
@@ -363,11 +367,12 @@ fn in_doubt(desk: &mut Desk<'_>, failure: &Error, error: Error) -> (Outcome, Opt
         error = error.now("nobody knows yet: it may hold what the failed migration committed");
     }
     // A swap may have left the database closed: then only the recovery gets in.
-    let next = match broken_off {
-        true => "when the server can be reached again: pgbelay recover".to_owned(),
-        false if is_locked => {
+    let next = match is_open {
+        _ if broken_off => "when the server can be reached again: pgbelay recover".to_owned(),
+        _ if is_locked => {
             "whoever holds the lock goes on with it, if it is a run; when it has ended: pgbelay recover".to_owned()
         }
+        true => "nothing was tried yet; when that is put right: pgbelay recover".to_owned(),
         false => format!(
             "look at the database, then put it back: pgbelay rollback {}",
             archive.display()

@@ -81,11 +81,27 @@ pub async fn act(
             .await
             .filter(|_| recovered.outcome != Outcome::InDoubt),
     };
-    journal.append(Step::End, Stage::Outcome, journal::detail_of(&ending)?)?;
     for line in &recovered.lines {
         place.ctx.note(line.clone());
     }
-    Ok(recovered)
+    let written = journal.append(Step::End, Stage::Outcome, journal::detail_of(&ending)?);
+    Ok(with_what_was_written(recovered, written, place.ctx))
+}
+
+/// What was done to the database is true whether or not it can be written down.
+fn with_what_was_written(recovered: Recovered, written: Result<()>, ctx: &Context) -> Recovered {
+    let Err(error) = written else {
+        return recovered;
+    };
+    let line = format!("{error}: the next start looks at the database again");
+    ctx.warn(line.clone());
+    let mut lines = recovered.lines;
+    lines.push(line);
+    Recovered {
+        lines,
+        is_open: true,
+        ..recovered
+    }
 }
 
 /// Ends what a dead run's tool left running on this machine: it would go on after the database was judged.
@@ -345,10 +361,11 @@ async fn put_back(
     recovered
         .lines
         .extend(lines.map(|line| format!("outside of the database: {line}")));
-    if let Some(record) = record {
-        journal.append(Step::RollBack, Stage::Outcome, journal::detail_of(&record)?)?;
-    }
-    Ok(recovered)
+    let Some(record) = record else {
+        return Ok(recovered);
+    };
+    let written = journal.append(Step::RollBack, Stage::Outcome, journal::detail_of(&record)?);
+    Ok(with_what_was_written(recovered, written, place.ctx))
 }
 
 /// A migration that a recovery found in place: between the end of pgbelay and now nobody watched.
@@ -418,13 +435,16 @@ fn of_verdict(
             };
             (None, recovered)
         }
-        Verdict::InDoubt(error) => {
+        Verdict::InDoubt { error, is_open } => {
             let broken_off = error.is_loss_of_connection();
             let record = put_back(None, &error.to_string(), Vec::new());
-            let record = record.filter(|_| !broken_off);
+            let record = record.filter(|_| !is_open);
             let reason = error.to_string();
-            let next = match broken_off {
-                true => "when the server can be reached again: pgbelay recover".to_owned(),
+            let next = match is_open {
+                _ if broken_off => {
+                    "when the server can be reached again: pgbelay recover".to_owned()
+                }
+                true => "nothing was tried yet; when that is put right: pgbelay recover".to_owned(),
                 false => format!(
                     "look at the database, then put it back: pgbelay rollback {}",
                     archive.display()
@@ -435,7 +455,7 @@ fn of_verdict(
                 error: Some(error.with_kind(Kind::InDoubt).hint(next)),
                 lines: vec![format!("run {run} could not be rolled back: {reason}")],
                 not_brought_back: Vec::new(),
-                is_open: broken_off,
+                is_open,
                 others: None,
             };
             (record, recovered)

@@ -54,7 +54,8 @@ pub struct Recovered {
     pub lines: Vec<String>,
     /// What a rollback could not bring back because its loss was accepted.
     pub not_brought_back: Vec<String>,
-    /// Whether the next start tries again: the connection was lost, or the archive is not in its place.
+    /// Whether the next start tries again: the connection was lost, the archive is not in its place, nothing was tried,
+    /// or what was done could not be written down.
     pub is_open: bool,
     /// What is known of writes of others, for a rollback by hand later.
     pub others: Option<Seen>,
@@ -84,8 +85,17 @@ pub async fn before_a_run(place: &Place<'_>) -> Result<Vec<String>> {
         Some(Recovered {
             error: Some(error),
             outcome: Outcome::InDoubt | Outcome::Withheld,
+            is_open,
+            mut lines,
             ..
-        }) => Err(error),
+        }) => {
+            // A person has looked, and says so; a server that is away says nothing about the next try.
+            if !(place.options.force && is_open && !error.is_loss_of_connection()) {
+                return Err(error);
+            }
+            lines.push("passed over, because a person has put it right (--force)".to_owned());
+            Ok(lines)
+        }
         Some(recovered) => Ok(recovered.lines),
     }
 }

@@ -10,7 +10,7 @@ use crate::cli::hints;
 use crate::context::Environment;
 use crate::error::{Error, Kind, Result};
 use crate::migrate::alembic::{Certainty, Forecast, PendingRevision, Project, Scripts};
-use crate::migrate::child;
+use crate::migrate::{child, sql};
 use crate::pg::Secret;
 use crate::run::Migration;
 use crate::run::preflight::Finding;
@@ -37,17 +37,10 @@ pub(super) async fn examine(
     }
 }
 
+/// The same reading as a run's, so that what a run would refuse is said here.
 fn sql_files(directory: &Path, findings: &mut Findings) -> Result<()> {
-    let entries = std::fs::read_dir(directory).map_err(|error| {
-        Error::refused(format!("read {}", directory.display())).caused_by(error)
-    })?;
-    let is_sql = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "sql");
-    let count = entries
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(is_sql)
-        .count();
-    findings.row("files", count.to_string());
+    let plan = sql::Plan::read(directory)?;
+    findings.row("files", plan.files.len().to_string());
     Ok(())
 }
 
