@@ -352,6 +352,10 @@ fn by_certificate(place: Place<'_>, certificate: &CertificateError) -> Failure {
         CertificateError::UnknownIssuer => error
             .because("the server's certificate is signed by nobody whom sslrootcert trusts")
             .hint("put the certificate of the authority that signed it into the file that sslrootcert names"),
+        other if other.to_string().contains("UnsupportedCertVersion") => error
+            .because("the server's certificate is of X.509 version 1, whose authority cannot be verified here")
+            .hint("issue it as version 3: `openssl x509 -req` with -extfile and subjectAltName in that file")
+            .hint("sslmode=require encrypts without asking whose certificate it is"),
         other => error.because(format!("the server's certificate is not accepted: {other}")),
     };
     Failure {

@@ -229,6 +229,34 @@ fn make_certificates(directory: &Path) {
         "subjectAltName=DNS:localhost,IP:127.0.0.1\n",
     );
     signed("named", "/CN=db.example.com", "keyUsage=digitalSignature\n");
+    // As `openssl x509 -req` makes them without a file of extensions: version 1.
+    openssl(&[
+        "req",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-subj",
+        "/CN=localhost",
+        "-keyout",
+        "first.key",
+        "-out",
+        "first.csr",
+    ]);
+    openssl(&[
+        "x509",
+        "-req",
+        "-in",
+        "first.csr",
+        "-CA",
+        "ca.crt",
+        "-CAkey",
+        "ca.key",
+        "-days",
+        "2",
+        "-CAcreateserial",
+        "-out",
+        "first.crt",
+    ]);
     signed("client", "/CN=certified", "extendedKeyUsage=clientAuth\n");
     // Signed by the right authority for the right name, and ended yesterday.
     openssl(&[
@@ -466,6 +494,24 @@ fn certificates_without_alternative_names_and_self_signed_ones() {
         "certificate",
     );
     refused(&full(&own, "self.crt", "localhost"), "is not for the host");
+}
+
+/// Encrypted where nobody asks whose it is, and never silently not; refused in words where somebody does.
+#[test]
+fn a_certificate_of_version_1_encrypts() {
+    let majors = [15, 18];
+    let Some(major) = majors.into_iter().find(|m| Server::of_major(*m).is_some()) else {
+        return;
+    };
+    let server = TlsServer::showing(major, "first");
+    for mode in [TlsMode::Prefer, TlsMode::Require] {
+        let answered = answer(&server.target(mode, "app"), ENCRYPTED);
+        assert_eq!(answered, "true", "{}", mode.name());
+    }
+    refused(
+        &server.trusting("ca.crt", "localhost", TlsMode::VerifyFull),
+        "X.509 version 1",
+    );
 }
 
 #[test]
