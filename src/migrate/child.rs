@@ -39,7 +39,7 @@ use crate::pg::{self, Secret};
 use errors::ErrorLines;
 use group::Group;
 pub use left::end_left;
-pub use mask::{Mask, without_passwords_of_urls};
+pub use mask::{Mask, masked_words, without_passwords};
 
 /// How long the pipes are read on after the whole group is gone: only a process that left the
 /// group (a daemon) can still hold them.
@@ -207,13 +207,13 @@ pub async fn capture(
     })
 }
 
-/// The command for people: arguments with spaces are quoted.
+/// The command for people: arguments with spaces are quoted, passwords hidden.
 pub fn shown(argv: &[String]) -> String {
-    let words = argv.iter().map(|word| {
+    let words = masked_words(argv).into_iter().map(|word| {
         if word.is_empty() || word.contains(char::is_whitespace) {
             format!("'{word}'")
         } else {
-            word.clone()
+            word
         }
     });
     words.collect::<Vec<_>>().join(" ")

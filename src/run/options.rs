@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::catalog::{AcceptedLosses, Locking};
+use crate::migrate::child;
 use crate::pg::{Secret, Target};
 use crate::rollback::{ProofMode, Rung};
 use crate::run::changes::ChangeDetail;
@@ -21,7 +22,7 @@ impl Migration {
     /// One line for people and for the journal.
     pub fn shown(&self) -> String {
         match self {
-            Self::Command(argv) => argv.join(" "),
+            Self::Command(argv) => child::masked_words(argv).join(" "),
             Self::Sql(directory) => format!("--sql {}", directory.display()),
         }
     }

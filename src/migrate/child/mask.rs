@@ -20,6 +20,8 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 /// SQLAlchemy 2 keeps these two.
 const SQLALCHEMY: &AsciiSet = &UNRESERVED.remove(b' ').remove(b'+');
+/// What Python's `urllib.parse.quote` keeps where nothing else is said.
+const PYTHON: &AsciiSet = &UNRESERVED.remove(b'/');
 /// What `encodeURIComponent` keeps besides.
 const COMPONENT: &AsciiSet = &UNRESERVED
     .remove(b'!')
@@ -94,6 +96,73 @@ pub fn without_passwords_of_urls(text: &str) -> String {
     masked
 }
 
+/// What an option or a variable is called whose value is nobody's business.
+const SECRET_NAMES: [&str; 8] = [
+    "password",
+    "passwd",
+    "passphrase",
+    "pass",
+    "pwd",
+    "secret",
+    "token",
+    "apikey",
+];
+
+/// Whether a name ends with such a word: `--db-pass`, `-Dflyway.password`, `PGPASSWORD`.
+fn is_secret_name(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let last = name.rsplit(['-', '_', '.']).next().unwrap_or_default();
+    // A short word inside of a longer one is another word (`bypass`).
+    SECRET_NAMES.contains(&last)
+        || ["password", "passwd", "secret", "token"]
+            .iter()
+            .any(|one| last.ends_with(one))
+}
+
+/// As [`without_passwords_of_urls`], and without what follows `password=` and the like.
+pub fn without_passwords(text: &str) -> String {
+    let text = without_passwords_of_urls(text);
+    let is_name = |next: char| next.is_ascii_alphanumeric() || "-_.".contains(next);
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some(at) = rest.find('=') {
+        let (before, after) = rest.split_at(at + 1);
+        masked.push_str(before);
+        let start = before[..at].rfind(|next| !is_name(next));
+        let name = &before[start.map_or(0, |start| start + 1)..at];
+        rest = after;
+        if !is_secret_name(name) {
+            continue;
+        }
+        let end = match after.chars().next() {
+            Some(quote @ ('\'' | '"')) => after[1..].find(quote).map(|end| end + 2),
+            _ => after.find(|next: char| next.is_whitespace() || "&;'\"".contains(next)),
+        };
+        let value = &after[..end.unwrap_or(after.len())];
+        if !value.is_empty() {
+            masked.push_str(STARS);
+        }
+        rest = &after[value.len()..];
+    }
+    masked.push_str(rest);
+    masked
+}
+
+/// A command's words as they may be shown and kept: without what is, or follows, a password.
+pub fn masked_words(argv: &[String]) -> Vec<String> {
+    let mut shown = Vec::with_capacity(argv.len());
+    let mut is_secret = false;
+    for word in argv {
+        let is_option = word.starts_with('-');
+        shown.push(match is_secret && !is_option {
+            true => STARS.to_owned(),
+            false => without_passwords(word),
+        });
+        is_secret = is_option && !word.contains('=') && is_secret_name(word);
+    }
+    shown
+}
+
 fn replace(text: &str, form: &str) -> String {
     if !is_ordinary_word(form) {
         return text.replace(form, STARS);
@@ -123,7 +192,7 @@ fn is_word(character: char) -> bool {
 
 fn forms_of(secret: &str) -> Vec<String> {
     let mut forms = vec![secret.to_owned()];
-    for set in [UNRESERVED, SQLALCHEMY, COMPONENT, NON_ALPHANUMERIC] {
+    for set in [UNRESERVED, SQLALCHEMY, PYTHON, COMPONENT, NON_ALPHANUMERIC] {
         let encoded = utf8_percent_encode(secret, set).to_string();
         forms.push(lower_hex(&encoded));
         // quote_plus
@@ -209,6 +278,35 @@ mod tests {
         for (text, masked) in table {
             assert_eq!(without_passwords_of_urls(text), masked);
         }
+    }
+
+    #[test]
+    fn commands_are_shown_without_their_passwords() {
+        let argv = [
+            "flyway",
+            "-url=jdbc:postgresql://h/db?user=app&password=hunter2&ssl=on",
+            "-password=hunter3",
+            "--password",
+            "hunter4",
+            "-p",
+            "PGPASSWORD=hunter6",
+            "postgres://app:hunter7@h/db",
+            "--db-pass=hunter9",
+            "-Dflyway.password=hunter10",
+            "host=h password='hunter 11' user=u",
+            "--bypass=1",
+            "--token",
+            "--verbose",
+            "x=1",
+        ];
+        let argv: Vec<String> = argv.map(str::to_owned).into();
+        assert_eq!(
+            masked_words(&argv).join(" "),
+            "flyway -url=jdbc:postgresql://h/db?user=app&password=***&ssl=on -password=*** --password *** -p PGPASSWORD=*** \
+             postgres://app:***@h/db --db-pass=*** -Dflyway.password=*** host=h password=*** user=u --bypass=1 --token --verbose x=1"
+        );
+        let mask = Mask::new(&[Secret::new("p@ss/w:rd%41")]);
+        assert_eq!(mask.apply("app:p%40ss/w%3Ard%2541@h"), "app:***@h");
     }
 
     #[test]
