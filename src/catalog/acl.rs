@@ -78,13 +78,20 @@ pub(super) async fn add(reading: &mut Reading, source: &Source<'_>) -> Result<()
             owner: row.opt("quoted_owner")?.unwrap_or_default(),
             all: row.list("all_privileges")?,
         };
-        let create = statements(&object, &base, &items);
+        let undo = statements(&object, &items, &base);
+        let mut create = statements(&object, &base, &items);
+        if source.version().major() < 15
+            && target == "SCHEMA public"
+            && items.iter().any(lets_all_create)
+        {
+            create.push_str(KEEP_CREATE);
+        }
         if create.is_empty() {
             // The same grants in another order, as GRANT and REVOKE of one privilege leave them.
             continue;
         }
         let node = Node::new(Kind::Acl, row.opt("schema")?, row.text("target")?, identity)
-            .text(create, Some(statements(&object, &items, &base)))
+            .text(create, Some(undo).filter(|undo| !undo.is_empty()))
             .tied([format!("{:06}", row.number::<i32>("part")?)]);
         note_needs(
             reading,
@@ -108,6 +115,20 @@ pub(super) async fn add(reading: &mut Reading, source: &Source<'_>) -> Result<()
         }
     }
     Ok(())
+}
+
+/// Up to 14 everybody may make objects in `public` from the start, so nothing grants it; a newer server's `public` is
+/// closed, and applications would be refused there.
+const KEEP_CREATE: &str = "DO $keep$BEGIN\n    IF pg_catalog.current_setting('server_version_num')::pg_catalog.int4 >= 150000 THEN\n        \
+     GRANT CREATE ON SCHEMA public TO PUBLIC;\n    END IF;\nEND$keep$;\n";
+
+/// Whether a text about `public` says no more than that it is as in a fresh database.
+pub fn is_usual_of_public(text: &str) -> bool {
+    text.is_empty() || text == KEEP_CREATE
+}
+
+fn lets_all_create(item: &Item) -> bool {
+    item.grantee == "PUBLIC" && item.privileges.iter().any(|(name, _)| name == "CREATE")
 }
 
 /// Grants are made by the object's owner, or by who made them: the role must be able to be both.
@@ -191,7 +212,7 @@ pub(super) async fn add_defaults(reading: &mut Reading, source: &Source<'_>) -> 
             .unwrap_or_default();
         let identity = format!(
             "default privileges of {role}{} on {}",
-            place.to_lowercase(),
+            place.replacen(" IN SCHEMA", " in schema", 1),
             kinds.to_lowercase()
         );
         let (Some(items), Some(base)) = (items(row, "items")?, items(row, "base_items")?) else {

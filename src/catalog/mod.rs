@@ -57,6 +57,7 @@ mod types;
 mod version_tables;
 mod views;
 
+pub use acl::is_usual_of_public;
 pub use closed_world::{knows_shape, require_references};
 pub use cluster::read_cluster;
 pub use counters::{Counters, read_counters};

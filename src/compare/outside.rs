@@ -6,13 +6,15 @@ use super::difference::Value;
 use crate::archive::{ClusterFact, Manifest};
 use crate::catalog;
 use crate::error::Result;
-use crate::pg::Session;
+use crate::pg::{Session, Sql, quote_ident};
 
 /// The cluster that a database is in, at some moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cluster {
     /// Which one it is; empty where the role may not ask.
     pub system_identifier: String,
+    /// The database that was looked from: it is no part of what is outside.
+    pub database: String,
     /// What it holds, sorted by name.
     pub facts: Vec<ClusterFact>,
 }
@@ -35,6 +37,7 @@ impl Cluster {
     pub fn of_manifest(manifest: &Manifest) -> Option<Self> {
         Some(Self {
             system_identifier: manifest.database.system_identifier.clone(),
+            database: manifest.database.name.clone(),
             facts: manifest.cluster.clone()?,
         })
     }
@@ -44,8 +47,10 @@ impl Cluster {
     /// # Errors
     /// Of the server.
     pub async fn read(session: &Session) -> Result<Self> {
+        let name = Sql::constant("SELECT pg_catalog.current_database() AS name");
         Ok(Self {
             system_identifier: catalog::system_identifier(session).await?,
+            database: session.query_one(&name).await?.string("name")?,
             facts: catalog::read_cluster(session).await?,
         })
     }
@@ -91,9 +96,21 @@ pub(super) fn changes(before: Option<&Cluster>, after: Option<&Cluster>) -> Vec<
     let made = after.facts.iter();
     let made = made.filter(|new| find(&before.facts, &new.name).is_none());
     let made = made.map(|new| change(None, Some(new), new.remove.as_ref()));
-    let mut changes: Vec<OutsideChange> = gone.chain(made).collect();
+    // Each side tells of the other's database, which is what it is compared with.
+    let compared = |change: &OutsideChange| {
+        [before, after]
+            .iter()
+            .any(|side| is_database(&change.name, &side.database))
+    };
+    let mut changes: Vec<OutsideChange> = gone.chain(made).filter(|one| !compared(one)).collect();
     changes.sort_by(|one, other| one.name.cmp(&other.name));
     changes
+}
+
+/// Whether a fact is about the database; the server quotes names only where they need it.
+fn is_database(fact: &str, database: &str) -> bool {
+    let name = fact.strip_prefix("database ");
+    name.is_some_and(|name| name == database || name == quote_ident(database))
 }
 
 fn find<'a>(facts: &'a [ClusterFact], name: &str) -> Option<&'a ClusterFact> {
@@ -129,6 +146,7 @@ mod tests {
         };
         Cluster {
             system_identifier: "7".to_owned(),
+            database: "shop".to_owned(),
             facts: facts.iter().map(fact).collect(),
         }
     }
@@ -149,6 +167,19 @@ mod tests {
                 "role d: made (x); to undo: remove role d"
             ]
         );
+    }
+
+    #[test]
+    fn what_is_compared_is_not_outside() {
+        let before = cluster(&[
+            ("database \"Copy 1\"", "owner a"),
+            ("database x", "owner a"),
+        ]);
+        let mut after = cluster(&[("database shop", "owner a")]);
+        after.database = "Copy 1".to_owned();
+        let changes = changes(Some(&before), Some(&after));
+        let names: Vec<&str> = changes.iter().map(|change| change.name.as_str()).collect();
+        assert_eq!(names, ["database x"]);
     }
 
     #[test]

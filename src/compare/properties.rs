@@ -6,8 +6,12 @@
 use std::collections::BTreeMap;
 
 /// Copies the properties that make two databases differ, each in its normal form.
-pub(super) fn normal(properties: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+pub(super) fn normal(
+    properties: &BTreeMap<String, String>,
+    encoding: &str,
+) -> BTreeMap<String, String> {
     let mut normal = properties.clone();
+    normal.insert("encoding".to_owned(), encoding.to_owned());
     normal.remove("collation_version");
     // Whoever reads a database may connect to it; archives of before this was recorded say nothing.
     normal.retain(|name, value| name != "allow_connections" || value != "t");
@@ -73,7 +77,10 @@ mod tests {
             ("acl", acl),
             ("collation_version", "2.36"),
         ];
-        normal(&pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).into())
+        normal(
+            &pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
+            "UTF8",
+        )
     }
 
     #[test]

@@ -120,7 +120,10 @@ impl State {
             large_objects: manifest.large_objects.iter().map(recorded_object).collect(),
             version_tables: versions.collect(),
             extensions: extensions.collect(),
-            properties: properties::normal(&manifest.database.properties),
+            properties: properties::normal(
+                &manifest.database.properties,
+                &manifest.database.encoding,
+            ),
             uncovered: sorted(manifest.accepted_losses.iter().cloned()),
             cluster: Cluster::of_manifest(manifest),
             ..Self::default()
@@ -263,7 +266,10 @@ impl State {
             large_objects: BTreeMap::new(),
             version_tables: versions.collect(),
             extensions: extensions.collect(),
-            properties: properties::normal(&catalog.database.properties),
+            properties: properties::normal(
+                &catalog.database.properties,
+                &catalog.database.encoding,
+            ),
             uncovered: sorted(uncovered.map(catalog::Uncovered::label)),
             cluster: None,
         }

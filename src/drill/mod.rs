@@ -48,7 +48,7 @@ impl DrillOptions {
     /// A drill of `archive` now, dropped at its end.
     pub fn new(archive: &Reader, jobs: usize, ctx: &Context) -> Self {
         Self {
-            scratch: scratch_name(&archive.manifest().database.name, ctx.now()),
+            scratch: scratch_name(&archive.manifest().database.name, ctx.now(), &ctx.run_id),
             jobs,
             table_lock_wait: Locking::DEFAULT_WAIT,
             keep: false,

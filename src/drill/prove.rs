@@ -92,6 +92,7 @@ fn judge(mut expected: State, found: State, left_out: &[&str], majors: (u32, u32
     });
     if majors.0 != majors.1 {
         not_proven.extend(set_aside_rewritten(&mut difference, majors));
+        not_proven.extend(set_aside_newer_extensions(&mut difference));
     }
     let rewritten = expected.entries.len() - untouched(&expected, &found);
     let definitions = expected.entries.len() - if majors.0 == majors.1 { 0 } else { rewritten };
@@ -131,6 +132,27 @@ fn set_aside_rewritten(difference: &mut Difference, (from, to): (u32, u32)) -> O
     ))
 }
 
+/// Takes extensions out of the difference that only came in another version: CREATE EXTENSION takes the server's.
+fn set_aside_newer_extensions(difference: &mut Difference) -> Vec<String> {
+    let schema = |side: &Option<String>| {
+        let text = side.as_deref()?;
+        text.split_once(" in schema ")
+            .map(|(_, schema)| schema.to_owned())
+    };
+    let mut set_aside = Vec::new();
+    difference.extensions.retain(|change| {
+        let place = schema(&change.before);
+        let is_same_place = place.is_some() && place == schema(&change.after);
+        if is_same_place {
+            let side = |side: &Option<String>| side.clone().unwrap_or_default();
+            let (then, now) = (side(&change.before), side(&change.after));
+            set_aside.push(format!("extension {}: {then}, here {now}", change.name));
+        }
+        !is_same_place
+    });
+    set_aside
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -166,6 +188,24 @@ mod tests {
         );
         let proof = judge(state("a"), State::default(), &[], (15, 18));
         assert!(!proof.is_equal(), "a missing table stays a difference");
+    }
+
+    #[test]
+    fn the_version_of_an_extension_is_the_servers() {
+        let with = |text: &str| {
+            let mut state = state("a");
+            state.extensions.insert("ltree".to_owned(), text.to_owned());
+            state
+        };
+        let (old, new) = (
+            with("version 1.2 in schema s"),
+            with("version 1.3 in schema s"),
+        );
+        assert!(!judge(old.clone(), new.clone(), &[], (15, 15)).is_equal());
+        let proof = judge(old.clone(), new, &[], (15, 17));
+        assert!(proof.is_equal() && proof.not_proven.len() == 1);
+        assert!(!judge(old.clone(), with("version 1.3 in schema t"), &[], (15, 17)).is_equal());
+        assert!(!judge(old, state("a"), &[], (15, 17)).is_equal());
     }
 
     #[test]

@@ -30,9 +30,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// In the mark of one that stays on purpose.
 const KEPT: &str = "kept on purpose (--keep)";
 
-/// The name of a scratch database made now: what it is and when it was made, within the server's limit.
-pub fn name(database: &str, now: DateTime<Utc>) -> String {
-    let tail = format!("{INFIX}{}", now.format("%Y%m%d_%H%M%S"));
+/// The name of a scratch database made now: what it is, when it was made and by whom, within the server's limit.
+pub fn name(database: &str, now: DateTime<Utc>, run: &str) -> String {
+    let tail = format!("{INFIX}{}_{run}", now.format("%Y%m%d_%H%M%S"));
     let mut end = database.len().min(LONGEST - tail.len());
     while !database.is_char_boundary(end) {
         end -= 1;
@@ -369,11 +369,14 @@ mod tests {
     #[test]
     fn the_name_says_what_it_is_and_fits() {
         let now = at("2026-11-21T17:54:09Z");
-        assert_eq!(name("shop", now), "shop_pgbelay_drill_20261121_175409");
-        let long = name(&"x".repeat(63), now);
+        assert_eq!(
+            name("shop", now, "k3"),
+            "shop_pgbelay_drill_20261121_175409_k3"
+        );
+        let long = name(&"x".repeat(63), now, "k3");
         assert_eq!(long.len(), 63);
-        assert!(long.ends_with("_pgbelay_drill_20261121_175409"));
-        let wide = name(&"ü".repeat(31), now);
+        assert!(long.ends_with("_pgbelay_drill_20261121_175409_k3"));
+        let wide = name(&"ü".repeat(31), now, "k3");
         assert!(wide.len() <= 63 && wide.starts_with("üü"), "{wide}");
     }
 

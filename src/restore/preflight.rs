@@ -183,7 +183,7 @@ fn of_emptiness(live: &Catalog, manifest: &Manifest, present: &BTreeSet<usize>) 
         .filter(|entry| entry.kind != Kind::Extension || !differing.contains(&entry.name))
         .filter_map(|entry| match empty::is_public(entry, live) {
             false => Some(obstacle(&entry.identity, full, cure.to_owned())),
-            true if entry.create.is_empty() => None,
+            true if catalog::is_usual_of_public(&entry.create) => None,
             true => Some(obstacle(
                 &entry.identity,
                 "the schema public is not as in a fresh database, nor as in the archive",

@@ -241,9 +241,10 @@ fn compare_column(
     }
 }
 
-/// Short names that people write, and the server's own.
-const ALIASES: [(&str, &str); 12] = [
+/// Names that people write, and the server's own.
+const ALIASES: [(&str, &str); 18] = [
     ("varchar", "character varying"),
+    ("char varying", "character varying"),
     ("char", "character"),
     ("int", "integer"),
     ("int4", "integer"),
@@ -251,10 +252,15 @@ const ALIASES: [(&str, &str); 12] = [
     ("int2", "smallint"),
     ("bool", "boolean"),
     ("decimal", "numeric"),
+    ("dec", "numeric"),
+    ("float", "double precision"),
     ("float8", "double precision"),
     ("float4", "real"),
+    ("varbit", "bit varying"),
     ("timestamptz", "timestamp with time zone"),
     ("timestamp", "timestamp without time zone"),
+    ("timetz", "time with time zone"),
+    ("time", "time without time zone"),
 ];
 
 fn same_type(wanted: &str, is: &str) -> bool {
@@ -262,15 +268,41 @@ fn same_type(wanted: &str, is: &str) -> bool {
     long == is || is.strip_prefix("public.").is_some_and(|bare| bare == long)
 }
 
+/// The server's name for what people write: `VARCHAR (20)[]` → `character varying(20)[]`. A name with quotes is taken as it is.
 fn long_name(name: &str) -> String {
     let name = name.trim();
-    let end = name.find(['(', '[', ' ']).unwrap_or(name.len());
-    let (base, rest) = name.split_at(end);
-    let lower = base.to_lowercase();
-    // `timestamp with time zone` is a long name already.
-    match ALIASES.iter().find(|(short, _)| *short == lower) {
-        Some((_, long)) if !rest.starts_with(' ') => format!("{long}{rest}"),
-        _ => name.to_owned(),
+    if name.contains('"') {
+        return name.to_owned();
+    }
+    let lower = name.to_lowercase();
+    let (scalar, array) = match lower.split_once('[') {
+        Some((scalar, _)) => (scalar.to_owned(), "[]"),
+        None => (lower, ""),
+    };
+    // Modifiers may stand inside: `timestamp(3) with time zone`.
+    let (words, modifiers) = match scalar.split_once('(') {
+        Some((before, rest)) => {
+            let (inside, after) = rest.split_once(')').unwrap_or((rest, ""));
+            let inside: String = inside.chars().filter(|one| !one.is_whitespace()).collect();
+            (format!("{before} {after}"), Some(inside))
+        }
+        None => (scalar, None),
+    };
+    let words: Vec<&str> = words.split_whitespace().collect();
+    let short = words.join(" ");
+    let alias = ALIASES.iter().find(|(name, _)| *name == short);
+    let long = alias.map_or(short.as_str(), |(_, long)| *long);
+    let modifiers = match (long, modifiers) {
+        // What the standard adds where nothing is said.
+        ("character" | "bit", None) => "(1)".to_owned(),
+        ("numeric", Some(precision)) if !precision.contains(',') => format!("({precision},0)"),
+        (_, Some(modifiers)) => format!("({modifiers})"),
+        (_, None) => String::new(),
+    };
+    match long.split_once(' ') {
+        _ if long.starts_with("interval") => format!("{long}{modifiers}{array}"),
+        Some((word @ ("timestamp" | "time"), zone)) => format!("{word}{modifiers} {zone}{array}"),
+        _ => format!("{long}{modifiers}{array}"),
     }
 }
 
@@ -313,6 +345,33 @@ mod tests {
             "Tables verified: 1, columns checked: 3, indexes checked: 1"
         );
         assert!(judged(DATABASE).is_ok());
+    }
+
+    #[test]
+    fn types_are_called_as_people_call_them() {
+        for (written, is) in [
+            ("INTEGER", "integer"),
+            ("TEXT[]", "text[]"),
+            ("numeric(10, 2)", "numeric(10,2)"),
+            ("NUMERIC(10)", "numeric(10,0)"),
+            ("CHARACTER VARYING (20)", "character varying(20)"),
+            ("timestamptz(3)", "timestamp(3) with time zone"),
+            ("timestamp(3) with time zone", "timestamp(3) with time zone"),
+            ("timestamp(3)", "timestamp(3) without time zone"),
+            ("Timestamp", "timestamp without time zone"),
+            ("time", "time without time zone"),
+            ("varbit(5)", "bit varying(5)"),
+            ("char", "character(1)"),
+            ("varchar(20)[]", "character varying(20)[]"),
+            ("mood", "public.mood"),
+            ("interval day to second(3)", "interval day to second(3)"),
+            ("\"char\"", "\"char\""),
+            ("s.\"Mood\"", "s.\"Mood\""),
+        ] {
+            assert!(same_type(written, is), "{written}: {}", long_name(written));
+        }
+        assert!(!same_type("timestamp", "timestamp with time zone"));
+        assert!(!same_type("varchar(20)", "character varying(21)"));
     }
 
     #[test]

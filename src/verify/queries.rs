@@ -45,6 +45,10 @@ pub(super) fn read(directory: &Path) -> Result<Vec<QueryFile>> {
 
 fn read_file(path: &Path) -> Result<QueryFile> {
     let statements = SqlText::read(path)?;
+    if statements.is_empty() {
+        return Err(Error::refused(format!("read {}", path.display()))
+            .because("it holds no statement, so it would check nothing"));
+    }
     if let Some(control) = statements.iter().find(|one| one.controls_transaction()) {
         return Err(
             Error::refused(format!("read {}", path.display())).because(format!(

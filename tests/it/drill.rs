@@ -627,3 +627,33 @@ on_servers! {
         assert_no_scratch(&database);
     }
 }
+
+/// Up to 14 everybody may make objects in `public`; on a newer server that has to be granted, or applications stop there.
+#[test]
+fn what_everybody_might_do_in_public_is_kept_on_a_newer_major() {
+    let (Some(old), Some(new)) = (Server::of_major(14), Server::of_major(18)) else {
+        return;
+    };
+    let (workplace, database) = (Workplace::new(), Database::create(old));
+    database.sql("CREATE TABLE t (a int)");
+    let may = "SELECT has_schema_privilege('reader', 'public', 'CREATE')";
+    let restored = |archive: &str| {
+        let copy = Database::to_be_made(new);
+        let restore = ["restore", archive, "--into", copy.name(), "--create"];
+        let url = |name: &str| {
+            format!(
+                "postgresql://postgres:{MARKER_IN_URL}@127.0.0.1:{}/{name}",
+                new.port
+            )
+        };
+        // The database that is configured is the one that was lost.
+        let lost = Call::new(&workplace).env("DATABASE_URL", url("no_such_database"));
+        lost.run(&restore).assert_code(0);
+        copy.sql(may)
+    };
+    let backup = || call(&workplace, &database).run(&["backup"]).assert_code(0);
+    assert_eq!(restored(backup().stdout.trim()), "t");
+    std::thread::sleep(Duration::from_millis(1100));
+    database.sql("REVOKE CREATE ON SCHEMA public FROM PUBLIC");
+    assert_eq!(restored(backup().stdout.trim()), "f");
+}

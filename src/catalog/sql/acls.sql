@@ -113,5 +113,7 @@ SELECT b.class::oid AS class, b.object, b.part, b.keyword, b.target, b.quoted_co
 FROM based b
 LEFT JOIN pg_catalog.pg_roles ow ON ow.oid = b.owner
 WHERE (b.acl IS NOT NULL OR b.has_init OR b.schema = 'information_schema')
-  AND coalesce(b.acl, b.built_in) IS DISTINCT FROM b.base
+  -- Before 15 what is unchanged about public is not what a newer server's public has.
+  AND (coalesce(b.acl, b.built_in) IS DISTINCT FROM b.base
+       OR b.keyword = 'SCHEMA' AND b.target = 'public' AND current_setting('server_version_num')::integer < 150000)
 ORDER BY b.class::oid, b.schema, b.target, b.part <> 0, b.part;

@@ -65,7 +65,7 @@ async fn latest_of(store: &Store, session: &Session) -> Result<Reader> {
         None => Err(
             Error::refused(format!("find a backup of {}", session.target()))
                 .because(format!(
-                    "the store {} holds none of this database",
+                    "the store {} holds none of this database; a database that was dropped and made again, or renamed, is another one",
                     store.directory().display()
                 ))
                 .hint("`pgbelay list` shows what there is; name an archive to use it"),

@@ -17,8 +17,10 @@ pub(super) async fn execute(app: &App, arguments: &RestoreArguments) -> Result<D
     let resolved = app.resolve()?;
     restore::require_undamaged(&reader, &app.ctx).await?;
     let target = resolved.target.with_database(&arguments.into);
+    let mut maintenance = resolved.target.clone();
     if arguments.create {
-        create(app, &resolved.target, arguments, &reader).await?;
+        maintenance = reachable(app, &resolved.target).await?;
+        create(app, &maintenance, arguments, &reader).await?;
     } else {
         app.connect(&target).await?.close().await;
     }
@@ -28,16 +30,39 @@ pub(super) async fn execute(app: &App, arguments: &RestoreArguments) -> Result<D
     let filled = async {
         let report = restore::restore(&target, &reader, &options, &app.ctx).await?;
         if arguments.create {
-            dress(app, &resolved.target, arguments, &reader).await?;
+            dress(app, &maintenance, arguments, &reader).await?;
         }
         Ok::<_, Error>(report)
     };
     match filled.await {
         Ok(report) => Ok(told(arguments, &reader, &report)),
         Err(error) if arguments.create => {
-            Err(drop_again(app, &resolved.target, arguments, error).await)
+            Err(drop_again(app, &maintenance, arguments, error).await)
         }
         Err(error) => Err(error),
+    }
+}
+
+/// SQLSTATE of a database that is not there.
+const NO_SUCH_DATABASE: &str = "3D000";
+
+/// A database from which another one can be made: the configured one, or `postgres` where that is what was lost.
+async fn reachable(app: &App, configured: &Target) -> Result<Target> {
+    let error = match app.connect(configured).await {
+        Ok(session) => {
+            session.close().await;
+            return Ok(configured.clone());
+        }
+        Err(error) if error.sqlstate() == Some(NO_SUCH_DATABASE) => error,
+        Err(error) => return Err(error),
+    };
+    let target = configured.with_database("postgres");
+    match app.connect(&target).await {
+        Ok(session) => {
+            session.close().await;
+            Ok(target)
+        }
+        Err(_) => Err(error),
     }
 }
 

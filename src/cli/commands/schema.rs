@@ -1,6 +1,6 @@
 //! `pgbelay schema`: the database's definitions on stdout.
 
-use crate::catalog::{self, Catalog, Locking};
+use crate::catalog::{self, Catalog, Locking, Uncovered};
 use crate::cli::app::App;
 use crate::cli::args::{SchemaArguments, SchemaFormat};
 use crate::cli::render::units;
@@ -37,16 +37,19 @@ fn sql(app: &App, catalog: &Catalog) -> Done {
             object.description, object.reason
         ));
     }
-    let text: String = catalog
-        .entries
-        .iter()
-        .map(|entry| masked(entry.kind.name(), &entry.create))
+    // As at the head of an archive: names are written in full, and functions come before the tables that they read.
+    let head = "SET search_path = '';\nSET check_function_bodies = off;\n".to_owned();
+    let texts = catalog.entries.iter();
+    let text: String = std::iter::once(head)
+        .chain(texts.map(|entry| masked(entry.kind.name(), &entry.create)))
         .collect();
+    let left_out: Vec<String> = catalog.uncovered.iter().map(Uncovered::label).collect();
     let count = units::how_many(catalog.entries.len());
     let number = units::plural(count, "entry", "entries");
     Done::brief(format!("{number} of {}", catalog.database.name))
         .printing(text.clone())
         .member("schema", text)
+        .member("left_out", left_out)
 }
 
 /// The file that `--expect` takes.

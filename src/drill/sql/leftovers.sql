@@ -11,5 +11,5 @@ SELECT d.datname AS name,
                 WHERE l.locktype = 'advisory' AND l.granted AND l.classid = 1885823588
                   AND l.objid = d.oid AND l.objsubid = 2) AS at_work
 FROM pg_catalog.pg_database d
-WHERE d.datname ~ '_pgbelay_drill_[0-9]{8}_[0-9]{6}$'
+WHERE d.datname ~ '_pgbelay_drill_[0-9]{8}_[0-9]{6}(_[a-z0-9]+)?$'
 ORDER BY d.datname;
