@@ -458,8 +458,8 @@ pub struct VersionTable {
     pub name: String,
     /// All rows, sorted.
     pub revisions: Vec<String>,
-    /// Whether its plain name, without a schema, does not lead to it with the `search_path` that sessions begin with.
-    pub off_path: bool,
+    /// Its schema's place in the `search_path` that sessions begin with; none: its plain name does not lead to it.
+    pub place: Option<u32>,
 }
 
 /// An installed extension.

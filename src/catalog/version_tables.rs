@@ -15,7 +15,7 @@ pub async fn read(session: &Session) -> Result<Vec<VersionTable>> {
             schema: row.string("schema")?,
             name: row.string("name")?,
             revisions: Vec::new(),
-            off_path: row.bool("off_path")?,
+            place: row.opt_number("place")?,
         });
     }
     if tables.is_empty() {

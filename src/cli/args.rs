@@ -433,7 +433,7 @@ pub(crate) enum Fence {
 /// How rows are read.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ReadingArguments {
-    /// How long to wait for a table that others keep locked before the reading is given up
+    /// How long to wait for a table that others keep locked before it is given up
     #[arg(long, value_name = "TIME", default_value = TABLE_LOCK_WAIT.as_str(), env = "PGBELAY_TABLE_LOCK_WAIT", hide_env_values = true, value_parser = duration::parse)]
     pub table_lock_wait: Duration,
 }
@@ -476,9 +476,12 @@ pub(crate) struct StampArguments {
     #[arg(value_name = "REV", required = true)]
     pub revisions: Vec<String>,
 
-    /// The version table, when there are several
+    /// The version table, where env.py and the search_path do not say which one
     #[arg(long, value_name = "SCHEMA.TABLE")]
     pub version_table: Option<String>,
+
+    #[command(flatten)]
+    pub reading: ReadingArguments,
 
     /// Accept revisions that no script knows, or work without scripts
     #[arg(long)]

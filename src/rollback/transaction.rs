@@ -104,8 +104,7 @@ async fn take_own_rights(session: &Session) -> Result<()> {
 fn locks_missing(error: Error) -> Error {
     match error.sqlstate() {
         Some("55P03") => error.hint(
-            "other sessions use these tables: stop the application or end its sessions, \
-             then run `pgbelay rollback`",
+            "other sessions use these tables: stop the application or end its sessions, then try again",
         ),
         Some("53200") => error.hint(
             "the server's lock table is full: raise max_locks_per_transaction \

@@ -237,6 +237,14 @@ pub struct Ending {
     pub mark: Option<Mark>,
 }
 
+/// With the intent to put the database back.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct RollBackBegun {
+    /// When a rollback by hand began; absent where others may have written before, or a run does it.
+    #[serde(default)]
+    pub mark: Option<Mark>,
+}
+
 impl Ending {
     /// Whether the tool was started and the database is proven to be as it was.
     pub fn is_clean_failure(&self) -> bool {
@@ -265,6 +273,8 @@ pub struct Story {
     pub tool_ended: Option<ToolEnded>,
     /// Whether putting the database back was begun.
     pub roll_back_intended: bool,
+    /// When a rollback by hand began, if others had not written up to then.
+    pub rolled_back_from: Option<Mark>,
     /// The last record of a swap.
     pub swap: Option<(Stage, SwapRecord)>,
     /// How the run ended.
@@ -303,7 +313,10 @@ impl Story {
             }
             (Step::Migrate, Stage::Outcome) => self.tool_ended = Some(detail(record)?),
             (Step::Fence, stage) => self.take_fence(stage, detail(record)?),
-            (Step::RollBack, Stage::Intent) => self.roll_back_intended = true,
+            (Step::RollBack, Stage::Intent) => {
+                self.roll_back_intended = true;
+                self.rolled_back_from = detail::<RollBackBegun>(record)?.mark;
+            }
             (Step::Swap, stage) => self.swap = Some((stage, detail(record)?)),
             (Step::End, _) => self.ending = Some(detail(record)?),
             _ => {}
@@ -379,12 +392,13 @@ impl Story {
         ending.is_some_and(|ending| ending.outcome == super::Outcome::Withheld.name())
     }
 
-    /// Whether its migration was started where nobody had written since an earlier mark.
+    /// Whether its migration was started, or its rollback by hand begun, where nobody had written since an earlier mark.
     pub fn began_where(&self, mark: &Mark) -> bool {
         let began = self
             .started
             .as_ref()
-            .and_then(|started| started.mark.as_ref());
+            .and_then(|started| started.mark.as_ref())
+            .or(self.rolled_back_from.as_ref());
         began.is_some_and(|began| mark.objection(began).is_none())
     }
 

@@ -3,26 +3,24 @@
 use std::path::Path;
 use std::time::Duration;
 
-use serde_json::json;
-
 use crate::archive::Reader;
 use crate::context::{Context, Stop};
 use crate::dump;
 use crate::error::{Kind, Result};
 use crate::journal::{self, Header, Journal, Stage, Step};
-use crate::pg::{self, Secret, Target};
+use crate::pg::{self, Secret, Sql, Target};
 use crate::restore;
 use crate::rollback::{
     self, Decision, ProofMode, RollbackOptions, RollbackOutcome, RollbackReport, Rung,
 };
-use crate::run::chronicle::{BackedUp, Ending, Mark, Proven, PutBack};
+use crate::run::chronicle::{BackedUp, Ending, Mark, Proven, PutBack, RollBackBegun};
 use crate::run::driver::{Tool, child_variables, verification};
 use crate::run::fence;
 use crate::run::keeping::OfJournal;
 use crate::run::lock::RunLock;
 use crate::run::outcome::Outcome;
 use crate::run::preflight::Facts;
-use crate::run::{RunOptions, clock, hiding, others, recover, versions};
+use crate::run::{RunOptions, blockers, clock, hiding, others, recover, versions, writers};
 use crate::store::Store;
 use crate::verify::{self, CommandSettings, VerifyReport};
 
@@ -44,28 +42,32 @@ pub async fn roll_back(
     let facts = facts_of(target, ctx).await?;
     recover::end_left_tools(store, &facts, ctx).await?;
     recover::end_left_swap(target, store, &facts, &lock, ctx).await?;
-    if !options.discard_other_writes {
-        refuse_writes_of_others(target, reader, store, &facts, ctx).await?;
-    }
+    let from = match options.discard_other_writes {
+        true => None,
+        false => refuse_writes_of_others(target, reader, store, &facts, ctx).await?,
+    };
     // What an interrupted run left standing is no difference from the archive.
     let left = fence::the_one_left(store, &facts)?;
     let target = &target.behind(left.map(|(_, record)| record.fenced()));
-    let mut journal = begin(target, reader, store, &facts, ctx)?;
+    let mut journal = begin(target, reader, store, &facts, from, ctx)?;
     // From here on the database is put back whole; the transaction decides, not a signal.
     let calm = Context {
         stop: Stop::never(),
         ..ctx.clone()
     };
-    let result = match options.rung {
-        Rung::Swap => {
-            let keeping = &mut OfJournal {
-                journal: &mut journal,
-                lock: &lock,
-            };
-            rollback::swap(target, reader, store, options, None, keeping, &calm).await
+    let work = async {
+        match options.rung {
+            Rung::Swap => {
+                let keeping = &mut OfJournal {
+                    journal: &mut journal,
+                    lock: &lock,
+                };
+                rollback::swap(target, reader, store, options, None, keeping, &calm).await
+            }
+            _ => rollback::roll_back(target, reader, store, options, &calm).await,
         }
-        _ => rollback::roll_back(target, reader, store, options, &calm).await,
     };
+    let result = blockers::watched(target, false, work, &calm).await;
     let mark = match result.is_ok() {
         true => mark_of(target, &calm).await,
         false => None,
@@ -116,22 +118,23 @@ async fn mark_of(target: &Target, ctx: &Context) -> Option<Mark> {
     mark
 }
 
-/// P5: what others committed since the archive's run is not pulled away unless the operator said so.
+/// P5: what others committed since the archive's run is not pulled away unless the operator said so. The moment up to which
+/// that was judged.
 async fn refuse_writes_of_others(
     target: &Target,
     reader: &Reader,
     store: &Store,
     facts: &Facts,
     ctx: &Context,
-) -> Result<()> {
+) -> Result<Option<Mark>> {
     let stories = recover::stories_that_tell(store, facts)?;
     let session = pg::connect(target, "facts", ctx).await?;
     let refused = others::refuse(&session, &stories, reader, ctx).await;
     let judged = match refused {
-        Ok(()) => Ok(()),
+        Ok(()) => Ok(others::mark_if_possible(&session).await),
         // Where nothing has to be put back nothing of theirs goes (P2 before P5).
         Err(refusal) => match rollback::decide(&session, reader, ctx).await {
-            Ok(Decision::Unchanged { .. }) => Ok(()),
+            Ok(Decision::Unchanged { .. }) => Ok(None),
             _ => Err(refusal),
         },
     };
@@ -172,6 +175,7 @@ fn begin(
     reader: &Reader,
     store: &Store,
     facts: &Facts,
+    mark: Option<Mark>,
     ctx: &Context,
 ) -> Result<Journal> {
     let header = Header {
@@ -196,7 +200,7 @@ fn begin(
     journal.append(
         Step::RollBack,
         Stage::Intent,
-        journal::detail_of(&json!({}))?,
+        journal::detail_of(&RollBackBegun { mark })?,
     )?;
     Ok(journal)
 }
@@ -261,10 +265,19 @@ pub async fn verify_live(
     ctx: &Context,
 ) -> Result<VerifyReport> {
     let session = super::driver::connect(target, options, ctx).await?;
+    let wait = i64::try_from(options.table_lock_wait.as_millis()).unwrap_or(i64::MAX);
+    let limit = Sql::constant("SET lock_timeout = ").number(wait.min(i64::from(i32::MAX)));
+    session.execute(&limit).await?;
     let variables: Vec<(String, Secret)> = child_variables(target, options, ctx);
     let current = versions::read(&session).await?;
     let expected = match Tool::find(&options.migration, ctx) {
-        Ok(tool) => tool.prospect(&current, &variables, ctx).await?.expected,
+        Ok(tool) => {
+            let prospect = tool.prospect(&current, &variables, ctx).await?;
+            if let Some(unknown) = prospect.unknown {
+                ctx.warn(format!("the version rows are not checked: {unknown}"));
+            }
+            prospect.expected
+        }
         Err(error) => {
             ctx.warn(format!("the version rows are not checked: {error}"));
             None
@@ -277,6 +290,26 @@ pub async fn verify_live(
         ..CommandSettings::default()
     };
     let report = verify::run_checks_with(&session, &checks, &settings, ctx).await;
+    if let Err(error) = &report
+        && matches!(error.kind(), Kind::Interrupted(_))
+    {
+        end_check(target, session.backend_pid(), ctx).await;
+    }
     session.close().await;
     report
+}
+
+/// Ends what an interrupted check is still asking the server.
+async fn end_check(target: &Target, pid: i32, ctx: &Context) {
+    let ended = async {
+        let session = pg::connect(target, "verify", ctx).await?;
+        let ended = session.query(&writers::terminate(&[pid])).await.map(|_| ());
+        session.close().await;
+        ended
+    };
+    if let Err(error) = ended.await {
+        ctx.warn(format!(
+            "the server process {pid} may still be at work on a check: {error}"
+        ));
+    }
 }

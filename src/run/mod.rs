@@ -2,6 +2,7 @@
 //!
 //! [`State`] and [`next`] are the pure state machine.
 
+mod blockers;
 mod changes;
 mod chronicle;
 mod clock;

@@ -11,11 +11,10 @@ use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::migrate::alembic::{Project, Scripts};
 use crate::pg::{self, Secret, Session, Sql, Target};
+use crate::run::driver::own_tables;
 use crate::run::lock::RunLock;
 use crate::run::versions;
-
-/// Alembic's own name for its table.
-const DEFAULT_TABLE: (&str, &str) = ("public", "alembic_version");
+use crate::verify::{DEFAULT_NAME, OwnTables};
 
 /// What to stamp.
 #[derive(Debug, Clone)]
@@ -23,7 +22,7 @@ pub struct StampOptions {
     /// Revisions that the version table shall hold; `base` alone for none, `head` or `heads` for
     /// the scripts' heads.
     pub revisions: Vec<String>,
-    /// `SCHEMA.TABLE` or `TABLE`, when there are several version tables.
+    /// `SCHEMA.TABLE` or `TABLE`, where env.py and the `search_path` do not say which one is meant.
     pub version_table: Option<String>,
     /// The alembic command whose scripts know the revisions.
     pub command: Vec<String>,
@@ -33,6 +32,8 @@ pub struct StampOptions {
     pub force: bool,
     /// How long another run's lock is waited for.
     pub lock_wait: Duration,
+    /// How long the version table's lock is waited for.
+    pub table_lock_wait: Duration,
 }
 
 /// What was stamped.
@@ -50,25 +51,30 @@ pub struct StampReport {
 ///
 /// Errors: [`Kind::Refused`] for unknown revisions or an unclear table, [`Kind::LockTimeout`].
 pub async fn stamp(target: &Target, options: &StampOptions, ctx: &Context) -> Result<StampReport> {
-    let revisions = resolve(options, ctx).await?;
+    let (own, revisions) = resolve(options, ctx).await?;
     let lock = RunLock::acquire(target, options.lock_wait, ctx).await?;
     let session = pg::connect(target, "stamp", ctx).await?;
-    let report = write(&session, options, revisions).await;
+    let report = write(&session, options, &own, revisions, ctx).await;
     session.close().await;
     lock.release().await;
     report
 }
 
-/// The revisions asked for, in full and known to the scripts.
-async fn resolve(options: &StampOptions, ctx: &Context) -> Result<BTreeSet<String>> {
+/// The project's version tables, and the revisions asked for, in full and known to the scripts.
+async fn resolve(options: &StampOptions, ctx: &Context) -> Result<(OwnTables, BTreeSet<String>)> {
     let asked: Vec<&str> = options.revisions.iter().map(String::as_str).collect();
     if asked.is_empty() {
         return Err(Error::usage("stamp the database").because("no revision is named"));
     }
+    let project = Project::find(&options.command, &ctx.environment);
+    let own = match &project {
+        Ok(Some(project)) => own_tables(project),
+        _ => OwnTables::default(),
+    };
     if asked == ["base"] {
-        return Ok(BTreeSet::new());
+        return Ok((own, BTreeSet::new()));
     }
-    let scripts = match scripts(options, ctx).await {
+    let scripts = match scripts(project, options, ctx).await {
         Ok(scripts) => Some(scripts),
         Err(_) if options.force => None,
         Err(error) => return Err(error.hint("--force stamps without looking at the scripts")),
@@ -85,11 +91,18 @@ async fn resolve(options: &StampOptions, ctx: &Context) -> Result<BTreeSet<Strin
             }
         }
     }
-    Ok(found)
+    if let Some(scripts) = &scripts {
+        scripts.require_apart(&found)?;
+    }
+    Ok((own, found))
 }
 
-async fn scripts(options: &StampOptions, ctx: &Context) -> Result<Scripts> {
-    let project = Project::find(&options.command, &ctx.environment)?.ok_or_else(|| {
+async fn scripts(
+    project: Result<Option<Project>>,
+    options: &StampOptions,
+    ctx: &Context,
+) -> Result<Scripts> {
+    let project = project?.ok_or_else(|| {
         Error::refused("read the migration scripts").because("the command is not alembic's")
     })?;
     Scripts::learn(ctx, &project, &options.variables).await
@@ -117,53 +130,150 @@ fn unknown(revision: &str, why: &str) -> Error {
         .hint("--force stamps it all the same")
 }
 
-/// The one table meant; made as Alembic makes it when there is none.
-fn choose(tables: Vec<VersionTable>, asked: Option<&str>) -> Result<VersionTable> {
-    let (schema, name) = match asked.map(|asked| asked.split_once('.').unwrap_or(("", asked))) {
-        Some((schema, name)) => (Some(schema).filter(|schema| !schema.is_empty()), Some(name)),
-        None => (None, None),
+/// The one table meant; none if it has to be made.
+///
+/// # Errors
+/// [`Kind::Refused`]: nobody knows which one the tool will take.
+fn choose(
+    tables: &[VersionTable],
+    asked: Option<&str>,
+    own: &OwnTables,
+) -> Result<Option<VersionTable>> {
+    let mut fitting = match asked {
+        Some(asked) => named(tables, asked),
+        None => own.reached(tables).map_err(|why| unclear(&why))?,
     };
-    let mut fitting: Vec<VersionTable> = tables
-        .into_iter()
-        .filter(|table| schema.is_none_or(|schema| schema == table.schema))
-        .filter(|table| name.is_none_or(|name| name == table.name))
-        .collect();
     match (fitting.pop(), fitting.is_empty()) {
-        (Some(table), true) => Ok(table),
-        (None, _) => Ok(VersionTable {
-            schema: schema.unwrap_or(DEFAULT_TABLE.0).to_owned(),
-            name: name.unwrap_or(DEFAULT_TABLE.1).to_owned(),
-            revisions: Vec::new(),
-            off_path: false,
-        }),
-        (Some(last), false) => {
-            fitting.push(last);
+        (found, true) => Ok(found),
+        (last, false) => {
+            fitting.extend(last);
             let names: Vec<String> = fitting.iter().map(shown).collect();
-            Err(Error::refused("stamp the database")
-                .because(format!(
-                    "there are several version tables: {}",
-                    names.join(", ")
-                ))
-                .now("nothing was changed")
-                .hint("name one with --version-table SCHEMA.TABLE"))
+            let why = format!("there are several version tables: {}", names.join(", "));
+            Err(unclear(&why))
         }
     }
+}
+
+fn unclear(why: &str) -> Error {
+    Error::refused("stamp the database")
+        .because(why)
+        .now("nothing was changed")
+        .hint("name one with --version-table SCHEMA.TABLE")
+}
+
+/// Those that the operator's words fit: `TABLE`, or `SCHEMA.TABLE` as we show it or with SQL's quotes.
+fn named(tables: &[VersionTable], asked: &str) -> Vec<VersionTable> {
+    let fits = |table: &&VersionTable| {
+        let parts = parts_of(asked);
+        let as_parts = match &parts[..] {
+            [name] => *name == table.name,
+            [schema, name] => *schema == table.schema && *name == table.name,
+            _ => false,
+        };
+        as_parts || shown(table) == asked
+    };
+    tables.iter().filter(fits).cloned().collect()
+}
+
+/// The parts of a name between its dots, without quotes; a dot inside of quotes is part of the name.
+fn parts_of(name: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut is_quoted = false;
+    let mut letters = name.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match (letter, parts.last_mut()) {
+            ('"', Some(part)) if is_quoted && letters.peek() == Some(&'"') => {
+                letters.next();
+                part.push('"');
+            }
+            ('"', _) => is_quoted = !is_quoted,
+            ('.', _) if !is_quoted => parts.push(String::new()),
+            (letter, Some(part)) => part.push(letter),
+            (_, None) => {}
+        }
+    }
+    parts
 }
 
 fn shown(table: &VersionTable) -> String {
     format!("{}.{}", table.schema, table.name)
 }
 
+/// Where the table is made that is not there yet: as asked for, as env.py says, else where plain names are made.
+async fn new_table(
+    session: &Session,
+    asked: Option<&str>,
+    own: &OwnTables,
+) -> Result<VersionTable> {
+    let (schema, name) = match asked.map(parts_of).as_deref() {
+        Some([name]) => (None, Some(name.clone())),
+        Some([schema, name]) => (Some(schema.clone()), Some(name.clone())),
+        Some(_) => {
+            return Err(Error::usage("read --version-table").because(
+                "it is not SCHEMA.TABLE; a dot inside of a name needs quotes: '\"a.b\".table'",
+            ));
+        }
+        None => (own.schemas.first().cloned(), own.names.first().cloned()),
+    };
+    let schema = match schema {
+        Some(schema) => schema,
+        None => place_for_names(session).await?,
+    };
+    Ok(VersionTable {
+        schema,
+        name: name.unwrap_or_else(|| DEFAULT_NAME.to_owned()),
+        revisions: Vec::new(),
+        place: None,
+    })
+}
+
+/// The schema that plain names are made in, with the `search_path` that sessions begin with.
+async fn place_for_names(session: &Session) -> Result<String> {
+    let sql = Sql::constant(include_str!("sql/place_for_names.sql"));
+    let rows = session.query(&sql).await?;
+    rows.first()
+        .map(|row| row.string("schema"))
+        .unwrap_or_else(|| {
+            Err(Error::refused("find a place for the version table")
+                .because("search_path names no schema that exists")
+                .hint("name one with --version-table SCHEMA.TABLE"))
+        })
+}
+
+/// Opens the transaction, with the table locked.
+async fn open_transaction(
+    session: &Session,
+    options: &StampOptions,
+    own: &OwnTables,
+) -> Result<VersionTable> {
+    let asked = options.version_table.as_deref();
+    let wait = i64::try_from(options.table_lock_wait.as_millis()).unwrap_or(i64::MAX);
+    let limit = Sql::constant("SET lock_timeout = ").number(wait.min(i64::from(i32::MAX)));
+    session.execute(&limit).await?;
+    let opened = async {
+        let found = choose(&versions::read(session).await?, asked, own)?;
+        let is_new = found.is_none();
+        let table = match found {
+            Some(table) => table,
+            None => new_table(session, asked, own).await?,
+        };
+        session.execute(&prepare(&table, is_new)).await?;
+        Ok(table)
+    };
+    opened.await.map_err(locked)
+}
+
 async fn write(
     session: &Session,
     options: &StampOptions,
+    own: &OwnTables,
     revisions: BTreeSet<String>,
+    ctx: &Context,
 ) -> Result<StampReport> {
-    let table = choose(
-        versions::read(session).await?,
-        options.version_table.as_deref(),
-    )?;
-    session.execute(&statements(&table, &revisions)).await?;
+    // The server must not come to the rows after we are gone: it waits for the lock before it knows them.
+    let opened = open_transaction(session, options, own);
+    let table = ctx.stop.or_stop("lock the version table", opened).await?;
+    session.execute(&rows(&table, &revisions)).await?;
     let now = versions::read(session).await?;
     let same = |found: &&VersionTable| found.schema == table.schema && found.name == table.name;
     let to = now.iter().find(same).map(|found| found.revisions.clone());
@@ -179,15 +289,33 @@ async fn write(
     })
 }
 
-/// All in one simple query: the server runs it as one transaction.
-fn statements(table: &VersionTable, revisions: &BTreeSet<String>) -> Sql {
+fn locked(error: Error) -> Error {
+    match error.sqlstate() {
+        Some("55P03") => error
+            .with_kind(Kind::LockTimeout)
+            .now("nothing was changed")
+            .hint("another session holds the version table; --table-lock-wait waits longer"),
+        _ => error,
+    }
+}
+
+/// The table locked and, where there is none, made as Alembic makes it.
+fn prepare(table: &VersionTable, is_new: bool) -> Sql {
     let at = |sql: Sql| sql.qualified(&table.schema, &table.name);
-    let mut sql = at(Sql::constant("BEGIN; CREATE TABLE IF NOT EXISTS "))
-        .then(" (version_num varchar(32) NOT NULL, CONSTRAINT ")
-        .ident(&format!("{}_pkc", table.name))
-        .then(" PRIMARY KEY (version_num)); LOCK TABLE ");
-    sql = at(sql).then(" IN ACCESS EXCLUSIVE MODE; DELETE FROM ");
-    sql = at(sql).then("; ");
+    let mut sql = Sql::constant("BEGIN");
+    if is_new {
+        sql = at(sql.then("; CREATE TABLE "))
+            .then(" (version_num varchar(32) NOT NULL, CONSTRAINT ")
+            .ident(&format!("{}_pkc", table.name))
+            .then(" PRIMARY KEY (version_num))");
+    }
+    at(sql.then("; LOCK TABLE ")).then(" IN ACCESS EXCLUSIVE MODE")
+}
+
+/// Sets the rows and commits.
+fn rows(table: &VersionTable, revisions: &BTreeSet<String>) -> Sql {
+    let at = |sql: Sql| sql.qualified(&table.schema, &table.name);
+    let mut sql = at(Sql::constant("DELETE FROM ")).then("; ");
     for revision in revisions {
         sql = at(sql.then("INSERT INTO "))
             .then(" VALUES (")
@@ -206,27 +334,55 @@ mod tests {
             schema: schema.into(),
             name: name.into(),
             revisions: vec!["old".into()],
-            off_path: false,
+            place: Some(1),
         }
     }
 
     #[test]
     fn the_table_is_chosen_or_asked_for() {
-        let two = || vec![table("a", "alembic_version"), table("b", "versions")];
-        assert_eq!(choose(two(), Some("b.versions")).unwrap().schema, "b");
-        assert_eq!(choose(two(), Some("versions")).unwrap().schema, "b");
-        assert_eq!(choose(two(), None).unwrap_err().kind(), Kind::Refused);
-        let made = choose(Vec::new(), None).unwrap();
-        assert_eq!(shown(&made), "public.alembic_version");
+        let two = [table("a", "alembic_version"), table("b.c", "versions")];
+        let own = OwnTables::default();
+        let asked = |asked| {
+            choose(&two, Some(asked), &own)
+                .unwrap()
+                .map(|one| one.schema)
+        };
+        for name in [
+            "b.c.versions",
+            "versions",
+            "\"b.c\".versions",
+            "\"b.c\".\"versions\"",
+        ] {
+            assert_eq!(asked(name).as_deref(), Some("b.c"), "{name}");
+        }
+        assert_eq!(asked("c.versions"), None);
+        assert_eq!(choose(&two, None, &own).unwrap_err().kind(), Kind::Refused);
+        assert_eq!(choose(&[], None, &own).unwrap(), None);
+    }
+
+    #[test]
+    fn another_tenants_table_is_nobodys() {
+        let elsewhere = [VersionTable {
+            place: None,
+            ..table("tenant1", "alembic_version")
+        }];
+        let own = OwnTables::default();
+        assert!(choose(&elsewhere, None, &own).is_err());
+        let named = OwnTables {
+            names: vec!["billing".to_owned()],
+            ..OwnTables::default()
+        };
+        assert_eq!(choose(&elsewhere, None, &named).unwrap(), None);
     }
 
     #[test]
     fn names_and_revisions_are_quoted() {
         let revisions = BTreeSet::from(["it's".to_owned()]);
-        let sql = statements(&table("s", "we\"ird"), &revisions);
+        let sql = rows(&table("s", "we\"ird"), &revisions);
         assert!(
             sql.text()
                 .contains("INSERT INTO \"s\".\"we\"\"ird\" VALUES ('it''s')")
         );
+        assert_eq!(parts_of("\"a\"\".b\".c"), ["a\".b", "c"]);
     }
 }

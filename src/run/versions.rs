@@ -29,7 +29,7 @@ mod tests {
             schema: "public".into(),
             name: name.into(),
             revisions: revisions.iter().map(ToString::to_string).collect(),
-            off_path: false,
+            place: Some(1),
         };
         let tables = [table("a", &["r2", "r1"]), table("b", &["r1"])];
         assert_eq!(all(&tables), ["r1", "r2"]);

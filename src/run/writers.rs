@@ -28,8 +28,9 @@ const COLLECTOR_DELAY: Duration = Duration::from_millis(1200);
 
 /// Purposes of our own connections that never write user data: other replicas waiting for the
 /// lock show up with these, and so does a session of a recovery that is just leaving the server.
-const READ_ONLY_PURPOSES: [&str; 11] = [
+const READ_ONLY_PURPOSES: [&str; 12] = [
     "backup",
+    "blockers",
     "connect",
     "doctor",
     "facts",

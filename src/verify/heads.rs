@@ -7,8 +7,8 @@ use crate::catalog::{self, VersionTable};
 use crate::error::Result;
 use crate::pg::Session;
 
-/// Alembic's own name for its table.
-const DEFAULT_NAME: &str = "alembic_version";
+/// Alembic's own name for its table, and that of SQL files.
+pub const DEFAULT_NAME: &str = "alembic_version";
 
 /// The version tables that are the project's own; others may stand beside them, one per service.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,6 +19,10 @@ pub struct OwnTables {
     pub schemas: Vec<String>,
     /// Alembic's default name goes before all others, because the project gives none.
     pub by_default: bool,
+    /// env.py chooses by itself where plain names lead (`search_path`, `schema_translate_map`).
+    pub moves: bool,
+    /// Only the one that a plain name leads to: SQL files are ours, and so is their table.
+    pub leading: bool,
 }
 
 impl OwnTables {
@@ -28,13 +32,63 @@ impl OwnTables {
         let is_own = |table: &&VersionTable| {
             fits(&self.names, &table.name) && fits(&self.schemas, &table.schema)
         };
-        let own: Vec<VersionTable> = tables.iter().filter(is_own).cloned().collect();
+        let mut own: Vec<VersionTable> = tables.iter().filter(is_own).cloned().collect();
+        if self.leading {
+            own.retain(|table| table.place.is_some());
+            own.sort_by_key(|table| table.place);
+            own.truncate(1);
+        }
         let is_default = |table: &VersionTable| table.name == DEFAULT_NAME;
         if !self.by_default || !own.iter().any(is_default) {
             return own;
         }
         own.into_iter().filter(is_default).collect()
     }
+
+    /// Of these, those that plain names lead to. To find another one at head would be a false "nothing to do".
+    ///
+    /// # Errors
+    /// Why nobody knows which one the tool will take.
+    pub fn reached(
+        &self,
+        tables: &[VersionTable],
+    ) -> std::result::Result<Vec<VersionTable>, String> {
+        let own = self.among(tables);
+        if !self.schemas.is_empty() || own.is_empty() {
+            return Ok(own);
+        }
+        // One that is alone, where plain names lead anyway, is the one that is meant.
+        let alone = matches!(&own[..], [only] if only.place.is_some());
+        if self.moves && !alone {
+            return Err(format!(
+                "env.py chooses by itself where names lead (search_path, schema_translate_map), and there is {}",
+                places(&own)
+            ));
+        }
+        let reached: Vec<VersionTable> = own
+            .iter()
+            .filter(|table| table.place.is_some())
+            .cloned()
+            .collect();
+        let alike = |table: &VersionTable| {
+            let same = reached.iter().filter(|other| other.name == table.name);
+            same.count() > 1
+        };
+        if reached.is_empty() || reached.iter().any(alike) {
+            return Err(format!(
+                "env.py names no version_table_schema, and its plain name does not lead to one of {}",
+                places(&own)
+            ));
+        }
+        Ok(reached)
+    }
+}
+
+fn places(tables: &[VersionTable]) -> String {
+    let names = tables
+        .iter()
+        .map(|table| format!("{}.{}", table.schema, table.name));
+    names.collect::<Vec<_>>().join(", ")
 }
 
 /// One of the project's own version tables must hold exactly the expected rows.
@@ -48,7 +102,8 @@ pub(super) async fn check(
 }
 
 fn judge(all: &[VersionTable], expected: &BTreeSet<String>, own: &OwnTables) -> Outcome {
-    let tables = own.among(all);
+    // Where that is not known a table that fits may be another's, but to fail for it would undo what is right.
+    let tables = own.reached(all).unwrap_or_else(|_| own.among(all));
     if expected.is_empty() && tables.iter().any(|table| table.revisions.is_empty()) {
         return Outcome::Passed("no revision, as expected".to_owned());
     }
@@ -112,7 +167,7 @@ mod tests {
             schema: "public".to_owned(),
             name: name.to_owned(),
             revisions: revisions.iter().map(|id| (*id).to_owned()).collect(),
-            off_path: false,
+            place: Some(1),
         }
     }
 

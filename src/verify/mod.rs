@@ -18,7 +18,7 @@ use crate::pg::Session;
 
 pub use command::CommandSettings;
 pub use expect::{Expectation, ExpectedColumn, ExpectedIndex, ExpectedTable};
-pub use heads::OwnTables;
+pub use heads::{DEFAULT_NAME, OwnTables};
 pub use objects::InvalidObjects;
 
 /// What to check.

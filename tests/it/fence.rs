@@ -2,6 +2,8 @@
 //! somebody else disappears unless that was said, and the fence leaves no trace.
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::process::Stdio;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -45,6 +47,44 @@ fn settings(database: &Database) -> String {
 
 fn comps(database: &Database) -> String {
     database.sql("SELECT count(*) FROM comps")
+}
+
+/// A session of the owner's that reads, and stays in its transaction.
+struct Reader(std::process::Child);
+
+impl Reader {
+    fn start(database: &Database) -> Self {
+        let mut psql = database.server().client("psql", database.name());
+        let psql = psql
+            .env("PGAPPNAME", "reporting")
+            .env("PGUSER", "app")
+            .arg("-Xq");
+        let psql = psql
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let mut reader = Self(psql.spawn().expect("psql"));
+        let words = reader.0.stdin.as_mut().expect("it listens");
+        writeln!(
+            words,
+            "BEGIN TRANSACTION READ ONLY; SELECT count(*) FROM users;"
+        )
+        .expect("words");
+        let idle = format!(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND application_name = 'reporting' \
+             AND state = 'idle in transaction'",
+            database.name()
+        );
+        while database.server().psql("postgres", &idle) == "0" {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        reader
+    }
+
+    fn end(mut self) {
+        drop(self.0.stdin.take());
+        self.0.wait().expect("psql ends");
+    }
 }
 
 fn wait_for(shop: &Shop, file: &str) {
@@ -251,6 +291,33 @@ on_servers! {
         shop.workplace.write("go-on", "");
         running.finish().assert_code(6).assert_says("the fence did not stand to the end");
         assert_eq!(settings(&shop.database), "");
+    }
+
+    /// Whoever connects behind the fence, reads, and stays in a transaction is ended.
+    fn p6_a_reader_behind_the_fence_is_ended(server) {
+        let shop = Shop::at_head(server);
+        let before = shop.database.dump();
+        let options = ["run", "--json", "--fence", "writes", "--strategy", "rebuild", "--", "sh", "-c", COMMITS_WAITS_FAILS];
+        let running = shop.call().start(&options);
+        wait_for(&shop, "committed");
+        let reader = Reader::start(&shop.database);
+        shop.workplace.write("go-on", "");
+        running.finish().assert_code(1).assert_says("application reporting");
+        reader.end();
+        shop.database.assert_is(&before);
+    }
+
+    /// Without a fence it is named, nothing is changed, and the next start puts the database back.
+    fn p6_a_reader_in_the_way_is_named(server) {
+        let shop = Shop::at_head(server);
+        let before = shop.database.dump();
+        let reader = Reader::start(&shop.database);
+        let failing = ["run", "--json", "--strategy", "rebuild", "--", "sh", "-c", COMMITS_THEN_FAILS];
+        let output = shop.call().run(&failing).assert_code(7);
+        output.assert_says("application reporting").assert_says("pgbelay recover");
+        reader.end();
+        shop.call().run(&["recover"]).assert_code(0);
+        shop.database.assert_is(&before);
     }
 
     fn alembic_goes_through_the_fence(server) {

@@ -78,6 +78,7 @@ mod secrets;
 mod signals;
 mod sql_files;
 mod swap;
+mod tenants;
 mod tls;
 mod undo;
 mod verify_checks;

@@ -73,6 +73,34 @@ on_servers! {
         shop.database.assert_is(&before);
     }
 
+    /// A release back, and one more: between them only pgbelay wrote.
+    fn p5_one_rollback_by_hand_follows_another(server) {
+        let shop = Shop::two_behind(server);
+        let before = shop.database.dump();
+        shop.run(&[], &["alembic", "upgrade", "+1"]).assert_code(0);
+        let between = shop.database.dump();
+        shop.run(&[], &["alembic", "upgrade", "+1"]).assert_code(0);
+        let archives = shop.workplace.archives();
+        shop.call().run(&["rollback"]).assert_code(0);
+        shop.database.assert_is(&between);
+        let first = archives[0].display().to_string();
+        shop.call().run(&["rollback", &first]).assert_code(0);
+        shop.database.assert_is(&before);
+    }
+
+    /// What somebody wrote before the first rollback by hand, and it discarded, is no reason later; what was written between two is.
+    fn p5_writes_between_two_rollbacks_by_hand_are_kept(server) {
+        let shop = Shop::two_behind(server);
+        shop.run(&[], &["alembic", "upgrade", "+1"]).assert_code(0);
+        shop.run(&[], &["alembic", "upgrade", "+1"]).assert_code(0);
+        let archives = shop.workplace.archives();
+        shop.call().run(&["rollback"]).assert_code(0);
+        somebody_writes(&shop, 1);
+        let first = archives[0].display().to_string();
+        shop.call().run(&["rollback", &first]).assert_code(6);
+        assert_eq!(others(&shop), "1");
+    }
+
     fn p5_a_rollback_by_hand_keeps_what_was_defined_after_the_run(server) {
         let shop = Shop::two_behind(server);
         shop.run(&[], &["alembic", "upgrade", "head"]).assert_code(0);

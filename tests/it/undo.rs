@@ -35,6 +35,7 @@ CREATE TABLE s.events_2026 PARTITION OF s.events FOR VALUES FROM ('2026-01-01') 
 CREATE INDEX events_at ON s.events (at);
 CREATE TABLE s.plain (a integer, b text);
 CREATE TABLE s.child (c integer) INHERITS (s.plain);
+CREATE TABLE s.audit (about regclass, through regproc, what text);
 CREATE VIEW s.paid AS SELECT o.id, u.email FROM s.orders o JOIN s.users u ON u.id = o.buyer WHERE o.state = 'paid';
 CREATE VIEW s.paid_count AS SELECT count(*) AS n FROM s.paid;
 CREATE MATERIALIZED VIEW s.totals AS SELECT id % 10 AS part, sum(total) AS total FROM s.orders GROUP BY 1;
@@ -50,6 +51,7 @@ UPDATE s.users SET best = id WHERE id % 2 = 0;
 INSERT INTO s.events SELECT date '2025-01-01' + n % 700, 'e' || n, n FROM generate_series(1, 3000) n;
 INSERT INTO s.plain SELECT n, 'p' || n FROM generate_series(1, 100) n;
 INSERT INTO s.child SELECT n, 'c' || n, n FROM generate_series(1, 50) n;
+INSERT INTO s.audit VALUES ('s.orders', 's.norm', 'made'), ('s.users', 's.stamp', 'made'), ('s.totals', NULL, 'made');
 SELECT lo_from_bytea(4800, 'a large object');
 REFRESH MATERIALIZED VIEW s.totals;
 ";

@@ -1,13 +1,15 @@
 -- Tables shaped like Alembic's version table: one column, version_num, of a character type.
 -- Alembic's own is varchar(32); people widen it. Members of extensions do not count.
--- off_path: our own search_path is empty, so the one that sessions of this role begin with is asked for.
+-- place: our own search_path is empty, so the one that sessions of this role begin with is asked for.
 SELECT n.nspname AS schema, c.relname AS name,
-       n.nspname <> ALL (
-         SELECT CASE WHEN named = '$user' THEN current_user::text ELSE named END
-           FROM pg_catalog.pg_settings s,
-                LATERAL (SELECT pg_catalog.btrim(pg_catalog.btrim(one), '"') AS named
-                           FROM pg_catalog.unnest(pg_catalog.string_to_array(s.reset_val, ',')) one) parts
-          WHERE s.name = 'search_path') AS off_path
+       (SELECT pg_catalog.min(path.place)::integer
+          FROM (SELECT parts.place, CASE WHEN named = '$user' THEN current_user::text ELSE named END AS schema
+                  FROM pg_catalog.pg_settings s,
+                       LATERAL (SELECT place, pg_catalog.btrim(pg_catalog.btrim(one), '"') AS named
+                                  FROM pg_catalog.unnest(pg_catalog.string_to_array(s.reset_val, ','))
+                                       WITH ORDINALITY split (one, place)) parts
+                 WHERE s.name = 'search_path') path
+         WHERE path.schema = n.nspname) AS place
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind = 'r' AND c.relpersistence <> 't'

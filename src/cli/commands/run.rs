@@ -219,7 +219,7 @@ fn fence(fence: &FenceReport) -> String {
         (true, None) => "taken down".to_owned(),
         (false, None) => "could not be put up".to_owned(),
     };
-    format!("{now} ({ended} ended for it)")
+    format!("{now} ({ended} ended when it was put up)")
 }
 
 fn other_writers(report: &RunReport) -> String {

@@ -21,6 +21,7 @@ pub(super) async fn execute(app: &App, arguments: &StampArguments) -> Result<Don
         variables: resolved.env_file_variables.clone(),
         force: arguments.force,
         lock_wait: RunOptions::DEFAULT_LOCK_WAIT,
+        table_lock_wait: arguments.reading.table_lock_wait,
     };
     let report = run::stamp(&resolved.target, &options, &app.ctx)
         .await

@@ -50,6 +50,29 @@ impl Scripts {
         Ok(ids(&graph, graph.heads()))
     }
 
+    /// Refuses version rows of which one comes before another, as Alembic does.
+    ///
+    /// # Errors
+    /// `Kind::Refused`: that, or a broken graph.
+    pub fn require_apart(&self, revisions: &BTreeSet<String>) -> Result<()> {
+        let graph = Graph::build(&self.revisions)?;
+        let nodes: Vec<Node> = revisions
+            .iter()
+            .filter_map(|id| match graph.find(id) {
+                Found::One(node) => Some(node),
+                _ => None,
+            })
+            .collect();
+        match overlap(&graph, &nodes) {
+            None => Ok(()),
+            Some((node, lower)) => Err(Error::refused("stamp the database").because(format!(
+                "{} comes before {}: a row for the later one says both",
+                graph.id(lower),
+                graph.id(node)
+            ))),
+        }
+    }
+
     /// What `verb` will do to a database whose version rows are `current`. Errors
     /// (`Kind::Refused`): what alembic itself would refuse, in words with a cure.
     pub fn forecast(&self, verb: &Verb, current: &[String]) -> Result<Forecast> {
@@ -120,25 +143,30 @@ fn applied(graph: &Graph<'_>, current: &[String]) -> Result<Vec<Node>> {
             _ => return Err(unknown_revision(id)),
         }
     }
-    for &node in &applied {
-        let below = graph.ancestors(&[node]);
-        if let Some(&lower) = applied
-            .iter()
-            .find(|&&other| other != node && below.contains(&other))
-        {
-            return Err(Error::refused("plan the migration")
-                .because(format!(
-                    "the version table holds {} and also {}, which comes before it",
-                    graph.id(node),
-                    graph.id(lower)
-                ))
-                .hint(format!(
-                    "if {0} is applied, remove the other row: alembic stamp --purge {0}",
-                    graph.id(node)
-                )));
-        }
+    if let Some((node, lower)) = overlap(graph, &applied) {
+        return Err(Error::refused("plan the migration")
+            .because(format!(
+                "the version table holds {} and also {}, which comes before it",
+                graph.id(node),
+                graph.id(lower)
+            ))
+            .hint(format!(
+                "if {0} is applied, remove the other row: alembic stamp --purge {0}",
+                graph.id(node)
+            )));
     }
     Ok(applied)
+}
+
+/// A node with one of the others that comes before it.
+fn overlap(graph: &Graph<'_>, nodes: &[Node]) -> Option<(Node, Node)> {
+    nodes.iter().find_map(|&node| {
+        let below = graph.ancestors(&[node]);
+        let mut others = nodes.iter().filter(|&&other| other != node);
+        others
+            .find(|other| below.contains(other))
+            .map(|&lower| (node, lower))
+    })
 }
 
 fn unknown_revision(id: &str) -> Error {

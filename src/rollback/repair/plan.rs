@@ -212,6 +212,11 @@ fn tables_to_load(sides: &Sides<'_>, fates: &[Fate]) -> BTreeSet<usize> {
         .iter()
         .filter(|one| !stays.contains_key(one.identity.as_str()));
     wholes.extend(missing.map(whole));
+    // Names in their rows stand for numbers, and what is made again has another one.
+    if makes_named_again(sides, fates) {
+        let shifting = sides.live.tables.iter().filter(|table| table.shifting);
+        wholes.extend(shifting.map(|table| table.identity.as_str()));
+    }
     let numbered = tables.iter().enumerate();
     let is_patched = |record: &TableRecord| {
         let identity = record.identity.as_str();
@@ -219,6 +224,30 @@ fn tables_to_load(sides: &Sides<'_>, fates: &[Fate]) -> BTreeSet<usize> {
     };
     let wanted = numbered.filter(|(_, one)| wholes.contains(whole(one)) && !is_patched(one));
     wanted.map(|(at, _)| at).collect()
+}
+
+/// Whether something goes and comes back that rows may name (`regclass` and the like).
+fn makes_named_again(sides: &Sides<'_>, fates: &[Fate]) -> bool {
+    const NAMED: [Kind; 12] = [
+        Kind::Table,
+        Kind::ForeignTable,
+        Kind::View,
+        Kind::MaterializedView,
+        Kind::Sequence,
+        Kind::Index,
+        Kind::Constraint,
+        Kind::Function,
+        Kind::Procedure,
+        Kind::Type,
+        Kind::Domain,
+        Kind::Schema,
+    ];
+    let mut entries = sides.live.entries.iter().zip(fates);
+    entries.any(|(entry, fate)| {
+        *fate == Fate::Goes
+            && NAMED.contains(&entry.kind)
+            && sides.archive.entries.contains_key(&entry.identity)
+    })
 }
 
 /// Identities of what stays, with their places.

@@ -186,6 +186,7 @@ pub async fn read_versions(desk: &mut Desk<'_>, ready: &Ready<'_>) -> Result<Vec
     let session = pg::wait_for(&scene.target, scene.options.wait, scene.ctx).await?;
     let tables = versions::read(&session).await?;
     session.close().await;
-    desk.report.to = versions::all(&tables);
-    Ok(ready.tool.current(&tables))
+    let current = ready.tool.current(&tables);
+    desk.report.to.clone_from(&current);
+    Ok(current)
 }

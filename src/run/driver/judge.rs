@@ -13,6 +13,7 @@ use crate::error::{Attempt, Error, Kind, Result};
 use crate::faults::{self, Point};
 use crate::pg::{self, Session, Target};
 use crate::rollback::{self, Decision, RollbackOptions, RollbackReport, Rung, Strategy};
+use crate::run::blockers;
 use crate::run::chronicle::Seen;
 use crate::run::fence;
 use crate::run::keeping::Keeping;
@@ -142,31 +143,28 @@ async fn verdict(case: &Case<'_>, ctx: &Context, keeping: &mut dyn Keeping) -> R
         accept_losses: AcceptedLosses::all(),
         ..RollbackOptions::default()
     };
-    let (target, store) = (case.target, case.store);
-    let mut result = match options.rung {
-        Rung::Swap => {
-            rollback::swap(
-                target,
-                &reader,
-                store,
-                &options,
-                Some(decision),
-                keeping,
-                ctx,
-            )
-            .await
+    let (target, store, rung) = (case.target, case.store, options.rung);
+    let work = async {
+        match rung {
+            Rung::Swap => {
+                let decided = Some(decision);
+                rollback::swap(target, &reader, store, &options, decided, keeping, ctx).await
+            }
+            _ => rollback::roll_back_decided(target, &reader, store, &options, decision, ctx).await,
         }
-        _ => rollback::roll_back_decided(target, &reader, store, &options, decision, ctx).await,
     };
+    // Whoever connected behind the fence was told to expect that.
+    let may_end = case.window.fenced_since.is_some();
+    let mut result = blockers::watched(target, may_end, work, ctx).await;
     if let Ok(report) = &mut result {
         report.seconds.decide += decided.as_secs_f64();
     }
-    Ok(of_rollback(result))
+    Ok(of_rollback(result, rung))
 }
 
 /// Sequences that a failed migration moved on are set back, but that is no committed change: the
 /// verdict is that nothing was committed (P2).
-fn of_rollback(result: Result<RollbackReport>) -> Verdict {
+fn of_rollback(result: Result<RollbackReport>, rung: Rung) -> Verdict {
     match result {
         Ok(report) if matches!(report.strategy, Strategy::Nothing | Strategy::Sequences) => {
             Verdict::Unchanged {
@@ -178,9 +176,10 @@ fn of_rollback(result: Result<RollbackReport>) -> Verdict {
             writers: Vec::new(),
             why: error.to_string(),
         },
+        // A transaction that waited for a lock in vain changed nothing. A swap has other ways to go on.
         Err(error) => Verdict::InDoubt {
+            is_open: rung != Rung::Swap && error.sqlstate() == Some(blockers::LOCK_NOT_AVAILABLE),
             error,
-            is_open: false,
         },
     }
 }
@@ -258,8 +257,15 @@ fn obstacle(observed: &Observed) -> Option<String> {
         ));
     }
     let gap = observed.gap.as_ref()?;
+    // Terminated: by the migration itself, for all that is known.
+    let hint = match gap.contains("57P01") {
+        true => {
+            "; a migration that ends all other sessions has to spare those whose application_name begins with 'pgbelay'"
+        }
+        false => "",
+    };
     Some(format!(
-        "nobody was watching for other writers for a while ({gap})"
+        "nobody was watching for other writers for a while ({gap}){hint}"
     ))
 }
 

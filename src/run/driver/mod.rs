@@ -40,7 +40,7 @@ pub use refusals::refusals;
 pub use scene::tidy;
 pub(in crate::run) use scene::{Scene, connect};
 pub(in crate::run) use tool::Tool;
-pub use tool::child_variables;
+pub use tool::{child_variables, own_tables};
 
 /// First pause before another attempt; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -372,7 +372,7 @@ fn in_doubt(
         _ if is_locked => {
             "whoever holds the lock goes on with it, if it is a run; when it has ended: pgbelay recover".to_owned()
         }
-        true => "nothing was tried yet; when that is put right: pgbelay recover".to_owned(),
+        true => "nothing was changed; when that is put right: pgbelay recover".to_owned(),
         false => format!(
             "look at the database, then put it back: pgbelay rollback {}",
             archive.display()

@@ -24,7 +24,6 @@ use crate::run::hiding;
 use crate::run::lock::RunLock;
 use crate::run::preflight;
 use crate::run::state::Event;
-use crate::run::versions;
 use crate::run::writers::{self, Watch, Window};
 use crate::verify::InvalidObjects;
 
@@ -39,7 +38,7 @@ pub async fn prepare<'a>(desk: &mut Desk<'_>, mut scene: Scene<'a>) -> Result<Op
     check(desk, &tool, &scene).await?;
     let lock = obtain_lock(desk, &scene).await?;
     scene.refresh().await?;
-    desk.report.from = versions::all(&scene.versions);
+    desk.report.from = tool.current(&scene.versions);
     desk.report.to.clone_from(&desk.report.from);
     let prospect = look_ahead(desk, &tool, &scene, &variables).await?;
     if prospect.is_nothing() {

@@ -14,7 +14,7 @@ use crate::pg::{self, Secret, Target};
 use crate::run::driver::scene::Scene;
 use crate::run::writers::Window;
 use crate::run::{FenceMode, Migration, RunOptions, versions};
-use crate::verify::OwnTables;
+use crate::verify::{self, OwnTables};
 
 /// What is run.
 #[derive(Debug, Clone)]
@@ -99,7 +99,7 @@ impl Tool {
     ) -> Result<Prospect> {
         match self {
             Self::Alembic { project, .. } => {
-                let current = match of_plain_names(project, versions) {
+                let current = match own_tables(project).reached(versions) {
                     Ok(tables) => versions::all(&tables),
                     Err(unknown) => {
                         return Ok(Prospect {
@@ -119,7 +119,7 @@ impl Tool {
             Self::Sql(directory) => {
                 let plan = Plan::read(directory)?;
                 Ok(Prospect {
-                    pending: Some(plan.pending_revisions(&versions::all(versions))?),
+                    pending: Some(plan.pending_revisions(&self.current(versions))?),
                     expected: Some(plan.expected()),
                     unknown: None,
                 })
@@ -141,73 +141,44 @@ impl Tool {
     pub fn own_tables(&self) -> OwnTables {
         match self {
             Self::Alembic { project, .. } => own_tables(project),
-            Self::Command(_) | Self::Sql(_) => OwnTables::default(),
+            Self::Command(_) => OwnTables::default(),
+            Self::Sql(_) => of_sql_files(),
         }
     }
 
     /// The version rows that belong to this tool.
     pub fn current(&self, versions: &[VersionTable]) -> Vec<String> {
-        versions::all(&self.own_tables().among(versions))
+        let own = self.own_tables();
+        let reached = own.reached(versions);
+        versions::all(&reached.unwrap_or_else(|_| own.among(versions)))
+    }
+}
+
+/// What [`Plan::apply`] writes to: `alembic_version` where the plain name leads.
+fn of_sql_files() -> OwnTables {
+    OwnTables {
+        names: vec![verify::DEFAULT_NAME.to_owned()],
+        leading: true,
+        ..OwnTables::default()
     }
 }
 
 /// The version tables that env.py names; all of them where it computes the name.
-fn own_tables(project: &Project) -> OwnTables {
+pub fn own_tables(project: &Project) -> OwnTables {
     let script = &project.environment;
     if script.computed {
-        return OwnTables::default();
+        return OwnTables {
+            moves: script.moves,
+            ..OwnTables::default()
+        };
     }
     OwnTables {
         names: script.version_tables.clone(),
         schemas: script.version_table_schemas.clone(),
         by_default: script.version_tables.is_empty(),
+        moves: script.moves,
+        leading: false,
     }
-}
-
-/// The project's version tables where its plain name leads; or why nobody knows which one Alembic will take. To find
-/// another one at head would be a false "nothing to do".
-fn of_plain_names(
-    project: &Project,
-    versions: &[VersionTable],
-) -> std::result::Result<Vec<VersionTable>, String> {
-    let own = own_tables(project);
-    let tables = own.among(versions);
-    if !own.schemas.is_empty() || tables.is_empty() {
-        return Ok(tables);
-    }
-    let named = |tables: &[VersionTable]| {
-        let names = tables
-            .iter()
-            .map(|table| format!("{}.{}", table.schema, table.name));
-        names.collect::<Vec<_>>().join(", ")
-    };
-    // One that is alone, where plain names lead anyway, is the one that is meant.
-    let alone = matches!(&tables[..], [only] if !only.off_path);
-    if project.environment.moves && !alone {
-        return Err(format!(
-            "env.py chooses by itself where names lead (search_path, schema_translate_map), and there is {}",
-            named(&tables)
-        ));
-    }
-    let reached: Vec<VersionTable> = tables
-        .iter()
-        .filter(|table| !table.off_path)
-        .cloned()
-        .collect();
-    let alike = |table: &VersionTable| {
-        reached
-            .iter()
-            .filter(|other| other.name == table.name)
-            .count()
-            > 1
-    };
-    if reached.is_empty() || reached.iter().any(alike) {
-        return Err(format!(
-            "env.py names no version_table_schema, and its plain name does not lead to one of {}",
-            named(&tables)
-        ));
-    }
-    Ok(reached)
 }
 
 fn of_forecast(forecast: Forecast) -> Prospect {
@@ -299,7 +270,8 @@ pub async fn run_sql(directory: &Path, scene: &Scene<'_>) -> Result<ToolReport> 
     let started = Instant::now();
     let plan = Plan::read(directory)?;
     let session = pg::connect(&scene.target, "child", scene.ctx).await?;
-    let current = versions::all(&versions::read(&session).await?);
+    let current = versions::read(&session).await?;
+    let current = versions::all(&of_sql_files().among(&current));
     let options = ApplyOptions {
         lock_timeout: scene.options.lock_timeout,
         timeout: scene.options.timeout,

@@ -208,10 +208,12 @@ fn still_in_doubt(journal: &Journal, story: &Story, run: &str) -> Recovered {
         .as_ref()
         .and_then(|ending| ending.error.clone())
         .unwrap_or_else(|| "its rollback could not be proven".to_owned());
-    let archive = story
-        .backed_up
-        .as_ref()
-        .map_or("ARCHIVE", |backup| backup.archive.as_str());
+    // Its store is where its journal is.
+    let archive = story.backed_up.as_ref().map(|backup| {
+        let path = journal.path().with_file_name(&backup.archive);
+        path.display().to_string()
+    });
+    let archive = archive.unwrap_or_else(|| "ARCHIVE".to_owned());
     let error = Error::new(Kind::InDoubt, format!("go on after the run {run}"))
         .because(said)
         .now("the database was not touched now; a person has to look at it")
@@ -444,7 +446,7 @@ fn of_verdict(
                 _ if broken_off => {
                     "when the server can be reached again: pgbelay recover".to_owned()
                 }
-                true => "nothing was tried yet; when that is put right: pgbelay recover".to_owned(),
+                true => "nothing was changed; when that is put right: pgbelay recover".to_owned(),
                 false => format!(
                     "look at the database, then put it back: pgbelay rollback {}",
                     archive.display()

@@ -238,8 +238,11 @@ pub fn left_to_a_person(store: &Store, facts: &Facts) -> Result<Option<Error>> {
         .header
         .as_ref()
         .map_or("?", |header| header.run_id.as_str());
-    let archive = newest.backed_up.as_ref();
-    let archive = archive.map_or("ARCHIVE", |backup| backup.archive.as_str());
+    let archive = newest.backed_up.as_ref().map(|backup| {
+        let path = store.directory().join(&backup.archive);
+        path.display().to_string()
+    });
+    let archive = archive.unwrap_or_else(|| "ARCHIVE".to_owned());
     Ok(Some(
         Error::refused(format!("go on after the run {run}"))
             .because(said)

@@ -1,0 +1,117 @@
+//! Who keeps a rollback from its locks. Behind a fence they are ended: they began behind it and only read; otherwise they are
+//! named when the wait is over, because a person has to decide.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::pg::{self, Session, Sql, Target};
+use crate::run::writers;
+
+/// SQLSTATE of a lock that was waited for in vain.
+pub const LOCK_NOT_AVAILABLE: &str = "55P03";
+/// How long a session behind the fence may finish what it is doing before it is ended.
+const FINISH_WITHIN: Duration = Duration::from_secs(5);
+/// Time between two looks.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// Carries out `work`, which waits for locks in sessions of this run, and looks who holds them.
+///
+/// # Errors
+/// Of the work; one about a lock names its holders.
+pub async fn watched<T>(
+    target: &Target,
+    may_end: bool,
+    work: impl Future<Output = Result<T>>,
+    ctx: &Context,
+) -> Result<T> {
+    // Without it the work goes on: nobody is named then.
+    let Ok(session) = pg::connect(target, "blockers", ctx).await else {
+        return work.await;
+    };
+    let mut watch = Watch {
+        session: &session,
+        may_end,
+        since: BTreeMap::new(),
+        last: Vec::new(),
+        told: BTreeSet::new(),
+        ctx,
+    };
+    tokio::pin!(work);
+    let result = loop {
+        tokio::select! {
+            biased;
+            result = &mut work => break result,
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+        tokio::select! {
+            biased;
+            result = &mut work => break result,
+            () = watch.look() => {}
+        }
+    };
+    let last = std::mem::take(&mut watch.last);
+    session.close().await;
+    result.map_err(|error| named(error, &last))
+}
+
+struct Watch<'a> {
+    session: &'a Session,
+    may_end: bool,
+    /// When each process was first seen in the way.
+    since: BTreeMap<i32, Instant>,
+    /// Who was in the way when it was last looked, in words.
+    last: Vec<String>,
+    /// Processes that were ended, and told.
+    told: BTreeSet<i32>,
+    ctx: &'a Context,
+}
+
+impl Watch<'_> {
+    /// A failure to look is no failure of the rollback.
+    async fn look(&mut self) {
+        let sql = Sql::constant(include_str!("sql/blockers.sql"));
+        let Ok(rows) = self.session.query(&sql).await else {
+            return;
+        };
+        let found = rows.iter().filter_map(|row| {
+            let who = row.string("who").ok()?;
+            Some((row.number::<i32>("pid").ok()?, who))
+        });
+        let found: BTreeMap<i32, String> = found.collect();
+        self.since.retain(|pid, _| found.contains_key(pid));
+        if !found.is_empty() {
+            self.last = found.values().cloned().collect();
+        }
+        let now = Instant::now();
+        let mut due = Vec::new();
+        for pid in found.keys() {
+            let since = *self.since.entry(*pid).or_insert(now);
+            if self.may_end && now - since >= FINISH_WITHIN {
+                due.push(*pid);
+            }
+        }
+        if due.is_empty() {
+            return;
+        }
+        for pid in due.iter().filter(|pid| self.told.insert(**pid)) {
+            self.ctx.note(format!(
+                "ending a session that keeps the rollback from its locks: {}",
+                found.get(pid).map_or("", String::as_str)
+            ));
+        }
+        // One that this role may not end is none that keeps it from ending the others.
+        for pid in due {
+            let _ = self.session.query(&writers::terminate(&[pid])).await;
+        }
+    }
+}
+
+fn named(error: Error, last: &[String]) -> Error {
+    if error.sqlstate() != Some(LOCK_NOT_AVAILABLE) || last.is_empty() {
+        return error;
+    }
+    let reason = error.reason().unwrap_or_default();
+    error.because(format!("{reason}; in the way: {}", last.join("; ")))
+}
