@@ -109,7 +109,9 @@ fn alias_members(reading: &mut Reading, extension: u32, node: usize) {
 pub(super) async fn add_configuration(reading: &mut Reading, source: &Source<'_>) -> Result<()> {
     let sql = Sql::constant(include_str!("sql/configuration.sql"));
     let mut nodes = HashMap::new();
-    for row in source.query(&sql).await? {
+    let rows = source.query(&sql).await?;
+    let filled = filled(reading, source, &rows).await?;
+    for row in rows {
         let extension = reading.graph.find((EXTENSION, row.number("extension")?));
         let relation = reading.relations.get(row.number("relation")?).cloned();
         let (Some(extension), Some(relation)) = (extension, relation) else {
@@ -122,7 +124,12 @@ pub(super) async fn add_configuration(reading: &mut Reading, source: &Source<'_>
         };
         let condition = row.string("condition")?;
         let identity = format!("{word} of {}", relation.identity());
-        let drop = (kind == Kind::TableData)
+        // What holds nothing of the user's needs no right to write it: it may well be the provider's.
+        let is_empty = kind == Kind::TableData && !filled.contains(&relation.oid);
+        if is_empty {
+            reading.unfilled.insert(relation.oid);
+        }
+        let drop = (kind == Kind::TableData && !is_empty)
             .then(|| format!("DELETE FROM ONLY {} {condition};", relation.quoted));
         let node = Node::new(kind, Some(&relation.schema), &relation.name, identity)
             .text(String::new(), drop);
@@ -132,6 +139,40 @@ pub(super) async fn add_configuration(reading: &mut Reading, source: &Source<'_>
         nodes.insert(relation.oid, id);
     }
     order_by_foreign_keys(reading, source, &nodes).await
+}
+
+/// Configuration tables that hold rows of the user's, or may, because this role may not read them: one query.
+async fn filled(reading: &Reading, source: &Source<'_>, rows: &[Row]) -> Result<BTreeSet<u32>> {
+    let mut sql = Sql::default();
+    let mut asked = BTreeSet::new();
+    for row in rows {
+        let Some(relation) = reading.relations.get(row.number("relation")?) else {
+            continue;
+        };
+        if relation.kind != 'r' || !row.bool("is_readable")? {
+            continue;
+        }
+        let some = format!(
+            "EXISTS (SELECT FROM ONLY {} {})",
+            relation.quoted,
+            row.text("condition")?
+        );
+        sql = sql
+            .then(if asked.is_empty() { "" } else { " UNION ALL " })
+            .then("SELECT ")
+            .number(i64::from(relation.oid))
+            .then(" AS relation WHERE NOT ")
+            .sql(&Sql::deparsed(some));
+        asked.insert(relation.oid);
+    }
+    let mut filled: BTreeSet<u32> = reading.relations.all().map(|one| one.oid).collect();
+    if asked.is_empty() {
+        return Ok(filled);
+    }
+    for row in source.session().query(&sql).await? {
+        filled.remove(&row.number("relation")?);
+    }
+    Ok(filled)
 }
 
 /// Foreign keys of configuration tables come with CREATE EXTENSION, so they are there while rows are

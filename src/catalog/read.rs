@@ -5,7 +5,7 @@
 //! settings. The number of queries does not depend on the number of objects, except for the
 //! sequence values, which are read in batches.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::address::{Address, CLASS};
@@ -52,6 +52,8 @@ pub(super) struct Reading {
     pub owners: Owners,
     /// Which rows of an extension's configuration table are the user's, by the table's OID.
     pub conditions: HashMap<u32, String>,
+    /// Configuration tables that hold nothing of the user's.
+    pub unfilled: BTreeSet<u32>,
     /// How rows are read and loaded.
     pub data: table_data::Rules,
     /// Types with their shells: type, shell, the shell's text, the type's address.
@@ -152,6 +154,7 @@ async fn begin(source: &Source<'_>) -> Result<Reading> {
         index_attaches: Vec::new(),
         owners: Owners::default(),
         conditions: HashMap::new(),
+        unfilled: BTreeSet::new(),
         data: table_data::Rules::load(source).await?,
         shells: Vec::new(),
         needs: Vec::new(),

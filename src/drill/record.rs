@@ -84,7 +84,16 @@ impl Record {
             _ => String::new(),
         };
         match self.verdict {
-            Verdict::Passed => format!("proven {at} {on}, restored in {seconds:.1} s"),
+            Verdict::Passed => {
+                let part = match self.not_proven.len() {
+                    0 => String::new(),
+                    count => format!(
+                        " in part ({} not proven)",
+                        crate::compare::counted(count, "thing", "things")
+                    ),
+                };
+                format!("proven{part} {at} {on}, restored in {seconds:.1} s")
+            }
             Verdict::Different => format!(
                 "FAILED {at} {on}: {} differ{proven}",
                 crate::compare::counted(self.differences.len(), "thing", "things")

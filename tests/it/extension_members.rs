@@ -292,6 +292,25 @@ on_servers! {
     }
 
     /// Grants in information_schema and pg_catalog, and what a fresh database has and this one not.
+    /// A provider's configuration table that holds nothing of the user's asks for no right to write it.
+    fn a_providers_table_without_rows_of_ones_own_is_no_obstacle(server) {
+        install(server);
+        let shop = crate::support::Shop::at_head(server);
+        shop.database.sql("CREATE SCHEMA belt; CREATE EXTENSION pgbelay_belt SCHEMA belt; \
+            GRANT USAGE ON SCHEMA belt TO app; GRANT SELECT ON belt.setting, belt.log TO app");
+        let before = shop.database.dump();
+        let fail = |strategy: &str| {
+            let failing = ["sh", "-c", "psql -Xqc 'DROP TABLE comps'; exit 1"];
+            shop.run(&["--strategy", strategy], &failing)
+        };
+        for strategy in ["repair", "rebuild"] {
+            fail(strategy).assert_code(1);
+            shop.database.assert_is(&before);
+        }
+        shop.database.sql("INSERT INTO belt.setting VALUES ('own', 'row')");
+        fail("rebuild").assert_code(3).assert_says("this role may not write them");
+    }
+
     fn what_was_changed_in_the_system_is_kept(server) {
         for change in SYSTEM_CHANGES {
             Case::new(server, change).goes_there_and_back(SYSTEM_FACTS);

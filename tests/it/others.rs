@@ -101,6 +101,23 @@ on_servers! {
         assert_eq!(others(&shop), "1");
     }
 
+    /// A migration that makes the database again: what it made is somebody's, and the command that is told works.
+    fn p5_a_database_that_was_made_again_is_another_one(server) {
+        let shop = Shop::at_head(server);
+        let before = shop.database.dump();
+        let name = shop.database.name();
+        let script = format!(
+            "psql -Xq -d postgres -c 'DROP DATABASE {name} WITH (FORCE)' -c 'CREATE DATABASE {name}'; exit 1"
+        );
+        let call = || shop.call().env("DATABASE_URL", shop.database.url_as("postgres"));
+        let output = call().run(&["run", "--json", "--", "sh", "-c", &script]).assert_code(6);
+        output.assert_says("dropped and made again while the migration ran")
+            .assert_says("pgbelay rollback --other-database --discard-other-writes");
+        let archive = shop.workplace.archives()[0].display().to_string();
+        call().run(&["rollback", "--other-database", "--discard-other-writes", &archive]).assert_code(0);
+        shop.database.assert_is(&before);
+    }
+
     fn p5_a_rollback_by_hand_keeps_what_was_defined_after_the_run(server) {
         let shop = Shop::two_behind(server);
         shop.run(&[], &["alembic", "upgrade", "head"]).assert_code(0);

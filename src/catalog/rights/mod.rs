@@ -169,6 +169,9 @@ pub(super) async fn add(reading: &mut Reading, source: &Source<'_>) -> Result<()
     let sql = Sql::constant(include_str!("../sql/rights_needed.sql"));
     for row in source.query(&sql).await? {
         let address: Address = (row.number("class")?, row.number("object")?);
+        if row.text("right")? == "rows" && reading.unfilled.contains(&address.1) {
+            continue;
+        }
         let name = row.opt("name")?.unwrap_or_default();
         let need = Need {
             identity: match identity(reading, address) {

@@ -17,6 +17,7 @@ use crate::run::blockers;
 use crate::run::chronicle::Seen;
 use crate::run::fence;
 use crate::run::keeping::Keeping;
+use crate::run::preflight::Facts;
 use crate::run::writers::{self, Observed, Watch, Window};
 use crate::run::{OnOtherWriters, OtherWriter, RunOptions};
 use crate::store::Store;
@@ -57,6 +58,8 @@ pub enum Verdict {
     Withheld {
         writers: Vec<OtherWriter>,
         why: String,
+        /// Whether the database is another one by now.
+        made_again: bool,
     },
     /// The archive cannot be read. Nothing was changed; with a copy of it in place the next start puts the database back.
     WithoutArchive(Error),
@@ -120,6 +123,13 @@ async fn verdict(case: &Case<'_>, ctx: &Context, keeping: &mut dyn Keeping) -> R
     let session = pg::wait_for(case.target, case.options.wait, ctx).await?;
     end_tool_sessions(&session, &case.window, case.by_itself, ctx).await?;
     let reader = Reader::open(case.archive)?;
+    if let Some(why) = another_database(&session, &reader).await? {
+        return Ok(Verdict::Withheld {
+            writers: Vec::new(),
+            why,
+            made_again: true,
+        });
+    }
     let started = Instant::now();
     let decision = rollback::decide(&session, &reader, ctx).await?;
     let decided = started.elapsed();
@@ -175,6 +185,7 @@ fn of_rollback(result: Result<RollbackReport>, rung: Rung) -> Verdict {
         Err(error) if error.kind() == Kind::Withheld => Verdict::Withheld {
             writers: Vec::new(),
             why: error.to_string(),
+            made_again: false,
         },
         // A transaction that waited for a lock in vain changed nothing. A swap has other ways to go on.
         Err(error) => Verdict::InDoubt {
@@ -195,8 +206,18 @@ fn withheld(decision: Decision, observed: Observed, why: String, ctx: &Context) 
         _ => Verdict::Withheld {
             writers: observed.writers,
             why,
+            made_again: false,
         },
     }
+}
+
+/// Why the database is not the one that was backed up: dropped, and made again under the name.
+async fn another_database(session: &Session, reader: &Reader) -> Result<Option<String>> {
+    let then = reader.manifest().database.oid;
+    let now = Facts::read(session).await?.database_oid;
+    Ok((then != now).then(|| {
+        format!("the database was dropped and made again while the migration ran: it had OID {then}, now it has {now}")
+    }))
 }
 
 /// What was seen of others up to now, if a rollback would, or may, discard what they committed.

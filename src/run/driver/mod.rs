@@ -262,7 +262,11 @@ fn conclude(
                 failure,
             )
         }
-        Verdict::Withheld { writers, why } => withheld(desk, writers, why, &failure),
+        Verdict::Withheld {
+            writers,
+            why,
+            made_again,
+        } => withheld(desk, writers, why, made_again, &failure),
         Verdict::WithoutArchive(error) => without_archive(desk, &failure, error),
         Verdict::InDoubt { error, is_open } => in_doubt(desk, &failure, error, is_open),
     }
@@ -306,11 +310,15 @@ fn withheld(
     desk: &mut Desk<'_>,
     writers: Vec<crate::run::OtherWriter>,
     why: String,
+    made_again: bool,
     failure: &Error,
 ) -> (Outcome, Option<Error>) {
     let archive = desk.report.archive.clone().unwrap_or_default();
     let what = "the failed migration";
-    let error = withheld::withheld(what, &why, &writers, &archive, Some(failure));
+    let error = match made_again {
+        true => withheld::made_again(what, &why, &archive, Some(failure)),
+        false => withheld::withheld(what, &why, &writers, &archive, Some(failure)),
+    };
     desk.others = Some(Seen {
         why,
         writers: writers.clone(),

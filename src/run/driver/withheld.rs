@@ -9,6 +9,15 @@ use crate::run::OtherWriter;
 /// Sessions that are named; the report has all of them.
 const NAMED: usize = 10;
 
+/// Options of the command that proceeds: the database that the archive is of, or one that was made in its place.
+const SAME_DATABASE: &str = "--discard-other-writes";
+const MADE_AGAIN: &str = "--other-database --discard-other-writes";
+
+/// As [`withheld`], of a database that was dropped and made again since its backup.
+pub fn made_again(what: &str, why: &str, archive: &Path, failure: Option<&Error>) -> Error {
+    of_options(what, why, &[], archive, failure, MADE_AGAIN)
+}
+
 /// The error of a rollback of `what` that would discard writes of others, for the reason `why`.
 pub fn withheld(
     what: &str,
@@ -16,6 +25,17 @@ pub fn withheld(
     writers: &[OtherWriter],
     archive: &Path,
     failure: Option<&Error>,
+) -> Error {
+    of_options(what, why, writers, archive, failure, SAME_DATABASE)
+}
+
+fn of_options(
+    what: &str,
+    why: &str,
+    writers: &[OtherWriter],
+    archive: &Path,
+    failure: Option<&Error>,
+    options: &str,
 ) -> Error {
     let because = match failure {
         None => why.to_owned(),
@@ -29,7 +49,7 @@ pub fn withheld(
         ))
         .hint(format!(
             "to put it back all the same (what it holds now is saved first): \
-             pgbelay rollback --discard-other-writes {archive}"
+             pgbelay rollback {options} {archive}"
         ))
         .hint(format!(
             "to see what would be lost, before that: pgbelay diff {archive}"

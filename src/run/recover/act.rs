@@ -422,7 +422,7 @@ fn of_verdict(
             recovered.lines.extend(kept);
             (record, recovered)
         }
-        Verdict::Withheld { writers, why } => {
+        Verdict::Withheld { writers, why, .. } => {
             (None, recovery_withheld(run, archive, &why, &writers))
         }
         Verdict::WithoutArchive(error) => {

@@ -236,14 +236,27 @@ fn listed(title: &str, findings: &[&Finding], none: &str) -> Vec<String> {
     lines
 }
 
+/// A value without the spaces that make columns on the screen.
+fn without_columns(value: &str) -> String {
+    let lines = value.lines();
+    let words = lines.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+    words.collect::<Vec<_>>().join("\n")
+}
+
 fn object(findings: &Findings, hints: &[String]) -> Map<String, Value> {
     let mut object = Map::new();
     for section in &findings.sections {
-        let rows: Map<String, Value> = section
-            .rows
-            .iter()
-            .map(|row| (row.name.clone(), Value::from(row.value.clone())))
-            .collect();
+        let mut rows: Map<String, Value> = Map::new();
+        let mut last = "";
+        for row in &section.rows {
+            // On the screen a second line of the row above.
+            let name = match row.name.is_empty() {
+                true => format!("{last}_state"),
+                false => row.name.clone(),
+            };
+            last = &row.name;
+            rows.insert(name, Value::from(without_columns(&row.value)));
+        }
         let name = section.title.to_lowercase().replace(' ', "_");
         object.insert(name, Value::Object(rows));
     }
