@@ -13,6 +13,8 @@ use crate::run::writers;
 pub const LOCK_NOT_AVAILABLE: &str = "55P03";
 /// How long a session behind the fence may finish what it is doing before it is ended.
 const FINISH_WITHIN: Duration = Duration::from_secs(5);
+/// When it is looked first: most rollbacks are over by then.
+const FIRST_LOOK: Duration = Duration::from_secs(2);
 /// Time between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
@@ -26,8 +28,20 @@ pub async fn watched<T>(
     work: impl Future<Output = Result<T>>,
     ctx: &Context,
 ) -> Result<T> {
+    tokio::pin!(work);
+    // What is quick needs nobody who looks, nor the connection that takes.
+    tokio::select! {
+        biased;
+        result = &mut work => return result,
+        () = tokio::time::sleep(FIRST_LOOK) => {}
+    }
     // Without it the work goes on: nobody is named then.
-    let Ok(session) = pg::connect(target, "blockers", ctx).await else {
+    let connected = tokio::select! {
+        biased;
+        result = &mut work => return result,
+        connected = pg::connect(target, "blockers", ctx) => connected,
+    };
+    let Ok(session) = connected else {
         return work.await;
     };
     let mut watch = Watch {
@@ -38,17 +52,16 @@ pub async fn watched<T>(
         told: BTreeSet::new(),
         ctx,
     };
-    tokio::pin!(work);
     let result = loop {
         tokio::select! {
             biased;
             result = &mut work => break result,
-            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = watch.look() => {}
         }
         tokio::select! {
             biased;
             result = &mut work => break result,
-            () = watch.look() => {}
+            () = tokio::time::sleep(LOOK_EVERY) => {}
         }
     };
     let last = std::mem::take(&mut watch.last);
@@ -75,35 +88,40 @@ impl Watch<'_> {
         let Ok(rows) = self.session.query(&sql).await else {
             return;
         };
-        let found = rows.iter().filter_map(|row| {
-            let who = row.string("who").ok()?;
-            Some((row.number::<i32>("pid").ok()?, who))
-        });
-        let found: BTreeMap<i32, String> = found.collect();
-        self.since.retain(|pid, _| found.contains_key(pid));
-        if !found.is_empty() {
-            self.last = found.values().cloned().collect();
+        let mut found: BTreeMap<i32, String> = BTreeMap::new();
+        let mut may_go = BTreeSet::new();
+        for row in &rows {
+            let (Ok(pid), Ok(who)) = (row.number("pid"), row.string("who")) else {
+                continue;
+            };
+            if row.bool("is_client").unwrap_or(false) {
+                may_go.insert(pid);
+            }
+            found.insert(pid, who);
         }
+        self.since.retain(|pid, _| found.contains_key(pid));
+        self.last = found.values().cloned().collect();
         let now = Instant::now();
         let mut due = Vec::new();
         for pid in found.keys() {
             let since = *self.since.entry(*pid).or_insert(now);
-            if self.may_end && now - since >= FINISH_WITHIN {
+            if self.may_end && may_go.contains(pid) && now - since >= FINISH_WITHIN {
                 due.push(*pid);
             }
         }
-        if due.is_empty() {
-            return;
-        }
-        for pid in due.iter().filter(|pid| self.told.insert(**pid)) {
-            self.ctx.note(format!(
-                "ending a session that keeps the rollback from its locks: {}",
-                found.get(pid).map_or("", String::as_str)
-            ));
-        }
-        // One that this role may not end is none that keeps it from ending the others.
         for pid in due {
-            let _ = self.session.query(&writers::terminate(&[pid])).await;
+            // One that this role may not end is none that keeps it from ending the others.
+            let ended = self.session.query(&writers::terminate(&[pid])).await;
+            let ended = ended.is_ok_and(|rows| {
+                let answer = rows.first().map(|row| row.bool("pg_terminate_backend"));
+                matches!(answer, Some(Ok(true)))
+            });
+            if ended && self.told.insert(pid) {
+                self.ctx.note(format!(
+                    "ended a session that kept the rollback from its locks: {}",
+                    found.get(&pid).map_or("", String::as_str)
+                ));
+            }
         }
     }
 }

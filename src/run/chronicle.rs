@@ -240,9 +240,13 @@ pub struct Ending {
 /// With the intent to put the database back.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct RollBackBegun {
-    /// When a rollback by hand began; absent where others may have written before, or a run does it.
+    /// What was there when a rollback by hand began, or when a run that lives left its rollback to the next start: by
+    /// that later writes of others are told.
     #[serde(default)]
     pub mark: Option<Mark>,
+    /// Whether the archive may be of another database (`rollback --other-database`).
+    #[serde(default)]
+    pub other_database: bool,
 }
 
 impl Ending {
@@ -273,8 +277,8 @@ pub struct Story {
     pub tool_ended: Option<ToolEnded>,
     /// Whether putting the database back was begun.
     pub roll_back_intended: bool,
-    /// When a rollback by hand began, if others had not written up to then.
-    pub rolled_back_from: Option<Mark>,
+    /// How putting it back was begun, or left to be begun again.
+    pub begun_with: RollBackBegun,
     /// The last record of a swap.
     pub swap: Option<(Stage, SwapRecord)>,
     /// How the run ended.
@@ -315,7 +319,11 @@ impl Story {
             (Step::Fence, stage) => self.take_fence(stage, detail(record)?),
             (Step::RollBack, Stage::Intent) => {
                 self.roll_back_intended = true;
-                self.rolled_back_from = detail::<RollBackBegun>(record)?.mark;
+                // A recovery begins again without saying more.
+                let begun: RollBackBegun = detail(record)?;
+                if begun.mark.is_some() || begun.other_database {
+                    self.begun_with = begun;
+                }
             }
             (Step::Swap, stage) => self.swap = Some((stage, detail(record)?)),
             (Step::End, _) => self.ending = Some(detail(record)?),
@@ -398,7 +406,7 @@ impl Story {
             .started
             .as_ref()
             .and_then(|started| started.mark.as_ref())
-            .or(self.rolled_back_from.as_ref());
+            .or(self.begun_with.mark.as_ref());
         began.is_some_and(|began| mark.objection(began).is_none())
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::archive::Reader;
 use crate::context::{Context, Stop};
 use crate::dump;
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::journal::{self, Header, Journal, Stage, Step};
 use crate::pg::{self, Secret, Sql, Target};
 use crate::restore;
@@ -48,8 +48,13 @@ pub async fn roll_back(
     };
     // What an interrupted run left standing is no difference from the archive.
     let left = fence::the_one_left(store, &facts)?;
+    let is_fenced = left.is_some();
     let target = &target.behind(left.map(|(_, record)| record.fenced()));
-    let mut journal = begin(target, reader, store, &facts, from, ctx)?;
+    let begun = RollBackBegun {
+        mark: from,
+        other_database: options.other_database,
+    };
+    let mut journal = begin(target, reader, store, &facts, &begun, ctx)?;
     // From here on the database is put back whole; the transaction decides, not a signal.
     let calm = Context {
         stop: Stop::never(),
@@ -67,7 +72,8 @@ pub async fn roll_back(
             _ => rollback::roll_back(target, reader, store, options, &calm).await,
         }
     };
-    let result = blockers::watched(target, false, work, &calm).await;
+    let result = blockers::watched(target, is_fenced, work, &calm).await;
+    let result = result.map_err(|error| not_begun(error, options.rung));
     let mark = match result.is_ok() {
         true => mark_of(target, &calm).await,
         false => None,
@@ -86,6 +92,15 @@ pub async fn roll_back(
     }
     lock.release().await;
     result
+}
+
+/// A transaction that waited for a lock in vain changed nothing, and leaves nothing to be looked at.
+fn not_begun(error: Error, rung: Rung) -> Error {
+    let waited = error.sqlstate() == Some(blockers::LOCK_NOT_AVAILABLE);
+    match waited && rung != Rung::Swap {
+        true => error.with_kind(Kind::Refused),
+        false => error,
+    }
 }
 
 /// Damage is met here, before anything is locked or saved, and not half way through. With counters
@@ -131,7 +146,7 @@ async fn refuse_writes_of_others(
     let session = pg::connect(target, "facts", ctx).await?;
     let refused = others::refuse(&session, &stories, reader, ctx).await;
     let judged = match refused {
-        Ok(()) => Ok(others::mark_if_possible(&session).await),
+        Ok(()) => Ok(others::settled_mark_if_possible(&session, ctx).await),
         // Where nothing has to be put back nothing of theirs goes (P2 before P5).
         Err(refusal) => match rollback::decide(&session, reader, ctx).await {
             Ok(Decision::Unchanged { .. }) => Ok(None),
@@ -175,7 +190,7 @@ fn begin(
     reader: &Reader,
     store: &Store,
     facts: &Facts,
-    mark: Option<Mark>,
+    begun: &RollBackBegun,
     ctx: &Context,
 ) -> Result<Journal> {
     let header = Header {
@@ -197,11 +212,7 @@ fn begin(
         reused: true,
     };
     journal.append(Step::Backup, Stage::Outcome, journal::detail_of(&backup)?)?;
-    journal.append(
-        Step::RollBack,
-        Stage::Intent,
-        journal::detail_of(&RollBackBegun { mark })?,
-    )?;
+    journal.append(Step::RollBack, Stage::Intent, journal::detail_of(begun)?)?;
     Ok(journal)
 }
 

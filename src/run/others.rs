@@ -87,6 +87,19 @@ pub async fn refuse(
     }
 }
 
+/// What others wrote after a run had left its rollback to the next start.
+///
+/// # Errors
+/// Of the server.
+pub async fn since_left(session: &Session, story: &Story, ctx: &Context) -> Result<Option<String>> {
+    let mark = story.begun_with.mark.as_ref();
+    let Some(mark) = mark.filter(|_| story.started.is_some()) else {
+        return Ok(None);
+    };
+    let found = since(session, mark, ctx).await?;
+    Ok(found.map(|why| format!("after the run had left it to the next start {why}")))
+}
+
 /// Which run speaks against it, and why.
 pub async fn obstacle(
     session: &Session,

@@ -86,6 +86,9 @@ async fn resolve(options: &StampOptions, ctx: &Context) -> Result<(OwnTables, BT
             (Some(scripts), revision) => {
                 found.insert(known(scripts, revision, options.force)?);
             }
+            (None, "head" | "heads") => {
+                return Err(unknown(revision, "without scripts nobody knows the heads"));
+            }
             (None, revision) => {
                 found.insert(revision.to_owned());
             }
@@ -141,6 +144,12 @@ fn choose(
 ) -> Result<Option<VersionTable>> {
     let mut fitting = match asked {
         Some(asked) => named(tables, asked),
+        // A run may be mistaken about what is pending; rows of another tenant must not be overwritten.
+        None if own.moves => {
+            return Err(unclear(
+                "env.py chooses by itself where the version table is (search_path, schema_translate_map, or a computed name)",
+            ));
+        }
         None => own.reached(tables).map_err(|why| unclear(&why))?,
     };
     match (fitting.pop(), fitting.is_empty()) {
@@ -240,7 +249,7 @@ async fn place_for_names(session: &Session) -> Result<String> {
         })
 }
 
-/// Opens the transaction, with the table locked.
+/// Opens the transaction, with the table locked, and reads its rows.
 async fn open_transaction(
     session: &Session,
     options: &StampOptions,
@@ -253,14 +262,26 @@ async fn open_transaction(
     let opened = async {
         let found = choose(&versions::read(session).await?, asked, own)?;
         let is_new = found.is_none();
-        let table = match found {
+        let mut table = match found {
             Some(table) => table,
             None => new_table(session, asked, own).await?,
         };
         session.execute(&prepare(&table, is_new)).await?;
+        table.revisions = rows_of(session, &table).await?;
         Ok(table)
     };
     opened.await.map_err(locked)
+}
+
+async fn rows_of(session: &Session, table: &VersionTable) -> Result<Vec<String>> {
+    let sql = Sql::constant("SELECT version_num FROM ONLY ").qualified(&table.schema, &table.name);
+    let rows = session.query(&sql).await?;
+    let mut rows: Vec<String> = rows
+        .iter()
+        .filter_map(|row| row.opt_string("version_num").transpose())
+        .collect::<Result<_>>()?;
+    rows.sort();
+    Ok(rows)
 }
 
 async fn write(
@@ -273,15 +294,15 @@ async fn write(
     // The server must not come to the rows after we are gone: it waits for the lock before it knows them.
     let opened = open_transaction(session, options, own);
     let table = ctx.stop.or_stop("lock the version table", opened).await?;
-    session.execute(&rows(&table, &revisions)).await?;
-    let now = versions::read(session).await?;
-    let same = |found: &&VersionTable| found.schema == table.schema && found.name == table.name;
-    let to = now.iter().find(same).map(|found| found.revisions.clone());
+    session.execute(&set_rows(&table, &revisions)).await?;
+    let to = rows_of(session, &table).await?;
     let wanted: Vec<String> = revisions.into_iter().collect();
-    if to.as_ref() != Some(&wanted) {
+    if to != wanted {
         return Err(Error::new(Kind::Failed, format!("stamp {}", shown(&table)))
-            .because(format!("the rows read back are {to:?}, not {wanted:?}")));
+            .because(format!("the rows read back are {to:?}, not {wanted:?}"))
+            .now("nothing was changed"));
     }
+    session.execute(&Sql::constant("COMMIT")).await?;
     Ok(StampReport {
         table: shown(&table),
         from: table.revisions,
@@ -292,9 +313,9 @@ async fn write(
 fn locked(error: Error) -> Error {
     match error.sqlstate() {
         Some("55P03") => error
-            .with_kind(Kind::LockTimeout)
+            .with_kind(Kind::Refused)
             .now("nothing was changed")
-            .hint("another session holds the version table; --table-lock-wait waits longer"),
+            .hint("another session holds a version table; --table-lock-wait waits longer"),
         _ => error,
     }
 }
@@ -312,17 +333,17 @@ fn prepare(table: &VersionTable, is_new: bool) -> Sql {
     at(sql.then("; LOCK TABLE ")).then(" IN ACCESS EXCLUSIVE MODE")
 }
 
-/// Sets the rows and commits.
-fn rows(table: &VersionTable, revisions: &BTreeSet<String>) -> Sql {
+/// Takes the rows that there are and puts in the wanted ones.
+fn set_rows(table: &VersionTable, revisions: &BTreeSet<String>) -> Sql {
     let at = |sql: Sql| sql.qualified(&table.schema, &table.name);
-    let mut sql = at(Sql::constant("DELETE FROM ")).then("; ");
+    let mut sql = at(Sql::constant("DELETE FROM "));
     for revision in revisions {
-        sql = at(sql.then("INSERT INTO "))
+        sql = at(sql.then("; INSERT INTO "))
             .then(" VALUES (")
             .literal(revision)
-            .then("); ");
+            .then(")");
     }
-    sql.then("COMMIT")
+    sql
 }
 
 #[cfg(test)]
@@ -368,6 +389,12 @@ mod tests {
         }];
         let own = OwnTables::default();
         assert!(choose(&elsewhere, None, &own).is_err());
+        let moves = OwnTables {
+            moves: true,
+            ..OwnTables::default()
+        };
+        assert!(choose(&[table("public", "alembic_version")], None, &moves).is_err());
+        assert!(choose(&[], None, &moves).is_err());
         let named = OwnTables {
             names: vec!["billing".to_owned()],
             ..OwnTables::default()
@@ -378,7 +405,7 @@ mod tests {
     #[test]
     fn names_and_revisions_are_quoted() {
         let revisions = BTreeSet::from(["it's".to_owned()]);
-        let sql = rows(&table("s", "we\"ird"), &revisions);
+        let sql = set_rows(&table("s", "we\"ird"), &revisions);
         assert!(
             sql.text()
                 .contains("INSERT INTO \"s\".\"we\"\"ird\" VALUES ('it''s')")

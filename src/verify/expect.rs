@@ -263,47 +263,96 @@ const ALIASES: [(&str, &str); 18] = [
     ("time", "time without time zone"),
 ];
 
+/// Types whose names may be written in capitals and whose modifiers are known; whatever else there is comes as the server says it.
+const BUILT_IN: [&str; 34] = [
+    "bigint",
+    "bit",
+    "bit varying",
+    "boolean",
+    "bytea",
+    "character",
+    "character varying",
+    "cidr",
+    "date",
+    "double precision",
+    "inet",
+    "integer",
+    "interval",
+    "json",
+    "jsonb",
+    "macaddr",
+    "money",
+    "name",
+    "numeric",
+    "oid",
+    "point",
+    "real",
+    "smallint",
+    "text",
+    "time with time zone",
+    "time without time zone",
+    "timestamp with time zone",
+    "timestamp without time zone",
+    "tsquery",
+    "tsvector",
+    "uuid",
+    "xml",
+    "daterange",
+    "tstzrange",
+];
+
 fn same_type(wanted: &str, is: &str) -> bool {
-    let long = long_name(wanted);
-    long == is || is.strip_prefix("public.").is_some_and(|bare| bare == long)
+    let wanted = wanted.trim();
+    let fits =
+        |name: &str| name == is || is.strip_prefix("public.").is_some_and(|bare| bare == name);
+    fits(wanted) || long_name(wanted).is_some_and(|long| fits(&long))
 }
 
-/// The server's name for what people write: `VARCHAR (20)[]` → `character varying(20)[]`. A name with quotes is taken as it is.
-fn long_name(name: &str) -> String {
-    let name = name.trim();
-    if name.contains('"') {
-        return name.to_owned();
-    }
-    let lower = name.to_lowercase();
-    let (scalar, array) = match lower.split_once('[') {
-        Some((scalar, _)) => (scalar.to_owned(), "[]"),
-        None => (lower, ""),
+/// The server's name for a built-in type as people write it: `VARCHAR (20)[]` → `character varying(20)[]`.
+fn long_name(name: &str) -> Option<String> {
+    let (scalar, array) = match name.split_once('[') {
+        Some((scalar, _)) => (scalar, "[]"),
+        None => (name, ""),
     };
     // Modifiers may stand inside: `timestamp(3) with time zone`.
     let (words, modifiers) = match scalar.split_once('(') {
         Some((before, rest)) => {
-            let (inside, after) = rest.split_once(')').unwrap_or((rest, ""));
+            let (inside, after) = rest.split_once(')')?;
             let inside: String = inside.chars().filter(|one| !one.is_whitespace()).collect();
             (format!("{before} {after}"), Some(inside))
         }
-        None => (scalar, None),
+        None => (scalar.to_owned(), None),
     };
-    let words: Vec<&str> = words.split_whitespace().collect();
-    let short = words.join(" ");
+    let words = words.to_lowercase();
+    let short = words.split_whitespace().collect::<Vec<_>>().join(" ");
     let alias = ALIASES.iter().find(|(name, _)| *name == short);
     let long = alias.map_or(short.as_str(), |(_, long)| *long);
-    let modifiers = match (long, modifiers) {
+    if !BUILT_IN.contains(&long) {
+        return None;
+    }
+    let modifiers = match (short.as_str(), long, modifiers) {
+        // The precision of bits chooses the type.
+        ("float", _, Some(bits)) => {
+            let is_single = bits.parse::<u32>().ok()? <= 24;
+            return Some(format!(
+                "{}{array}",
+                if is_single {
+                    "real"
+                } else {
+                    "double precision"
+                }
+            ));
+        }
         // What the standard adds where nothing is said.
-        ("character" | "bit", None) => "(1)".to_owned(),
-        ("numeric", Some(precision)) if !precision.contains(',') => format!("({precision},0)"),
-        (_, Some(modifiers)) => format!("({modifiers})"),
-        (_, None) => String::new(),
+        (_, "character" | "bit", None) => "(1)".to_owned(),
+        (_, "numeric", Some(precision)) if !precision.contains(',') => format!("({precision},0)"),
+        (_, _, Some(modifiers)) => format!("({modifiers})"),
+        (_, _, None) => String::new(),
     };
-    match long.split_once(' ') {
-        _ if long.starts_with("interval") => format!("{long}{modifiers}{array}"),
+    Some(match long.split_once(' ') {
         Some((word @ ("timestamp" | "time"), zone)) => format!("{word}{modifiers} {zone}{array}"),
         _ => format!("{long}{modifiers}{array}"),
-    }
+    })
 }
 
 #[cfg(test)]
@@ -366,9 +415,18 @@ mod tests {
             ("mood", "public.mood"),
             ("interval day to second(3)", "interval day to second(3)"),
             ("\"char\"", "\"char\""),
+            ("public.geometry(Point,4326)", "public.geometry(Point,4326)"),
+            ("geometry(Point,4326)", "public.geometry(Point,4326)"),
+            ("FLOAT", "double precision"),
+            ("float(24)", "real"),
+            ("float(53)[]", "double precision[]"),
             ("s.\"Mood\"", "s.\"Mood\""),
         ] {
-            assert!(same_type(written, is), "{written}: {}", long_name(written));
+            assert!(
+                same_type(written, is),
+                "{written}: {:?}",
+                long_name(written)
+            );
         }
         assert!(!same_type("timestamp", "timestamp with time zone"));
         assert!(!same_type("varchar(20)", "character varying(21)"));

@@ -19,7 +19,7 @@ pub struct OwnTables {
     pub schemas: Vec<String>,
     /// Alembic's default name goes before all others, because the project gives none.
     pub by_default: bool,
-    /// env.py chooses by itself where plain names lead (`search_path`, `schema_translate_map`).
+    /// env.py chooses by itself where plain names lead (`search_path`, `schema_translate_map`), or computes name or schema.
     pub moves: bool,
     /// Only the one that a plain name leads to: SQL files are ours, and so is their table.
     pub leading: bool,
@@ -61,7 +61,7 @@ impl OwnTables {
         let alone = matches!(&own[..], [only] if only.place.is_some());
         if self.moves && !alone {
             return Err(format!(
-                "env.py chooses by itself where names lead (search_path, schema_translate_map), and there is {}",
+                "env.py chooses by itself (search_path, schema_translate_map, or a computed name), and there is {}",
                 places(&own)
             ));
         }

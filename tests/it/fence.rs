@@ -320,6 +320,24 @@ on_servers! {
         shop.database.assert_is(&before);
     }
 
+    /// What others write between the run that left its rollback and the recovery that is to do it stays, also if they have gone; and
+    /// `--force`, which scripts give, does not pass over what only has to wait.
+    fn p5_a_rollback_that_was_left_discards_nothing_unseen(server) {
+        let shop = Shop::at_head(server);
+        let reader = Reader::start(&shop.database);
+        let failing = ["run", "--json", "--strategy", "rebuild", "--", "sh", "-c", COMMITS_THEN_FAILS];
+        shop.call().run(&failing).assert_code(7);
+        shop.call().run(&["run", "--force", "--strategy", "rebuild", "--", "touch", "ran"]).assert_code(7);
+        assert!(!shop.workplace.directory().join("ran").exists());
+        reader.end();
+        shop.database.sql("INSERT INTO users (email) VALUES ('between@y')");
+        shop.call().run(&["recover"]).assert_code(6).assert_says("left it to the next start");
+        let between = "SELECT count(*) FROM users WHERE email = 'between@y'";
+        assert_eq!(shop.database.sql(between), "1");
+        shop.call().run(&["recover", "--on-other-writers", "discard"]).assert_code(0);
+        assert_eq!(shop.database.sql(between), "0");
+    }
+
     fn alembic_goes_through_the_fence(server) {
         let shop = Shop::two_behind(server);
         let writer = Writer::start(&shop.database);

@@ -111,7 +111,7 @@ on_servers! {
         );
         let call = || shop.call().env("DATABASE_URL", shop.database.url_as("postgres"));
         let output = call().run(&["run", "--json", "--", "sh", "-c", &script]).assert_code(6);
-        output.assert_says("dropped and made again while the migration ran")
+        output.assert_says("dropped and made again since it was backed up")
             .assert_says("pgbelay rollback --other-database --discard-other-writes");
         let archive = shop.workplace.archives()[0].display().to_string();
         call().run(&["rollback", "--other-database", "--discard-other-writes", &archive]).assert_code(0);

@@ -138,17 +138,41 @@ on_servers! {
         shop.call().run(&["run", "--json", "--", "true"]).assert_code(0);
     }
 
-    /// Where the archive is gone for good a person puts it right, and says so.
+    /// Where the archive is gone for good a person puts it right, and says so; it is not judged again when the archive comes back.
     fn p6_a_run_whose_archive_is_lost_is_passed_over_by_force(server) {
         let shop = Shop::at_head(server);
-        let script = "psql -Xq -c 'DROP TABLE comps'; exit 1";
-        let lose = format!("rm {}/*.sql.gz; {script}", shop.workplace.store().display());
-        as_superuser(&shop).run(&["run", "--json", "--", "sh", "-c", &lose]).assert_code(7);
+        let aside = shop.workplace.directory().join("aside");
+        let script = format!("mv {}/*.sql.gz {}; psql -Xq -c 'DROP TABLE comps'; exit 1", shop.workplace.store().display(), aside.display());
+        as_superuser(&shop).run(&["run", "--json", "--", "sh", "-c", &script]).assert_code(7);
         as_superuser(&shop).run(&["run", "--json", "--", "true"]).assert_code(7);
         as_superuser(&shop).run(&["recover", "--json"]).assert_code(7).assert_says("pgbelay run --force");
-        let forced = as_superuser(&shop).run(&["run", "--json", "--force", "--", "true"]).assert_code(0);
-        forced.assert_says("passed over");
+        let put_right = shop.database.dump();
+        let forced = ["run", "--json", "--force", "--", "alembic", "upgrade", "head"];
+        let forced = as_superuser(&shop).run(&forced).assert_code(0).assert_says("passed over");
+        assert_eq!(forced.json()["outcome"], "nothing-to-do", "{forced}");
+        let name = aside.display().to_string();
+        let reader = pgbelay::archive::Reader::open(&aside).expect("an archive");
+        let back = reader.manifest().created.format("%Y%m%d_%H%M%S");
+        let back = shop.workplace.store().join(format!("{back}_{}_add_sqs_metadata.sql.gz", shop.database.name()));
+        std::fs::rename(&name, back).expect("it comes back");
+        as_superuser(&shop).run(&["run", "--json", "--", "true"]).assert_code(7).assert_says("--force");
+        shop.database.assert_is(&put_right);
+        as_superuser(&shop).run(&["run", "--json", "--force", "--", "true"]).assert_code(0);
         as_superuser(&shop).run(&["run", "--json", "--", "true"]).assert_code(0);
+    }
+
+    /// A rollback by hand to another database's archive is ended as what it was.
+    #[cfg(feature = "fault-injection")]
+    fn p6_a_killed_rollback_to_another_databases_archive_is_ended(server) {
+        let shop = Shop::at_head(server);
+        let wanted = shop.database.dump();
+        let archive = as_superuser(&shop).run(&["backup"]).assert_code(0).stdout;
+        let other = shop.database.sibling();
+        let of_other = || as_superuser(&shop).env("DATABASE_URL", other.url_as("postgres"));
+        let hand = ["rollback", archive.trim(), "--other-database"];
+        of_other().env("PGBELAY_FAULT", "rollback-commit=kill").run(&hand).assert_code(-1);
+        of_other().run(&["recover", "--json"]).assert_code(0);
+        other.assert_is(&wanted);
     }
 
     /// Whatever a recovery could not write down: what it says of the database is true.

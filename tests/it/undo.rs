@@ -40,6 +40,8 @@ CREATE VIEW s.paid AS SELECT o.id, u.email FROM s.orders o JOIN s.users u ON u.i
 CREATE VIEW s.paid_count AS SELECT count(*) AS n FROM s.paid;
 CREATE MATERIALIZED VIEW s.totals AS SELECT id % 10 AS part, sum(total) AS total FROM s.orders GROUP BY 1;
 CREATE UNIQUE INDEX totals_part ON s.totals (part);
+CREATE MATERIALIZED VIEW s.later AS SELECT id, total FROM s.orders WITH NO DATA;
+CREATE INDEX later_id ON s.later (id);
 COMMENT ON TABLE s.orders IS 'what was bought';
 GRANT SELECT ON s.orders TO reader;
 GRANT SELECT (email) ON s.users TO reader;
@@ -244,6 +246,11 @@ const SCENARIOS: &[(&str, &str, Rung)] = &[
     (
         "everything",
         "DROP SCHEMA s CASCADE; CREATE SCHEMA s; CREATE TABLE s.orders (x integer)",
+        Rung::Repair,
+    ),
+    (
+        "a materialized view filled that had no data",
+        "REFRESH MATERIALIZED VIEW s.later; UPDATE s.orders SET total = 0 WHERE id = 7",
         Rung::Repair,
     ),
     (

@@ -5,7 +5,9 @@ SELECT n.nspname AS schema, c.relname AS name,
        (SELECT pg_catalog.min(path.place)::integer
           FROM (SELECT parts.place, CASE WHEN named = '$user' THEN current_user::text ELSE named END AS schema
                   FROM pg_catalog.pg_settings s,
-                       LATERAL (SELECT place, pg_catalog.btrim(pg_catalog.btrim(one), '"') AS named
+                       LATERAL (SELECT place, CASE WHEN pg_catalog.btrim(one, E' \t\n\r') LIKE '"%'
+                              THEN pg_catalog.replace(pg_catalog.btrim(pg_catalog.btrim(one, E' \t\n\r'), '"'), '""', '"')
+                              ELSE pg_catalog.lower(pg_catalog.btrim(one, E' \t\n\r')) END AS named
                                   FROM pg_catalog.unnest(pg_catalog.string_to_array(s.reset_val, ','))
                                        WITH ORDINALITY split (one, place)) parts
                  WHERE s.name = 'search_path') path

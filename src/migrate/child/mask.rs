@@ -119,33 +119,85 @@ fn is_secret_name(name: &str) -> bool {
             .any(|one| last.ends_with(one))
 }
 
-/// As [`without_passwords_of_urls`], and without what follows `password=` and the like.
+/// As [`without_passwords_of_urls`], and without what follows `password=` or `--password`.
 pub fn without_passwords(text: &str) -> String {
-    let text = without_passwords_of_urls(text);
-    let is_name = |next: char| next.is_ascii_alphanumeric() || "-_.".contains(next);
+    without_values_of_options(&without_values(&without_passwords_of_urls(text)))
+}
+
+/// `name=value`, with or without blanks around, as URLs, variables, options and libpq's strings have it.
+fn without_values(text: &str) -> String {
+    let is_name = |next: char| next.is_alphanumeric() || "-_.".contains(next);
     let mut masked = String::with_capacity(text.len());
-    let mut rest = text.as_str();
+    let mut rest = text;
     while let Some(at) = rest.find('=') {
         let (before, after) = rest.split_at(at + 1);
         masked.push_str(before);
-        let start = before[..at].rfind(|next| !is_name(next));
-        let name = &before[start.map_or(0, |start| start + 1)..at];
         rest = after;
+        let said = before[..at].trim_end();
+        let start = said.rfind(|next| !is_name(next));
+        let name = start.map_or(said, |start| {
+            said[start..].trim_start_matches(|next| !is_name(next))
+        });
         if !is_secret_name(name) {
             continue;
         }
-        let end = match after.chars().next() {
-            Some(quote @ ('\'' | '"')) => after[1..].find(quote).map(|end| end + 2),
-            _ => after.find(|next: char| next.is_whitespace() || "&;'\"".contains(next)),
-        };
-        let value = &after[..end.unwrap_or(after.len())];
-        if !value.is_empty() {
+        let value = after.trim_start_matches(' ');
+        masked.push_str(&after[..after.len() - value.len()]);
+        let end = end_of_value(value, "&;'\"");
+        if end > 0 {
             masked.push_str(STARS);
         }
-        rest = &after[value.len()..];
+        rest = &value[end..];
     }
     masked.push_str(rest);
     masked
+}
+
+/// Where a value ends: at the quote that closes it, or before a blank or one of `ends`. A backslash takes the next
+/// character along.
+fn end_of_value(value: &str, ends: &str) -> usize {
+    let quote = value.chars().next().filter(|first| "'\"".contains(*first));
+    let mut letters = value.char_indices().skip(usize::from(quote.is_some()));
+    while let Some((at, letter)) = letters.next() {
+        match (letter, quote) {
+            ('\\', _) => _ = letters.next(),
+            (letter, Some(quote)) if letter == quote => return at + 1,
+            (letter, None) if letter.is_whitespace() || ends.contains(letter) => return at,
+            _ => {}
+        }
+    }
+    value.len()
+}
+
+/// `--password value`, wherever in the text.
+fn without_values_of_options(text: &str) -> String {
+    let mut masked = String::with_capacity(text.len());
+    let (mut rest, mut is_secret) = (text, false);
+    while !rest.is_empty() {
+        let word = rest.trim_start();
+        masked.push_str(&rest[..rest.len() - word.len()]);
+        // Quotes hold a value together; elsewhere they begin another command line (`sh -c '…'`).
+        let end = match is_secret {
+            true => end_of_value(word, ""),
+            false => word.find(char::is_whitespace).unwrap_or(word.len()),
+        };
+        let (word, after) = word.split_at(end);
+        masked.push_str(match is_secret && !word.is_empty() && !is_option(word) {
+            true => STARS,
+            false => word,
+        });
+        is_secret = is_secret_option(word);
+        rest = after;
+    }
+    masked
+}
+
+fn is_option(word: &str) -> bool {
+    word.starts_with('-')
+}
+
+fn is_secret_option(word: &str) -> bool {
+    is_option(word) && !word.contains('=') && is_secret_name(word)
 }
 
 /// A command's words as they may be shown and kept: without what is, or follows, a password.
@@ -153,12 +205,11 @@ pub fn masked_words(argv: &[String]) -> Vec<String> {
     let mut shown = Vec::with_capacity(argv.len());
     let mut is_secret = false;
     for word in argv {
-        let is_option = word.starts_with('-');
-        shown.push(match is_secret && !is_option {
+        shown.push(match is_secret && !is_option(word) {
             true => STARS.to_owned(),
             false => without_passwords(word),
         });
-        is_secret = is_option && !word.contains('=') && is_secret_name(word);
+        is_secret = is_secret_option(word);
     }
     shown
 }
@@ -305,6 +356,23 @@ mod tests {
             "flyway -url=jdbc:postgresql://h/db?user=app&password=***&ssl=on -password=*** --password *** -p PGPASSWORD=*** \
              postgres://app:***@h/db --db-pass=*** -Dflyway.password=*** host=h password=*** user=u --bypass=1 --token --verbose x=1"
         );
+        for (text, masked) in [
+            ("région=eu größe=5 é=", "région=eu größe=5 é="),
+            ("»password=x« ÿ", "»password=*** ÿ"),
+            (
+                "sh -c 'flyway -password hunter2 migrate'",
+                "sh -c 'flyway -password *** migrate'",
+            ),
+            ("flyway --password \"a b\" x", "flyway --password *** x"),
+            ("host=h password = x user=u", "host=h password = *** user=u"),
+            (r"password='it\'s x' user=u", "password=*** user=u"),
+            (r"password=a\ b user=u", "password=*** user=u"),
+            ("[SQL: UPDATE t SET a = 5]", "[SQL: UPDATE t SET a = 5]"),
+            ("--token", "--token"),
+            ("", ""),
+        ] {
+            assert_eq!(without_passwords(text), masked);
+        }
         let mask = Mask::new(&[Secret::new("p@ss/w:rd%41")]);
         assert_eq!(mask.apply("app:p%40ss/w%3Ard%2541@h"), "app:***@h");
     }

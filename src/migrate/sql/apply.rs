@@ -77,8 +77,11 @@ impl Plan {
     }
 }
 
-/// Where the version table is, or will be made.
-async fn version_schema(session: &Session) -> Result<String> {
+/// Where the version table is, or will be made, with the session's own `search_path`.
+///
+/// # Errors
+/// Refused where the path names no schema; of the server.
+pub async fn version_schema(session: &Session) -> Result<String> {
     let rows = session
         .query(&Sql::constant(include_str!("sql/version_schema.sql")))
         .await?;

@@ -14,7 +14,7 @@ mod version;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-pub use apply::{Applied, ApplyOptions};
+pub use apply::{Applied, ApplyOptions, version_schema};
 pub use file::{SqlFile, Transaction, natural_order};
 pub use text::SqlText;
 

@@ -41,10 +41,25 @@ pub(super) fn statement(verb: &str, what: &str, sql: &str) -> Statement {
     }
 }
 
+/// What takes its rows from a materialized view that stays, and had none.
+fn emptying(entry: &Entry, sides: &Sides<'_>, fates: &[Fate]) -> Option<String> {
+    let had_rows = sides.archive.entries.contains_key(&entry.identity);
+    let stays = !entry.depends.iter().any(|&need| fates[need] == Fate::Goes);
+    if entry.kind != Kind::MaterializedViewData || had_rows || !stays {
+        return None;
+    }
+    let mut lines = entry.create.lines();
+    let refresh = lines.find(|line| line.starts_with("REFRESH MATERIALIZED VIEW "))?;
+    Some(format!("{} WITH NO DATA;", refresh.strip_suffix(';')?))
+}
+
 /// None if it goes with its relation.
 fn drop_of(entry: &Entry, sides: &Sides<'_>, fates: &[Fate]) -> Result<Option<Statement>, Unfit> {
     if goes_with_another(entry, sides.live, fates) {
         return Ok(None);
+    }
+    if let Some(refresh) = emptying(entry, sides, fates) {
+        return Ok(Some(statement("empty", &entry.identity, &refresh)));
     }
     if let Some(drop) = entry.drop.as_deref() {
         return Ok(Some(statement("drop", &entry.identity, drop)));
@@ -84,6 +99,8 @@ fn goes_with_another(entry: &Entry, live: &Catalog, fates: &[Fate]) -> bool {
         | Kind::Owner
         | Kind::IndexAttach
         | Kind::TriggerState => entry.depends.iter().any(goes),
+        // A validation; a key of its own has a statement.
+        Kind::FkConstraint if entry.drop.is_none() => entry.depends.iter().any(goes),
         // Not defaults: a sequence is made after its table, and goes before it.
         Kind::CheckConstraint
         | Kind::Constraint

@@ -46,6 +46,8 @@ pub struct Case<'a> {
     pub withheld_before: Option<String>,
     /// Whether the tool ended by itself: its sessions then get a moment to disconnect.
     pub by_itself: bool,
+    /// Whether the archive may be of another database: a rollback by hand said so.
+    pub other_database: bool,
 }
 
 /// The verdict.
@@ -123,21 +125,26 @@ async fn verdict(case: &Case<'_>, ctx: &Context, keeping: &mut dyn Keeping) -> R
     let session = pg::wait_for(case.target, case.options.wait, ctx).await?;
     end_tool_sessions(&session, &case.window, case.by_itself, ctx).await?;
     let reader = Reader::open(case.archive)?;
-    if let Some(why) = another_database(&session, &reader).await? {
-        return Ok(Verdict::Withheld {
-            writers: Vec::new(),
-            why,
-            made_again: true,
-        });
-    }
     let started = Instant::now();
     let decision = rollback::decide(&session, &reader, ctx).await?;
     let decided = started.elapsed();
     if let Decision::Unchanged { evidence } = decision {
         return Ok(Verdict::Unchanged { evidence });
     }
+    let another = match case.other_database {
+        true => None,
+        false => another_database(&session, &reader).await?,
+    };
+    if let Some(why) = another {
+        return Ok(Verdict::Withheld {
+            writers: Vec::new(),
+            why,
+            made_again: true,
+        });
+    }
     let observed = observe(case, &session).await?;
     session.close().await;
+    let lifted = observed.lifted;
     let discard = case.options.on_other_writers == OnOtherWriters::Discard;
     let why = case.withheld_before.clone().or_else(|| obstacle(&observed));
     if let Some(why) = why.filter(|_| !discard) {
@@ -149,6 +156,7 @@ async fn verdict(case: &Case<'_>, ctx: &Context, keeping: &mut dyn Keeping) -> R
         proof: case.options.proof,
         discard_other_writes: discard,
         jobs: case.options.jobs,
+        other_database: case.other_database,
         // Accepted when the archive was taken: without it this run would not have started.
         accept_losses: AcceptedLosses::all(),
         ..RollbackOptions::default()
@@ -164,7 +172,7 @@ async fn verdict(case: &Case<'_>, ctx: &Context, keeping: &mut dyn Keeping) -> R
         }
     };
     // Whoever connected behind the fence was told to expect that.
-    let may_end = case.window.fenced_since.is_some();
+    let may_end = case.window.fenced_since.is_some() && !lifted;
     let mut result = blockers::watched(target, may_end, work, ctx).await;
     if let Ok(report) = &mut result {
         report.seconds.decide += decided.as_secs_f64();
@@ -216,7 +224,7 @@ async fn another_database(session: &Session, reader: &Reader) -> Result<Option<S
     let then = reader.manifest().database.oid;
     let now = Facts::read(session).await?.database_oid;
     Ok((then != now).then(|| {
-        format!("the database was dropped and made again while the migration ran: it had OID {then}, now it has {now}")
+        format!("the database was dropped and made again since it was backed up: it had OID {then}, now it has {now}")
     }))
 }
 

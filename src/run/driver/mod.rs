@@ -23,7 +23,8 @@ use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::journal::{Stage, Step};
 use crate::pg::Target;
-use crate::run::chronicle::{FenceRecord, Proven, PutBack, Seen};
+use crate::run::blockers;
+use crate::run::chronicle::{FenceRecord, Proven, PutBack, RollBackBegun, Seen};
 use crate::run::fence;
 use crate::run::keeping::OfDesk;
 use crate::run::lock::RunLock;
@@ -159,10 +160,37 @@ async fn settle(
         tokio::time::sleep(FIRST_PAUSE).await;
         tried += 1;
     };
+    if let Verdict::InDoubt {
+        error,
+        is_open: true,
+    } = &verdict
+    {
+        note_where_left(desk, ready, error).await;
+    }
     let concluded = conclude(desk, verdict, begun, failure.error, started.elapsed());
     // What is true now, for the report; a failure to read it changes nothing.
     let _ = attempt::read_versions(desk, ready).await;
     concluded
+}
+
+/// The next start puts back what could not be put back now. What others write until then it must not discard unseen: they are
+/// told from what was there when we left.
+async fn note_where_left(desk: &mut Desk<'_>, ready: &Ready<'_>, error: &Error) {
+    if !desk.roll_back_intended || error.sqlstate() != Some(blockers::LOCK_NOT_AVAILABLE) {
+        return;
+    }
+    let scene = &ready.scene;
+    let Ok(session) = crate::pg::connect(&scene.target, "facts", scene.ctx).await else {
+        return;
+    };
+    // What is not counted yet is taken for a later write: the cautious side.
+    let mark = others::mark_if_possible(&session).await;
+    session.close().await;
+    let left = RollBackBegun {
+        mark,
+        ..RollBackBegun::default()
+    };
+    desk.record_if_possible(Step::RollBack, Stage::Intent, &left);
 }
 
 /// Judges once, under the lock. Errors: another run may have begun.
@@ -190,6 +218,7 @@ fn case<'a>(ready: &'a Ready<'_>, by_itself: bool) -> Case<'a> {
         seen_before: Vec::new(),
         withheld_before: None,
         by_itself,
+        other_database: false,
     }
 }
 
@@ -380,7 +409,7 @@ fn in_doubt(
         _ if is_locked => {
             "whoever holds the lock goes on with it, if it is a run; when it has ended: pgbelay recover".to_owned()
         }
-        true => "nothing was changed; when that is put right: pgbelay recover".to_owned(),
+        true => "when that is put right: pgbelay recover".to_owned(),
         false => format!(
             "look at the database, then put it back: pgbelay rollback {}",
             archive.display()

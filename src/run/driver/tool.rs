@@ -9,12 +9,12 @@ use crate::context::Context;
 use crate::error::{Kind, Result};
 use crate::migrate::alembic::{Forecast, PendingRevision, Project, Scripts};
 use crate::migrate::child::{self, ChildSpec, Ended};
-use crate::migrate::sql::{ApplyOptions, Plan};
-use crate::pg::{self, Secret, Target};
+use crate::migrate::sql::{self, ApplyOptions, Plan};
+use crate::pg::{self, Secret, Sql, Target};
 use crate::run::driver::scene::Scene;
 use crate::run::writers::Window;
 use crate::run::{FenceMode, Migration, RunOptions, versions};
-use crate::verify::{self, OwnTables};
+use crate::verify::{DEFAULT_NAME, OwnTables};
 
 /// What is run.
 #[derive(Debug, Clone)]
@@ -148,7 +148,11 @@ impl Tool {
 
     /// The version rows that belong to this tool.
     pub fn current(&self, versions: &[VersionTable]) -> Vec<String> {
-        let own = self.own_tables();
+        let own = match self {
+            // Whatever it calls, for whichever tenant.
+            Self::Command(_) => return versions::all(versions),
+            Self::Alembic { .. } | Self::Sql(_) => self.own_tables(),
+        };
         let reached = own.reached(versions);
         versions::all(&reached.unwrap_or_else(|_| own.among(versions)))
     }
@@ -157,7 +161,7 @@ impl Tool {
 /// What [`Plan::apply`] writes to: `alembic_version` where the plain name leads.
 fn of_sql_files() -> OwnTables {
     OwnTables {
-        names: vec![verify::DEFAULT_NAME.to_owned()],
+        names: vec![DEFAULT_NAME.to_owned()],
         leading: true,
         ..OwnTables::default()
     }
@@ -168,7 +172,7 @@ pub fn own_tables(project: &Project) -> OwnTables {
     let script = &project.environment;
     if script.computed {
         return OwnTables {
-            moves: script.moves,
+            moves: true,
             ..OwnTables::default()
         };
     }
@@ -270,8 +274,13 @@ pub async fn run_sql(directory: &Path, scene: &Scene<'_>) -> Result<ToolReport> 
     let started = Instant::now();
     let plan = Plan::read(directory)?;
     let session = pg::connect(&scene.target, "child", scene.ctx).await?;
-    let current = versions::read(&session).await?;
-    let current = versions::all(&of_sql_files().among(&current));
+    let tables = versions::read(&session).await?;
+    // The server says which one is written to: what is read must be that.
+    session.execute(&Sql::constant("RESET ALL")).await?;
+    let schema = sql::version_schema(&session).await?;
+    let written = |table: &&VersionTable| table.schema == schema && table.name == DEFAULT_NAME;
+    let current: Vec<VersionTable> = tables.iter().filter(written).cloned().collect();
+    let current = versions::all(&current);
     let options = ApplyOptions {
         lock_timeout: scene.options.lock_timeout,
         timeout: scene.options.timeout,

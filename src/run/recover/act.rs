@@ -10,7 +10,10 @@ use crate::journal::{self, Journal, Stage, Step};
 use crate::migrate::child;
 use crate::pg;
 use crate::rollback::Settled;
-use crate::run::chronicle::{Ending, Proven, PutBack, Seen, Started, Story, Verified};
+use crate::run::blockers;
+use crate::run::chronicle::{
+    Ending, Proven, PutBack, RollBackBegun, Seen, Started, Story, Verified,
+};
 use crate::run::driver::{Case, Verdict, child_variables, judge, verification, withheld};
 use crate::run::keeping::OfJournal;
 use crate::run::lock::RunLock;
@@ -164,6 +167,7 @@ fn never_started(run: &str) -> Recovered {
         )],
         not_brought_back: Vec::new(),
         is_open: false,
+        is_passed_over: false,
         others: None,
     }
 }
@@ -177,6 +181,7 @@ fn migrated(run: &str) -> Recovered {
         )],
         not_brought_back: Vec::new(),
         is_open: false,
+        is_passed_over: false,
         others: None,
     }
 }
@@ -194,6 +199,7 @@ fn as_before(run: &str, proven: Proven, proof: &str, lost: Vec<String>) -> Recov
         )],
         not_brought_back: lost,
         is_open: false,
+        is_passed_over: false,
         others: None,
     }
 }
@@ -226,6 +232,7 @@ fn still_in_doubt(journal: &Journal, story: &Story, run: &str) -> Recovered {
         lines: vec![format!("run {run} ended in doubt")],
         not_brought_back: Vec::new(),
         is_open: false,
+        is_passed_over: false,
         others: None,
     }
 }
@@ -281,6 +288,7 @@ fn unchecked(run: &str, missing: &[String]) -> Recovered {
         lines: vec![format!("run {run} was not verified: {options} missing")],
         not_brought_back: Vec::new(),
         is_open: true,
+        is_passed_over: false,
         others: None,
     }
 }
@@ -345,6 +353,7 @@ async fn put_back(
         return Ok(still_in_doubt(journal, story, run));
     };
     let archive = place.store.directory().join(&backup.archive);
+    let since_left = others::since_left(place.session, story, place.ctx).await?;
     let case = Case {
         target: place.target,
         options: place.options,
@@ -353,21 +362,46 @@ async fn put_back(
         window: window_of(story, run),
         watch: None,
         seen_before: known_writers(story),
-        withheld_before: withheld_before(story).map(|seen| seen.why),
+        withheld_before: withheld_before(story).map(|seen| seen.why).or(since_left),
         by_itself: false,
+        other_database: story.begun_with.other_database,
     };
     let verdict = judge(&case, place.ctx, &mut OfJournal { journal, lock }).await;
+    let is_lost = matches!(verdict, Verdict::WithoutArchive(_));
     let (record, mut recovered) = of_verdict(verdict, story, run, &archive);
+    if is_lost && place.options.force {
+        // Told in the journal: it is not judged again should the archive come back.
+        (recovered.is_open, recovered.is_passed_over) = (false, true);
+    }
     let outside = outside(place.target, &archive, place.ctx).await;
     let lines = outside.lines().into_iter();
     recovered
         .lines
         .extend(lines.map(|line| format!("outside of the database: {line}")));
     let Some(record) = record else {
+        note_where_left(place, journal, &recovered).await;
         return Ok(recovered);
     };
     let written = journal.append(Step::RollBack, Stage::Outcome, journal::detail_of(&record)?);
     Ok(with_what_was_written(recovered, written, place.ctx))
+}
+
+/// As a run does that leaves its rollback to the next start.
+async fn note_where_left(place: &Place<'_>, journal: &mut Journal, recovered: &Recovered) {
+    let error = recovered.error.as_ref();
+    let waits = error.is_some_and(|error| error.sqlstate() == Some(blockers::LOCK_NOT_AVAILABLE));
+    if !waits || !recovered.is_open {
+        return;
+    }
+    let left = RollBackBegun {
+        mark: others::mark_if_possible(place.session).await,
+        ..RollBackBegun::default()
+    };
+    let noted = journal::detail_of(&left)
+        .and_then(|left| journal.append(Step::RollBack, Stage::Intent, left));
+    if let Err(error) = noted {
+        place.ctx.warn(error.to_string());
+    }
 }
 
 /// A migration that a recovery found in place: between the end of pgbelay and now nobody watched.
@@ -422,8 +456,13 @@ fn of_verdict(
             recovered.lines.extend(kept);
             (record, recovered)
         }
-        Verdict::Withheld { writers, why, .. } => {
-            (None, recovery_withheld(run, archive, &why, &writers))
+        Verdict::Withheld {
+            writers,
+            why,
+            made_again,
+        } => {
+            let recovered = recovery_withheld(run, archive, &why, &writers, made_again);
+            (None, recovered)
         }
         Verdict::WithoutArchive(error) => {
             let reason = error.reason().unwrap_or_default();
@@ -433,6 +472,7 @@ fn of_verdict(
                 error: Some(error),
                 not_brought_back: Vec::new(),
                 is_open: true,
+                is_passed_over: false,
                 others: None,
             };
             (None, recovered)
@@ -446,7 +486,7 @@ fn of_verdict(
                 _ if broken_off => {
                     "when the server can be reached again: pgbelay recover".to_owned()
                 }
-                true => "nothing was changed; when that is put right: pgbelay recover".to_owned(),
+                true => "when that is put right: pgbelay recover".to_owned(),
                 false => format!(
                     "look at the database, then put it back: pgbelay rollback {}",
                     archive.display()
@@ -458,6 +498,7 @@ fn of_verdict(
                 lines: vec![format!("run {run} could not be rolled back: {reason}")],
                 not_brought_back: Vec::new(),
                 is_open,
+                is_passed_over: false,
                 others: None,
             };
             (record, recovered)
@@ -470,15 +511,20 @@ fn recovery_withheld(
     archive: &std::path::Path,
     why: &str,
     writers: &[OtherWriter],
+    made_again: bool,
 ) -> Recovered {
     let what = format!("the interrupted run {run}");
-    let error = withheld::withheld(&what, why, writers, archive, None);
+    let error = match made_again {
+        true => withheld::made_again(&what, why, archive, None),
+        false => withheld::withheld(&what, why, writers, archive, None),
+    };
     Recovered {
         outcome: Outcome::Withheld,
         error: Some(error),
         lines: vec![format!("the rollback of run {run} was withheld")],
         not_brought_back: Vec::new(),
         is_open: false,
+        is_passed_over: false,
         others: Some(Seen {
             why: why.to_owned(),
             writers: writers.to_vec(),

@@ -57,6 +57,8 @@ pub struct Recovered {
     /// Whether the next start tries again: the connection was lost, the archive is not in its place, nothing was tried,
     /// or what was done could not be written down.
     pub is_open: bool,
+    /// Whether its archive is lost, and `--force` says that a person has put the database right.
+    pub is_passed_over: bool,
     /// What is known of writes of others, for a rollback by hand later.
     pub others: Option<Seen>,
 }
@@ -70,6 +72,7 @@ impl Recovered {
             lines: Vec::new(),
             not_brought_back: Vec::new(),
             is_open: false,
+            is_passed_over: false,
             others: None,
         }
     }
@@ -85,12 +88,11 @@ pub async fn before_a_run(place: &Place<'_>) -> Result<Vec<String>> {
         Some(Recovered {
             error: Some(error),
             outcome: Outcome::InDoubt | Outcome::Withheld,
-            is_open,
+            is_passed_over,
             mut lines,
             ..
         }) => {
-            // A person has looked, and says so; a server that is away says nothing about the next try.
-            if !(place.options.force && is_open && !error.is_loss_of_connection()) {
+            if !is_passed_over {
                 return Err(error);
             }
             lines.push("passed over, because a person has put it right (--force)".to_owned());

@@ -2,7 +2,9 @@
 -- with: our own is empty. As the server does, what is not there or may not be used is passed over.
 SELECT n.nspname AS schema
   FROM pg_catalog.pg_settings s,
-       LATERAL (SELECT place, pg_catalog.btrim(pg_catalog.btrim(one), '"') AS named
+       LATERAL (SELECT place, CASE WHEN pg_catalog.btrim(one, E' \t\n\r') LIKE '"%'
+                              THEN pg_catalog.replace(pg_catalog.btrim(pg_catalog.btrim(one, E' \t\n\r'), '"'), '""', '"')
+                              ELSE pg_catalog.lower(pg_catalog.btrim(one, E' \t\n\r')) END AS named
                   FROM pg_catalog.unnest(pg_catalog.string_to_array(s.reset_val, ',')) WITH ORDINALITY split (one, place)) parts
   JOIN pg_catalog.pg_namespace n
     ON n.nspname = CASE WHEN parts.named = '$user' THEN current_user::text ELSE parts.named END
