@@ -13,3 +13,7 @@ ALTER TABLE b DROP CONSTRAINT own;
 COMMENT ON COLUMN diamond.x IS NULL;
 -- change: a row of the lowest
 UPDATE diamond SET d = 9;
+-- change: a check is validated above
+ALTER TABLE online VALIDATE CONSTRAINT later;
+-- change: comment on what is validated below
+COMMENT ON CONSTRAINT later ON online_child IS NULL;
