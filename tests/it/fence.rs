@@ -327,7 +327,9 @@ on_servers! {
         let reader = Reader::start(&shop.database);
         let failing = ["run", "--json", "--strategy", "rebuild", "--", "sh", "-c", COMMITS_THEN_FAILS];
         shop.call().run(&failing).assert_code(7);
-        shop.call().run(&["run", "--force", "--strategy", "rebuild", "--", "touch", "ran"]).assert_code(7);
+        // It waits in vain again, or cannot tell what the reader did where other databases' transactions hide it.
+        let forced = shop.call().run(&["run", "--force", "--strategy", "rebuild", "--", "touch", "ran"]);
+        assert!([6, 7].contains(&forced.code), "{forced}");
         assert!(!shop.workplace.directory().join("ran").exists());
         reader.end();
         shop.database.sql("INSERT INTO users (email) VALUES ('between@y')");
