@@ -110,7 +110,7 @@ pub(super) async fn add_configuration(reading: &mut Reading, source: &Source<'_>
     let sql = Sql::constant(include_str!("sql/configuration.sql"));
     let mut nodes = HashMap::new();
     let rows = source.query(&sql).await?;
-    let filled = filled(reading, source, &rows).await?;
+    reading.unfilled = unfilled(reading, source, &rows).await?;
     for row in rows {
         let extension = reading.graph.find((EXTENSION, row.number("extension")?));
         let relation = reading.relations.get(row.number("relation")?).cloned();
@@ -125,11 +125,8 @@ pub(super) async fn add_configuration(reading: &mut Reading, source: &Source<'_>
         let condition = row.string("condition")?;
         let identity = format!("{word} of {}", relation.identity());
         // What holds nothing of the user's needs no right to write it: it may well be the provider's.
-        let is_empty = kind == Kind::TableData && !filled.contains(&relation.oid);
-        if is_empty {
-            reading.unfilled.insert(relation.oid);
-        }
-        let drop = (kind == Kind::TableData && !is_empty)
+        let is_filled = !reading.unfilled.contains(&relation.oid);
+        let drop = (kind == Kind::TableData && is_filled)
             .then(|| format!("DELETE FROM ONLY {} {condition};", relation.quoted));
         let node = Node::new(kind, Some(&relation.schema), &relation.name, identity)
             .text(String::new(), drop);
@@ -141,10 +138,9 @@ pub(super) async fn add_configuration(reading: &mut Reading, source: &Source<'_>
     order_by_foreign_keys(reading, source, &nodes).await
 }
 
-/// Configuration tables that hold rows of the user's, or may, because this role may not read them: one query.
-async fn filled(reading: &Reading, source: &Source<'_>, rows: &[Row]) -> Result<BTreeSet<u32>> {
-    let mut sql = Sql::default();
-    let mut asked = BTreeSet::new();
+/// Configuration tables that hold no row of the user's: one query. One that this role may not read may hold some.
+async fn unfilled(reading: &Reading, source: &Source<'_>, rows: &[Row]) -> Result<BTreeSet<u32>> {
+    let mut parts = Vec::new();
     for row in rows {
         let Some(relation) = reading.relations.get(row.number("relation")?) else {
             continue;
@@ -152,27 +148,19 @@ async fn filled(reading: &Reading, source: &Source<'_>, rows: &[Row]) -> Result<
         if relation.kind != 'r' || !row.bool("is_readable")? {
             continue;
         }
-        let some = format!(
-            "EXISTS (SELECT FROM ONLY {} {})",
+        parts.push(format!(
+            "SELECT {} AS relation WHERE NOT EXISTS (SELECT FROM ONLY {} {})",
+            relation.oid,
             relation.quoted,
             row.text("condition")?
-        );
-        sql = sql
-            .then(if asked.is_empty() { "" } else { " UNION ALL " })
-            .then("SELECT ")
-            .number(i64::from(relation.oid))
-            .then(" AS relation WHERE NOT ")
-            .sql(&Sql::deparsed(some));
-        asked.insert(relation.oid);
+        ));
     }
-    let mut filled: BTreeSet<u32> = reading.relations.all().map(|one| one.oid).collect();
-    if asked.is_empty() {
-        return Ok(filled);
+    if parts.is_empty() {
+        return Ok(BTreeSet::new());
     }
-    for row in source.session().query(&sql).await? {
-        filled.remove(&row.number("relation")?);
-    }
-    Ok(filled)
+    let sql = Sql::deparsed(parts.join(" UNION ALL "));
+    let found = source.session().query(&sql).await?;
+    found.iter().map(|row| row.number("relation")).collect()
 }
 
 /// Foreign keys of configuration tables come with CREATE EXTENSION, so they are there while rows are

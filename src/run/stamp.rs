@@ -87,7 +87,10 @@ async fn resolve(options: &StampOptions, ctx: &Context) -> Result<(OwnTables, BT
                 found.insert(known(scripts, revision, options.force)?);
             }
             (None, "head" | "heads") => {
-                return Err(unknown(revision, "without scripts nobody knows the heads"));
+                return Err(Error::refused(format!("stamp the revision {revision}"))
+                    .because("the scripts cannot be read, and nobody else knows the heads")
+                    .now("nothing was changed")
+                    .hint("name the revision itself"));
             }
             (None, revision) => {
                 found.insert(revision.to_owned());
@@ -236,17 +239,20 @@ async fn new_table(
     })
 }
 
-/// The schema that plain names are made in, with the `search_path` that sessions begin with.
+/// The schema that plain names are made in, with the `search_path` that sessions begin with: our own is empty, so the server is
+/// asked with theirs.
 async fn place_for_names(session: &Session) -> Result<String> {
-    let sql = Sql::constant(include_str!("sql/place_for_names.sql"));
-    let rows = session.query(&sql).await?;
-    rows.first()
-        .map(|row| row.string("schema"))
-        .unwrap_or_else(|| {
-            Err(Error::refused("find a place for the version table")
-                .because("search_path names no schema that exists")
-                .hint("name one with --version-table SCHEMA.TABLE"))
-        })
+    let theirs = Sql::constant("RESET search_path");
+    session.execute(&theirs).await?;
+    let place = Sql::constant("SELECT pg_catalog.current_schema() AS schema");
+    let row = session.query_one(&place).await?;
+    let ours = Sql::constant("SET search_path = ''");
+    session.execute(&ours).await?;
+    row.opt_string("schema")?.ok_or_else(|| {
+        Error::refused("find a place for the version table")
+            .because("search_path names no schema that exists")
+            .hint("name one with --version-table SCHEMA.TABLE")
+    })
 }
 
 /// Opens the transaction, with the table locked, and reads its rows.

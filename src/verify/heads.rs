@@ -76,7 +76,7 @@ impl OwnTables {
         };
         if reached.is_empty() || reached.iter().any(alike) {
             return Err(format!(
-                "env.py names no version_table_schema, and its plain name does not lead to one of {}",
+                "no version_table_schema is named, and the plain name does not lead to one of {}",
                 places(&own)
             ));
         }

@@ -6,7 +6,7 @@ use pgbelay::dump::DumpOptions;
 use pgbelay::rollback::{RollbackOptions, Rung};
 
 use crate::data::Bench;
-use crate::support::{Shop, gunzip};
+use crate::support::{Database, Shop, gunzip, repository};
 
 /// Something that is asked before and after.
 struct Case {
@@ -209,6 +209,31 @@ on_all_servers! {
 }
 
 on_servers! {
+    /// What is validated below a NOT VALID key or check stays validated; pg_dump does not show it, so the catalogs are asked.
+    fn validated_children_come_back_validated(server) {
+        let database = Database::create(server);
+        let mut facts = String::from("'online_child'");
+        database.sql_as_owner("CREATE TABLE online (q int); CREATE TABLE online_child () INHERITS (online);
+            ALTER TABLE online ADD CONSTRAINT later CHECK (q > 0) NOT VALID; ALTER TABLE online_child VALIDATE CONSTRAINT later");
+        if server.major >= 18 {
+            facts.push_str(", 'first', 'second_part'");
+            let text = std::fs::read_to_string(repository().join("tests/corpus/foreign_keys_18.sql")).expect("a corpus file");
+            database.sql_as_owner(&text);
+        }
+        let validated = format!("SELECT string_agg(conrelid::regclass::text, ' ' ORDER BY conrelid::regclass::text) \
+            FROM pg_constraint WHERE convalidated AND conname IN ('fk', 'later') AND conrelid::regclass::text IN ({facts})");
+        let before = database.sql(&validated);
+        assert_eq!(before.split(' ').count(), facts.split(' ').count());
+        let bench = Bench::on(database);
+        let reader = bench.archive();
+        let by_psql = bench.database.sibling();
+        by_psql.restore_plain(&bench.script(&reader));
+        assert_eq!(by_psql.sql(&validated), before);
+        let copy = bench.database.sibling();
+        bench.restore_into(&copy, &reader).expect("a restore");
+        assert_eq!(copy.sql(&validated), before);
+    }
+
     /// A plan says which rung it will be, also where there can be no repair.
     fn a_plan_knows_that_a_repair_cannot_do_it(server) {
         let shop = Shop::at_head(server);

@@ -190,34 +190,26 @@ fn make_certificates(directory: &Path) {
             &certificate,
         ]);
     };
-    let signed = |name: &str, subject: &str, extension: &str| {
-        let (key, request, certificate) = (
-            format!("{name}.key"),
-            format!("{name}.csr"),
-            format!("{name}.crt"),
-        );
+    // Without extensions it is of version 1.
+    let signed_for = |name: &str, subject: &str, extension: Option<&str>, days: &str| {
+        let of = |kind: &str| format!("{name}.{kind}");
+        let (key, request, certificate) = (of("key"), of("csr"), of("crt"));
         openssl(&[
             "req", "-newkey", "rsa:2048", "-nodes", "-subj", subject, "-keyout", &key, "-out",
             &request,
         ]);
-        std::fs::write(directory.join("ext"), extension).expect("a file");
-        openssl(&[
-            "x509",
-            "-req",
-            "-in",
-            &request,
-            "-CA",
-            "ca.crt",
-            "-CAkey",
-            "ca.key",
-            "-days",
-            "2",
-            "-CAcreateserial",
-            "-extfile",
-            "ext",
-            "-out",
-            &certificate,
-        ]);
+        let mut sign = vec![
+            "x509", "-req", "-in", &request, "-CA", "ca.crt", "-CAkey", "ca.key",
+        ];
+        sign.extend(["-days", days, "-CAcreateserial", "-out", &certificate]);
+        if let Some(extension) = extension {
+            std::fs::write(directory.join("ext"), extension).expect("a file");
+            sign.extend(["-extfile", "ext"]);
+        }
+        openssl(&sign);
+    };
+    let signed = |name: &str, subject: &str, extension: &str| {
+        signed_for(name, subject, Some(extension), "2");
     };
     authority("ca");
     authority("other");
@@ -229,66 +221,11 @@ fn make_certificates(directory: &Path) {
         "subjectAltName=DNS:localhost,IP:127.0.0.1\n",
     );
     signed("named", "/CN=db.example.com", "keyUsage=digitalSignature\n");
-    // As `openssl x509 -req` makes them without a file of extensions: version 1.
-    openssl(&[
-        "req",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-subj",
-        "/CN=localhost",
-        "-keyout",
-        "first.key",
-        "-out",
-        "first.csr",
-    ]);
-    openssl(&[
-        "x509",
-        "-req",
-        "-in",
-        "first.csr",
-        "-CA",
-        "ca.crt",
-        "-CAkey",
-        "ca.key",
-        "-days",
-        "2",
-        "-CAcreateserial",
-        "-out",
-        "first.crt",
-    ]);
+    signed_for("first", "/CN=localhost", None, "2");
     signed("client", "/CN=certified", "extendedKeyUsage=clientAuth\n");
     // Signed by the right authority for the right name, and ended yesterday.
-    openssl(&[
-        "req",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-subj",
-        "/CN=localhost",
-        "-keyout",
-        "expired.key",
-        "-out",
-        "expired.csr",
-    ]);
-    std::fs::write(directory.join("ext"), "subjectAltName=DNS:localhost\n").expect("a file");
-    openssl(&[
-        "x509",
-        "-req",
-        "-in",
-        "expired.csr",
-        "-CA",
-        "ca.crt",
-        "-CAkey",
-        "ca.key",
-        "-days",
-        "-1",
-        "-CAcreateserial",
-        "-extfile",
-        "ext",
-        "-out",
-        "expired.crt",
-    ]);
+    let localhost = Some("subjectAltName=DNS:localhost\n");
+    signed_for("expired", "/CN=localhost", localhost, "-1");
     openssl(&["rsa", "-in", "client.key", "-out", "client.key"]);
     std::fs::set_permissions(
         directory.join("client.key"),

@@ -99,6 +99,26 @@ pub async fn judge(case: &Case<'_>, ctx: &Context, keeping: &mut dyn Keeping) ->
     }
 }
 
+/// What a person does after a verdict of doubt. A swap may have left the database closed: then only the recovery gets in.
+pub fn next_step(error: &Error, is_open: bool, archive: &Path) -> String {
+    let words = match is_open {
+        _ if error.is_loss_of_connection() => {
+            "when the server can be reached again: pgbelay recover"
+        }
+        _ if error.kind() == Kind::LockTimeout => {
+            "whoever holds the lock goes on with it, if it is a run; when it has ended: pgbelay recover"
+        }
+        true => "when that is put right: pgbelay recover",
+        false => {
+            return format!(
+                "look at the database, then put it back: pgbelay rollback {}",
+                archive.display()
+            );
+        }
+    };
+    words.to_owned()
+}
+
 /// Whether there is something to put back from: nothing is changed before every member was compared with its hash.
 async fn require_archive(archive: &Path) -> Result<()> {
     let archive = archive.to_owned();

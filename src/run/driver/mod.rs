@@ -36,7 +36,7 @@ use crate::run::{RunOptions, changes, clock, outside, recover};
 use attempt::Failure;
 pub(in crate::run) use attempt::Ready;
 pub(in crate::run) use desk::Desk;
-pub(in crate::run) use judge::{Case, Verdict, judge};
+pub(in crate::run) use judge::{Case, Verdict, judge, next_step};
 pub use refusals::refusals;
 pub use scene::tidy;
 pub(in crate::run) use scene::{Scene, connect};
@@ -384,8 +384,6 @@ fn in_doubt(
         proof: error.to_string(),
         not_brought_back: Vec::new(),
     };
-    let broken_off = error.is_loss_of_connection();
-    let is_locked = error.kind() == Kind::LockTimeout;
     match is_open {
         true => desk.hand_over_journal(),
         false => desk.record_if_possible(Step::RollBack, Stage::Outcome, &record),
@@ -394,6 +392,7 @@ fn in_doubt(
         desk.warn("the run ended in a state that the machine does not know");
     }
     let archive = desk.report.archive.clone().unwrap_or_default();
+    let next = next_step(&error, is_open, &archive);
     let said = format!(
         "{}. The migration had failed: {failure}",
         error.reason().unwrap_or_default()
@@ -403,18 +402,6 @@ fn in_doubt(
     if !told {
         error = error.now("nobody knows yet: it may hold what the failed migration committed");
     }
-    // A swap may have left the database closed: then only the recovery gets in.
-    let next = match is_open {
-        _ if broken_off => "when the server can be reached again: pgbelay recover".to_owned(),
-        _ if is_locked => {
-            "whoever holds the lock goes on with it, if it is a run; when it has ended: pgbelay recover".to_owned()
-        }
-        true => "when that is put right: pgbelay recover".to_owned(),
-        false => format!(
-            "look at the database, then put it back: pgbelay rollback {}",
-            archive.display()
-        ),
-    };
     (Outcome::InDoubt, Some(error.hint(next)))
 }
 

@@ -14,7 +14,9 @@ use crate::run::blockers;
 use crate::run::chronicle::{
     Ending, Proven, PutBack, RollBackBegun, Seen, Started, Story, Verified,
 };
-use crate::run::driver::{Case, Verdict, child_variables, judge, verification, withheld};
+use crate::run::driver::{
+    Case, Verdict, child_variables, judge, next_step, verification, withheld,
+};
 use crate::run::keeping::OfJournal;
 use crate::run::lock::RunLock;
 use crate::run::others;
@@ -464,45 +466,29 @@ fn of_verdict(
             let recovered = recovery_withheld(run, archive, &why, &writers, made_again);
             (None, recovered)
         }
-        Verdict::WithoutArchive(error) => {
-            let reason = error.reason().unwrap_or_default();
-            let recovered = Recovered {
-                outcome: Outcome::InDoubt,
-                lines: vec![format!("run {run} could not be rolled back: {reason}")],
-                error: Some(error),
-                not_brought_back: Vec::new(),
-                is_open: true,
-                is_passed_over: false,
-                others: None,
-            };
-            (None, recovered)
-        }
+        Verdict::WithoutArchive(error) => (None, not_put_back(run, error, true)),
         Verdict::InDoubt { error, is_open } => {
-            let broken_off = error.is_loss_of_connection();
             let record = put_back(None, &error.to_string(), Vec::new());
-            let record = record.filter(|_| !is_open);
-            let reason = error.to_string();
-            let next = match is_open {
-                _ if broken_off => {
-                    "when the server can be reached again: pgbelay recover".to_owned()
-                }
-                true => "when that is put right: pgbelay recover".to_owned(),
-                false => format!(
-                    "look at the database, then put it back: pgbelay rollback {}",
-                    archive.display()
-                ),
-            };
-            let recovered = Recovered {
-                outcome: Outcome::InDoubt,
-                error: Some(error.with_kind(Kind::InDoubt).hint(next)),
-                lines: vec![format!("run {run} could not be rolled back: {reason}")],
-                not_brought_back: Vec::new(),
-                is_open,
-                is_passed_over: false,
-                others: None,
-            };
-            (record, recovered)
+            let next = next_step(&error, is_open, archive);
+            let error = error.with_kind(Kind::InDoubt).hint(next);
+            (
+                record.filter(|_| !is_open),
+                not_put_back(run, error, is_open),
+            )
         }
+    }
+}
+
+/// Nobody knows what is true; `is_open`: the next start tries again.
+fn not_put_back(run: &str, error: Error, is_open: bool) -> Recovered {
+    Recovered {
+        outcome: Outcome::InDoubt,
+        lines: vec![format!("run {run} could not be rolled back: {error}")],
+        error: Some(error),
+        not_brought_back: Vec::new(),
+        is_open,
+        is_passed_over: false,
+        others: None,
     }
 }
 
