@@ -51,6 +51,7 @@ struct Parts {
     now: Option<String>,
     hints: Vec<String>,
     sqlstate: Option<String>,
+    position: Option<u32>,
     transient: bool,
 }
 
@@ -66,6 +67,7 @@ impl Error {
             now: None,
             hints: Vec::new(),
             sqlstate: None,
+            position: None,
             transient: false,
         }))
     }
@@ -146,6 +148,13 @@ impl Error {
         self
     }
 
+    /// Records where in the statement the server saw it: characters, the first one is 1.
+    #[must_use]
+    pub fn at_position(mut self, position: u32) -> Self {
+        self.0.position = Some(position);
+        self
+    }
+
     /// Marks a failure that may pass by itself (connection lost, lock timeout, deadlock,
     /// serialization): the retry class of design.md §6.
     #[must_use]
@@ -185,6 +194,11 @@ impl Error {
     /// The server's SQLSTATE, if a server raised it.
     pub fn sqlstate(&self) -> Option<&str> {
         self.0.sqlstate.as_deref()
+    }
+
+    /// Where in the statement the server saw it: characters, the first one is 1.
+    pub fn position(&self) -> Option<u32> {
+        self.0.position
     }
 
     /// Whether trying again may help.

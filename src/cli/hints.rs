@@ -9,7 +9,8 @@ use crate::pg::settings::Provenance;
 /// More would not be read.
 const MOST: usize = 7;
 
-/// A failure that people know, recognised by SQLSTATE or by words of the reason.
+/// A failure that people know, recognised by SQLSTATE or, where no server gave one, by words of the reason: a server's
+/// words hold names of users, which may be anything.
 struct Known {
     codes: &'static [&'static str],
     words: &'static [&'static str],
@@ -29,7 +30,7 @@ const KNOWN: &[Known] = &[
     },
     Known {
         codes: &["28000"],
-        words: &["no pg_hba.conf entry", "does not exist\" role"],
+        words: &["no pg_hba.conf entry"],
         hints: &[
             "pg_hba.conf decides by address, user, database and encryption: the server's log names the line that matched",
             "managed servers often insist on TLS: add sslmode=require",
@@ -134,11 +135,9 @@ const KNOWN: &[Known] = &[
 pub(crate) fn for_error(error: &Error, provenance: &[Provenance]) -> Vec<String> {
     let mut hints: Vec<String> = error.hints().to_vec();
     let reason = error.reason().unwrap_or_default();
-    let fits = |known: &&Known| {
-        let by_code = error
-            .sqlstate()
-            .is_some_and(|code| known.codes.contains(&code));
-        by_code || known.words.iter().any(|words| reason.contains(words))
+    let fits = |known: &&Known| match error.sqlstate() {
+        Some(code) => known.codes.contains(&code),
+        None => known.words.iter().any(|words| reason.contains(words)),
     };
     if let Some(known) = KNOWN.iter().find(fits) {
         let told = hints.iter().any(|hint| hint.contains(" came from "));
@@ -182,6 +181,14 @@ mod tests {
             "the password came from DATABASE_URL in .env, line 13"
         );
         assert!(hints.len() > 2 && hints.len() <= MOST);
+    }
+
+    #[test]
+    fn names_of_users_earn_no_hints() {
+        let error = Error::operation("read it")
+            .because("permission denied for table tls_certificates")
+            .with_sqlstate("42501");
+        assert!(for_error(&error, &[]).is_empty());
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! tokio-postgres's errors in our words, with the retry class.
 //!
 //! tokio-postgres prints its source inside its own text; here each part is taken once: SQLSTATE,
-//! message, detail, hint. Codes: PostgreSQL documentation, appendix "PostgreSQL Error Codes".
+//! message, detail, hint, position. Codes: PostgreSQL documentation, appendix "PostgreSQL Error Codes".
 
 use std::error::Error as _;
+
+use tokio_postgres::error::ErrorPosition;
 
 use crate::error::Error;
 
@@ -31,9 +33,12 @@ pub fn server_error(attempted: &str, error: tokio_postgres::Error) -> Error {
         reason.push_str("; ");
         reason.push_str(part);
     }
-    let ours = Error::operation(attempted)
+    let mut ours = Error::operation(attempted)
         .because(reason)
         .with_sqlstate(&code);
+    if let Some(ErrorPosition::Original(position)) = database_error.position() {
+        ours = ours.at_position(*position);
+    }
     if is_transient_code(&code) {
         ours.mark_transient()
     } else {

@@ -33,7 +33,7 @@ pub use fault::is_transient_code;
 pub use handover::{SHADOWING_VARIABLES, shadowing};
 pub use pooler::detect_pooler;
 pub use quote::{Sql, quote_ident, quote_literal};
-pub use row::Row;
+pub use row::{Row, Sample};
 pub use secret::Secret;
 pub use session::{CopyIn, CopyOut, ServerVersion, Session};
 pub use settings::{Inputs, Provenance, Resolved, resolve};

@@ -39,17 +39,50 @@ struct Batch {
 }
 
 /// Rows while they arrive.
-#[derive(Default)]
 pub(super) struct Rows {
     columns: Arc<[String]>,
     text: String,
     ends: Vec<u32>,
+    /// Rows in the open batch. A row may have no column at all (`SELECT FROM t`), so values do not tell.
+    open: usize,
     done: Vec<Row>,
-    /// Text and ends in batches that were closed.
+    /// Memory of the batches that were closed, and of their rows.
     closed_bytes: usize,
+    /// Rows that are kept; those beyond are counted alone.
+    keep: usize,
+    count: u64,
+}
+
+impl Default for Rows {
+    fn default() -> Self {
+        Self::first(usize::MAX)
+    }
+}
+
+/// Some rows of a result, and how many it had.
+#[derive(Debug, Clone, Default)]
+pub struct Sample {
+    /// The first ones.
+    pub rows: Vec<Row>,
+    /// All of them.
+    pub count: u64,
 }
 
 impl Rows {
+    /// Keeps so many rows and counts the others.
+    pub fn first(keep: usize) -> Self {
+        Self {
+            columns: Arc::default(),
+            text: String::new(),
+            ends: Vec::new(),
+            open: 0,
+            done: Vec::new(),
+            closed_bytes: 0,
+            keep,
+            count: 0,
+        }
+    }
+
     /// A new result, with these columns.
     pub fn start(&mut self, columns: impl Iterator<Item = String>) {
         self.close();
@@ -58,6 +91,11 @@ impl Rows {
 
     /// One more row of the result.
     pub fn add<'a>(&mut self, values: impl Iterator<Item = Option<&'a str>>) -> Result<()> {
+        self.count += 1;
+        if self.done.len() + self.open >= self.keep {
+            return Ok(());
+        }
+        self.open += 1;
         for value in values {
             self.text.push_str(value.unwrap_or_default());
             let end = u32::try_from(self.text.len())
@@ -69,7 +107,8 @@ impl Rows {
             self.ends
                 .push(if value.is_some() { end } else { end | NULL });
         }
-        let bytes = self.text.len() + size_of::<u32>() * self.ends.len();
+        let bytes =
+            self.text.len() + size_of::<u32>() * self.ends.len() + size_of::<Row>() * self.open;
         if self.closed_bytes + bytes > MOST_BYTES {
             return Err(Error::operation("read a query's result")
                 .because("its rows do not end: they have more than 1 GiB already"));
@@ -82,26 +121,34 @@ impl Rows {
     }
 
     /// All rows of all results.
-    pub fn finish(mut self) -> Vec<Row> {
+    pub fn finish(self) -> Vec<Row> {
+        self.sample().rows
+    }
+
+    /// What was kept, and the count of all.
+    pub fn sample(mut self) -> Sample {
         self.close();
-        self.done
+        Sample {
+            rows: self.done,
+            count: self.count,
+        }
     }
 
     fn close(&mut self) {
-        let width = self.columns.len();
-        if self.ends.is_empty() || width == 0 {
+        if self.open == 0 {
             return;
         }
+        let width = self.columns.len();
         let batch = Arc::new(Batch {
             columns: Arc::clone(&self.columns),
             text: std::mem::take(&mut self.text).into_boxed_str(),
             ends: std::mem::take(&mut self.ends).into_boxed_slice(),
             next_column: AtomicUsize::new(0),
         });
-        let firsts = (0..batch.ends.len()).step_by(width);
-        self.done.extend(firsts.map(|first| Row {
+        let rows = 0..std::mem::take(&mut self.open);
+        self.done.extend(rows.map(|row| Row {
             batch: Arc::clone(&batch),
-            first: u32::try_from(first).unwrap_or(u32::MAX),
+            first: u32::try_from(row * width).unwrap_or(u32::MAX),
         }));
     }
 }
@@ -247,12 +294,43 @@ mod tests {
         let added = (0..2000).map(|_| rows.add([Some(long.as_str())].into_iter()));
         let failed = added.filter(Result::is_err).count();
         assert!((900..1000).contains(&failed), "{failed}");
-        let mut rows = Rows {
-            closed_bytes: MOST_BYTES - 4000,
-            ..Rows::default()
-        };
-        let added = (0..2000).map(|_| rows.add([None].into_iter()));
-        assert_eq!(added.filter(Result::is_ok).count(), 1000);
+        for width in [0, 1] {
+            let memory = size_of::<Row>() + width * size_of::<u32>();
+            let mut rows = Rows {
+                closed_bytes: MOST_BYTES - 1000 * memory,
+                ..Rows::default()
+            };
+            let added = (0..2000).map(|_| rows.add(std::iter::repeat_n(None, width)));
+            assert_eq!(added.filter(Result::is_ok).count(), 1000);
+        }
+    }
+
+    #[test]
+    fn rows_without_columns_are_rows() {
+        let mut rows = Rows::default();
+        rows.start(std::iter::empty());
+        for _ in 0..3 {
+            rows.add(std::iter::empty()).unwrap();
+        }
+        let rows = rows.finish();
+        assert_eq!(rows.len(), 3);
+        assert_eq!(rows[2].pairs().count(), 0);
+        assert!(rows[2].text("a").is_err());
+    }
+
+    #[test]
+    fn rows_beyond_the_first_are_counted_alone() {
+        let mut rows = Rows::first(2);
+        let long = "x".repeat(BATCH_BYTES);
+        for _ in 0..2 {
+            rows.start(["a".to_owned()].into_iter());
+            for _ in 0..1000 {
+                rows.add([Some(long.as_str())].into_iter()).unwrap();
+            }
+        }
+        let sample = rows.sample();
+        assert_eq!((sample.rows.len(), sample.count), (2, 2000));
+        assert_eq!(sample.rows[1].text("a").unwrap(), long);
     }
 
     #[test]

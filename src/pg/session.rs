@@ -3,7 +3,7 @@
 //! Everything above `pg/` talks to PostgreSQL through [`Session`]. Statements use the simple
 //! protocol (text values, several statements per call, no prepared state that a pooler could
 //! lose); COPY uses tokio-postgres's streams. Each server error keeps SQLSTATE, message, detail,
-//! hint and, where the server gives it, the position; [`crate::pg::retry`] decides what may pass.
+//! hint and, where the server gives it, the position; [`super::fault`] decides what may pass.
 
 use std::future::poll_fn;
 use std::ops::ControlFlow;
@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use tokio_postgres::{Client, CopyInSink, CopyOutStream, SimpleQueryMessage};
 
 use super::quote::Sql;
-use super::row::{Row, Rows};
+use super::row::{Row, Rows, Sample};
 use super::target::{Fenced, Target};
 use crate::error::{Error, Result};
 
@@ -141,10 +141,18 @@ impl Session {
 
     /// Runs statements and returns the rows of all of them, in order.
     pub async fn query(&self, sql: &Sql) -> Result<Vec<Row>> {
+        Ok(self.read(sql, Rows::default()).await?.finish())
+    }
+
+    /// Runs statements of an operator, whose answers may be of any size: keeps the first rows and counts the others.
+    pub async fn query_first(&self, sql: &Sql, keep: usize) -> Result<Sample> {
+        Ok(self.read(sql, Rows::first(keep)).await?.sample())
+    }
+
+    async fn read(&self, sql: &Sql, mut rows: Rows) -> Result<Rows> {
         let failed = |error| self.failed(sql.text(), error);
         let stream = self.client.simple_query_raw(sql.text()).await;
         let mut messages = std::pin::pin!(stream.map_err(failed)?);
-        let mut rows = Rows::default();
         while let Some(message) = messages.next().await {
             match message.map_err(failed)? {
                 SimpleQueryMessage::RowDescription(description) => {
@@ -154,7 +162,7 @@ impl Session {
                 _ => {}
             }
         }
-        Ok(rows.finish())
+        Ok(rows)
     }
 
     /// Runs a query that returns exactly one row.

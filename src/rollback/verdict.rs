@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::{RollbackOutcome, RollbackReport, RollbackSeconds, Scene, Strategy};
-use crate::catalog;
+use crate::catalog::{self, VersionTable};
 use crate::compare::{Difference, State, compare, counted};
 use crate::error::{Error, Kind, Result};
 use crate::pg;
@@ -81,13 +81,18 @@ fn covered(state: &State) -> String {
 }
 
 /// After the commit, with a connection of its own: the version rows are what the archive says.
+///
+/// Errors: [`Kind::InDoubt`], whatever was in the way: nobody may read of a rollback that was committed that nothing was
+/// touched.
 pub(super) async fn confirm(scene: &Scene<'_>) -> Result<()> {
-    let session = pg::connect(scene.target, "proof", scene.ctx).await?;
-    let found = catalog::read_version_tables(&session).await;
-    session.close().await;
+    let found = version_tables(scene).await.map_err(|error| {
+        error
+            .with_kind(Kind::InDoubt)
+            .attempting("read the version rows after the rollback")
+            .now("the rollback was proven and committed; its version rows were not read again after that")
+    })?;
     let recorded = scene.reader.manifest().version_tables.iter();
     let recorded = recorded.map(|table| (&table.schema, &table.name, &table.revisions));
-    let found = found?;
     let found = found.iter();
     let found = found.map(|table| (&table.schema, &table.name, &table.revisions));
     let (before, after): (BTreeSet<_>, BTreeSet<_>) = (recorded.collect(), found.collect());
@@ -101,6 +106,13 @@ pub(super) async fn confirm(scene: &Scene<'_>) -> Result<()> {
             ))
             .now("the rollback was proven and committed; somebody has written version rows since"),
     )
+}
+
+async fn version_tables(scene: &Scene<'_>) -> Result<Vec<VersionTable>> {
+    let session = pg::connect(scene.target, "proof", scene.ctx).await?;
+    let found = catalog::read_version_tables(&session).await;
+    session.close().await;
+    found
 }
 
 /// What is told of a transaction that was proven and committed.

@@ -247,6 +247,20 @@ pub struct RollBackBegun {
     /// Whether the archive may be of another database (`rollback --other-database`).
     #[serde(default)]
     pub other_database: bool,
+    /// Whether nothing was begun: the record only keeps the mark, for the next start.
+    #[serde(default)]
+    pub not_begun: bool,
+}
+
+impl RollBackBegun {
+    /// Nothing was begun, or nothing came of it: later writes are told from this moment.
+    pub fn left_at(mark: Option<Mark>) -> Self {
+        Self {
+            mark,
+            not_begun: true,
+            ..Self::default()
+        }
+    }
 }
 
 impl Ending {
@@ -313,14 +327,17 @@ impl Story {
             (Step::Drill, Stage::Outcome) => self.drill = None,
             (Step::Migrate, Stage::Intent) => {
                 self.started = Some(detail(record)?);
+                // What an attempt before this one came to was settled.
                 self.tool_ended = None;
+                self.roll_back_intended = false;
+                self.begun_with = RollBackBegun::default();
             }
             (Step::Migrate, Stage::Outcome) => self.tool_ended = Some(detail(record)?),
             (Step::Fence, stage) => self.take_fence(stage, detail(record)?),
             (Step::RollBack, Stage::Intent) => {
-                self.roll_back_intended = true;
-                // A recovery begins again without saying more.
                 let begun: RollBackBegun = detail(record)?;
+                self.roll_back_intended |= !begun.not_begun;
+                // A recovery begins again without saying more.
                 if begun.mark.is_some() || begun.other_database {
                     self.begun_with = begun;
                 }

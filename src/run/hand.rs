@@ -53,6 +53,7 @@ pub async fn roll_back(
     let begun = RollBackBegun {
         mark: from,
         other_database: options.other_database,
+        not_begun: false,
     };
     let mut journal = begin(target, reader, store, &facts, &begun, ctx)?;
     // From here on the database is put back whole; the transaction decides, not a signal.
@@ -84,7 +85,7 @@ pub async fn roll_back(
             "{error}; the next start will look at the database again"
         ));
     }
-    match fence::take_down_left(&lock, target, store, &facts, &calm).await {
+    match fence::take_down_left(&lock, target, Duration::ZERO, store, &facts, &calm).await {
         Ok(lines) => lines.into_iter().for_each(|line| ctx.note(line)),
         Err(error) => ctx.warn(format!(
             "the fence that an interrupted run left still stands: {error}; pgbelay recover takes it down"
@@ -218,10 +219,7 @@ fn begin(
 
 fn end(journal: &mut Journal, result: &Result<RollbackReport>, mark: Option<Mark>) -> Result<()> {
     // Broken off from outside: without a last record the next start finishes it.
-    if result
-        .as_ref()
-        .is_err_and(|error| error.is_loss_of_connection())
-    {
+    if result.as_ref().is_err_and(is_broken_off) {
         return Ok(());
     }
     let (proven, proof, outcome) = match result {
@@ -258,6 +256,11 @@ fn end(journal: &mut Journal, result: &Result<RollbackReport>, mark: Option<Mark
         mark,
     };
     journal.append(Step::End, Stage::Outcome, journal::detail_of(&ending)?)
+}
+
+/// Where nobody was let in any more after the rollback was committed, the next start reads again what it came to.
+fn is_broken_off(error: &Error) -> bool {
+    error.is_loss_of_connection() || (error.kind() == Kind::InDoubt && error.is_no_entry())
 }
 
 fn of_error(kind: Kind) -> Outcome {

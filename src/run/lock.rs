@@ -147,24 +147,29 @@ impl RunLock {
         holders.is_ok_and(|holders| holders.iter().any(|holder| holder.is_us))
     }
 
-    /// Makes sure that no other run can have begun meanwhile. A lost connection loses the lock; it
-    /// is obtained again, unless another run was quicker: then that one owns the recovery.
-    pub async fn still_ours(
-        &self,
-        target: &Target,
-        options: &RunOptions,
-        ctx: &Context,
-    ) -> Result<Option<Self>> {
+    /// Makes sure that no other run can have begun meanwhile, and can begin from now on. A lost connection loses the lock;
+    /// it is obtained again on a new one, which holds it from now on, unless another run was quicker: then that one owns the
+    /// recovery.
+    ///
+    /// Errors: of the server; [`Kind::LockTimeout`] if another run holds it.
+    pub async fn keep(&self, target: &Target, options: &RunOptions, ctx: &Context) -> Result<()> {
         if self.is_held().await {
-            return Ok(None);
+            return Ok(());
         }
         ctx.warn("the connection that held the lock was lost while the migration ran");
         let calm = Context {
             stop: crate::context::Stop::never(),
             ..ctx.clone()
         };
-        pg::wait_for(target, options.wait, &calm).await?;
-        Self::acquire(target, REGAIN_WITHIN, &calm).await.map(Some)
+        let waited = pg::wait_for(target, options.wait, &calm).await?;
+        waited.close().await;
+        let regained = Self::acquire(target, REGAIN_WITHIN, &calm).await?.held();
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        *held = Held {
+            swapped: held.swapped,
+            ..regained
+        };
+        Ok(())
     }
 
     /// Gives the lock back by closing its connection.

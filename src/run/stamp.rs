@@ -308,12 +308,27 @@ async fn write(
             .because(format!("the rows read back are {to:?}, not {wanted:?}"))
             .now("nothing was changed"));
     }
-    session.execute(&Sql::constant("COMMIT")).await?;
+    session
+        .execute(&Sql::constant("COMMIT"))
+        .await
+        .map_err(|error| answer_lost(error, &table))?;
     Ok(StampReport {
         table: shown(&table),
         from: table.revisions,
         to: wanted,
     })
+}
+
+/// A refused COMMIT took nothing into effect; one whose answer was lost may have.
+fn answer_lost(error: Error, table: &VersionTable) -> Error {
+    if !error.is_loss_of_connection() {
+        return error;
+    }
+    error
+        .with_kind(Kind::InDoubt)
+        .attempting(format!("stamp {}", shown(table)))
+        .now("its rows are the old ones or the new ones, nothing in between; nothing else was touched")
+        .hint("`pgbelay doctor` shows them; stamp again if they are the old ones")
 }
 
 fn locked(error: Error) -> Error {

@@ -21,6 +21,8 @@ pub struct OwnTables {
     pub by_default: bool,
     /// env.py chooses by itself where plain names lead (`search_path`, `schema_translate_map`), or computes name or schema.
     pub moves: bool,
+    /// env.py goes through several of something, or asks an argument which one it is: with [`OwnTables::moves`], tenants.
+    pub repeats: bool,
     /// Only the one that a plain name leads to: SQL files are ours, and so is their table.
     pub leading: bool,
 }
@@ -57,11 +59,16 @@ impl OwnTables {
         if !self.schemas.is_empty() || own.is_empty() {
             return Ok(own);
         }
-        // One that is alone, where plain names lead anyway, is the one that is meant.
+        // One that is alone, where plain names lead anyway, is the one that is meant; but not where tenants come and go,
+        // the next of which has none yet.
         let alone = matches!(&own[..], [only] if only.place.is_some());
-        if self.moves && !alone {
+        if self.moves && (self.repeats || !alone) {
+            let how = match self.repeats {
+                true => ", for several tenants as it seems",
+                false => "",
+            };
             return Err(format!(
-                "env.py chooses by itself (search_path, schema_translate_map, or a computed name), and there is {}",
+                "env.py chooses by itself (search_path, schema_translate_map, or a computed name){how}, and there is {}",
                 places(&own)
             ));
         }
@@ -196,6 +203,26 @@ mod tests {
             detail,
             "expected a, found a, b in public.alembic_version; x in public.other"
         );
+    }
+
+    #[test]
+    fn the_first_tenants_table_is_not_every_tenants() {
+        let tables = [table("alembic_version", &["a"])];
+        let moves = OwnTables {
+            moves: true,
+            ..OwnTables::default()
+        };
+        assert_eq!(moves.reached(&tables).unwrap(), tables);
+        let repeats = OwnTables {
+            repeats: true,
+            ..moves
+        };
+        assert!(repeats.reached(&tables).unwrap_err().contains("tenants"));
+        let named = OwnTables {
+            schemas: vec!["public".to_owned()],
+            ..repeats
+        };
+        assert_eq!(named.reached(&tables).unwrap(), tables);
     }
 
     #[test]

@@ -104,26 +104,26 @@ async fn run(session: &Session, file: &QueryFile, ctx: &Context) -> Result<Outco
     for statement in &file.statements {
         let attempted = format!("run line {} of {}", statement.line(), file.name);
         let sql = Sql::operator(statement.text());
-        let rows = tokio::select! {
-            rows = session.query(&sql) => rows?,
+        let found = tokio::select! {
+            found = session.query_first(&sql, SHOWN_ROWS) => found?,
             signal = ctx.stop.wait() => {
                 return Err(Error::new(Kind::Interrupted(signal), attempted)
                     .because(format!("interrupted by signal {signal}")));
             }
         };
-        if !rows.is_empty() {
+        if found.count > 0 {
             return Ok(Outcome::Failed(format!(
                 "line {} returned {}: {}",
                 statement.line(),
-                counted(rows.len()),
-                shown(&rows)
+                counted(found.count),
+                shown(&found.rows)
             )));
         }
     }
     Ok(Outcome::Passed("no row".to_owned()))
 }
 
-fn counted(rows: usize) -> String {
+fn counted(rows: u64) -> String {
     if rows == 1 {
         "1 row".to_owned()
     } else {
@@ -132,7 +132,7 @@ fn counted(rows: usize) -> String {
 }
 
 fn shown(rows: &[Row]) -> String {
-    let first = rows.iter().take(SHOWN_ROWS).map(|row| {
+    let first = rows.iter().map(|row| {
         let values = row
             .pairs()
             .map(|(name, value)| format!("{name}={}", short(value)));

@@ -250,3 +250,39 @@ on_servers! {
         shop.database.assert_is(&before);
     }
 }
+
+on_all_servers! {
+    /// The choice of an index outlives the index, and forbids updates of published tables then: pg_dump does not show it,
+    /// the catalogs do.
+    fn a_table_lets_go_of_an_index_that_it_had_not_chosen(server) {
+        let shop = Shop::at_head(server);
+        shop.database.sql_as_owner(
+            "CREATE TABLE users (id int PRIMARY KEY, email text NOT NULL UNIQUE, n int);
+             CREATE UNIQUE INDEX users_n ON users (n); ALTER TABLE users CLUSTER ON users_n;
+             CREATE TABLE loud (id int PRIMARY KEY); ALTER TABLE loud REPLICA IDENTITY FULL;
+             CREATE TABLE moved (id int PRIMARY KEY, k int NOT NULL UNIQUE); ALTER TABLE moved REPLICA IDENTITY USING INDEX moved_k_key");
+        let chosen = "SELECT string_agg(concat_ws(' ', relname, relreplident, (SELECT string_agg(indexrelid::regclass::text, ' ')
+            FROM pg_index WHERE indrelid = c.oid AND (indisreplident OR indisclustered))), ', ' ORDER BY relname)
+            FROM pg_class c WHERE relname IN ('users', 'loud', 'moved')";
+        let before = (shop.database.dump(), shop.database.sql(chosen));
+        shop.call().run(&["backup"]).assert_code(0);
+        shop.database.sql_as_owner(
+            "ALTER TABLE users REPLICA IDENTITY USING INDEX users_email_key, CLUSTER ON users_pkey;
+             CREATE INDEX later ON users (email); ALTER TABLE loud REPLICA IDENTITY USING INDEX loud_pkey;
+             ALTER TABLE moved REPLICA IDENTITY USING INDEX moved_pkey; ALTER TABLE moved DROP CONSTRAINT moved_k_key");
+        shop.call().run(&["rollback", "--strategy", "repair"]).assert_code(0);
+        shop.database.assert_is(&before.0);
+        assert_eq!(shop.database.sql(chosen), before.1);
+    }
+
+    fn an_identity_whose_index_is_gone_is_nothing(server) {
+        let bench = Bench::settled(
+            server,
+            "CREATE TABLE t (id int NOT NULL UNIQUE); ALTER TABLE t REPLICA IDENTITY USING INDEX t_id_key;
+             ALTER TABLE t DROP CONSTRAINT t_id_key");
+        let reader = bench.archive();
+        let copy = bench.database.sibling();
+        bench.restore_into(&copy, &reader).expect("a restore");
+        assert_eq!(copy.sql("SELECT relreplident FROM pg_class WHERE relname = 't'"), "n");
+    }
+}

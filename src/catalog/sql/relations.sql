@@ -9,7 +9,9 @@ SELECT c.oid,
        quote_ident(r.rolname) AS quoted_owner,
        c.relkind AS kind,
        c.relpersistence AS persistence,
-       c.relreplident AS replica_identity,
+       -- An index that was chosen and then dropped leaves the letter: the server treats that as NOTHING.
+       CASE WHEN c.relreplident = 'i' AND NOT EXISTS
+            (SELECT FROM pg_index x WHERE x.indrelid = c.oid AND x.indisreplident) THEN 'n' ELSE c.relreplident END AS replica_identity,
        c.relrowsecurity AS row_security,
        c.relforcerowsecurity AS force_row_security,
        c.relispopulated AS populated,

@@ -43,6 +43,8 @@ pub struct EnvironmentScript {
     pub computed: bool,
     /// Whether it says in which schema plain names are looked for: the version table may be another one each time.
     pub moves: bool,
+    /// Whether it goes through several of something, or asks for an argument that says which: tenants, for all that is known.
+    pub repeats: bool,
     /// Whether `transaction_per_migration` is set: each revision then commits by itself.
     pub transaction_per_migration: bool,
 }
@@ -332,9 +334,14 @@ fn read_env(path: &Path) -> EnvironmentScript {
 /// Words by which env.py chooses where plain names lead.
 const MOVING: [&str; 2] = ["search_path", "schema_translate_map"];
 
+/// Names by which env.py takes several ways, or the one that an argument names.
+const REPEATING: [&str; 3] = ["for", "while", "get_x_argument"];
+
 fn scan_env(statements: &[Statement]) -> EnvironmentScript {
     let mut found = EnvironmentScript::default();
     for statement in statements {
+        let mut tokens = statement.tokens.iter();
+        found.repeats |= tokens.any(|token| REPEATING.iter().any(|word| token.is_name(word)));
         for window in statement.tokens.windows(3) {
             let [Token::Name(name), equals, value] = window else {
                 continue;
@@ -378,6 +385,18 @@ mod tests {
         ));
         assert_eq!(found.version_tables, ["v", "v2"]);
         assert_eq!(found.version_table_schemas, ["app"]);
-        assert!(found.computed && found.transaction_per_migration);
+        assert!(found.computed && found.transaction_per_migration && !found.repeats);
+    }
+
+    #[test]
+    fn env_py_that_goes_through_tenants_is_known() {
+        for text in [
+            "for t in tenants:\n    context.configure(connection=c, version_table_schema=t)",
+            "tenants = [row[0] for row in c.execute(q)]",
+            "tenant = context.get_x_argument(as_dictionary=True).get('tenant')",
+        ] {
+            assert!(scan_env(&statements(text)).repeats, "{text}");
+        }
+        assert!(!scan_env(&statements("format = 'for'\nforward = 1")).repeats);
     }
 }

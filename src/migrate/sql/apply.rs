@@ -13,7 +13,7 @@ use super::{Plan, name_of};
 use crate::context::{Context, Progress};
 use crate::error::{Error, Kind, Result};
 use crate::faults::{self, Point};
-use crate::pg::{Row, Session, Sql};
+use crate::pg::{Session, Sql};
 
 /// How files are run.
 #[derive(Debug, Clone, Copy)]
@@ -212,8 +212,8 @@ impl Run<'_> {
         self.limit(left).await?;
         let sql = Sql::operator(&statement.text);
         tokio::select! {
-            outcome = self.session.query(&sql) => {
-                outcome.map(|rows| self.show(&rows)).map_err(|error| at_line(attempted, &error))
+            outcome = self.session.query_first(&sql, 0) => {
+                outcome.map(|found| self.show(found.count)).map_err(|error| at_line(attempted, statement, &error))
             }
             signal = self.ctx.stop.wait() => Err(Error::new(Kind::Interrupted(signal), attempted)
                 .because(format!("interrupted by signal {signal}"))),
@@ -229,18 +229,21 @@ impl Run<'_> {
     }
 
     /// A migration's SELECT usually calls a function; its answer is only counted.
-    fn show(&self, rows: &[Row]) {
-        if rows.len() > 1 {
-            self.ctx.note(format!("{} rows", rows.len()));
+    fn show(&self, rows: u64) {
+        if rows > 1 {
+            self.ctx.note(format!("{rows} rows"));
         }
     }
 }
 
-/// The server's words with the file's line in front.
-fn at_line(attempted: String, error: &Error) -> Error {
+/// The server's words with the file's line in front, and where in a long statement it stumbled.
+fn at_line(attempted: String, statement: &Statement, error: &Error) -> Error {
     let mut ours = Error::operation(attempted);
     if let Some(reason) = error.reason() {
-        ours = ours.because(reason);
+        ours = ours.because(match place_in(statement, error) {
+            Some(line) if line != statement.line => format!("{reason}, at line {line}"),
+            _ => reason,
+        });
     }
     if let Some(code) = error.sqlstate() {
         ours = ours.with_sqlstate(code);
@@ -249,4 +252,11 @@ fn at_line(attempted: String, error: &Error) -> Error {
         ours = ours.mark_transient();
     }
     ours
+}
+
+/// The line of the file that the server names in a statement.
+fn place_in(statement: &Statement, error: &Error) -> Option<usize> {
+    let before = usize::try_from(error.position()?).ok()?.checked_sub(1)?;
+    let lines = statement.text.chars().take(before);
+    Some(statement.line + lines.filter(|character| *character == '\n').count())
 }

@@ -25,11 +25,26 @@ pub(super) fn drops(sides: &Sides<'_>, fates: &[Fate]) -> Result<Vec<Statement>,
         })
         .collect();
     for (at, entry) in sides.live.entries.iter().enumerate().rev() {
+        drops.extend(let_go(entry, sides, fates, at));
         if fates[at] == Fate::Goes {
             drops.extend(drop_of(entry, sides, fates)?);
         }
     }
     Ok(drops)
+}
+
+/// What its table chose an index for, if the index changes or goes and the table stays.
+fn let_go(entry: &Entry, sides: &Sides<'_>, fates: &[Fate], at: usize) -> Vec<Statement> {
+    let changes = matches!(fates[at], Fate::Goes | Fate::Mended(_));
+    if !is_index(entry) || !changes || goes_with_another(entry, sides.live, fates) {
+        return Vec::new();
+    }
+    let archive = sides.archive.entries.get(&entry.identity);
+    let archive = archive.map(|one| one.text.as_str());
+    let released = mend::released(&entry.canonical(), archive).into_iter();
+    released
+        .map(|sql| statement("release", &entry.identity, &sql))
+        .collect()
 }
 
 pub(super) fn statement(verb: &str, what: &str, sql: &str) -> Statement {

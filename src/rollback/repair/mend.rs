@@ -24,6 +24,7 @@ pub(super) fn in_place(
         Kind::Function | Kind::Procedure => replaced(archive),
         Kind::View => view(archive),
         Kind::Sequence => identity(live, archive).or_else(|| sequence(live, archive)),
+        Kind::Index | Kind::Constraint => index(live, archive),
         _ => None,
     }
 }
@@ -75,6 +76,57 @@ fn sequence(live: &str, archive: &str) -> Option<Vec<String>> {
     let mut statements = vec![format!("ALTER SEQUENCE {first}{cycle};")];
     statements.extend(after.lines().map(str::to_owned));
     Some(statements)
+}
+
+/// What stands after an index and is no part of it: what its table chose it for, and its statistics targets.
+fn follows_an_index(line: &str) -> bool {
+    let chosen = line.contains(REPLICA_IDENTITY) || line.contains(CLUSTER);
+    line.starts_with("ALTER ") && (chosen || line.contains(TARGET))
+}
+
+const REPLICA_IDENTITY: &str = " REPLICA IDENTITY USING INDEX ";
+const CLUSTER: &str = " CLUSTER ON ";
+const TARGET: &str = " SET STATISTICS ";
+
+/// Nothing differs but what follows it. What its table no longer chooses it for is [`released`] before.
+fn index(live: &str, archive: &str) -> Option<Vec<String>> {
+    let itself = |text: &str| -> String {
+        let lines = text.lines().filter(|line| !follows_an_index(line));
+        lines.collect()
+    };
+    if itself(live) != itself(archive) {
+        return None;
+    }
+    let only = |one: &str, other: &str| -> Vec<String> {
+        let mut lines: Vec<&str> = one.lines().filter(|line| follows_an_index(line)).collect();
+        lines.retain(|line| !other.lines().any(|also| also == *line));
+        lines.into_iter().map(str::to_owned).collect()
+    };
+    let targets = only(live, archive).into_iter();
+    let mut made: Vec<String> = targets
+        .filter_map(|line| Some(format!("{} SET STATISTICS -1;", line.split_once(TARGET)?.0)))
+        .collect();
+    made.extend(only(archive, live));
+    Some(made)
+}
+
+/// What makes a table let go of an index that it had not chosen when the archive was taken. The choice would outlive the
+/// index (pg_class.relreplident), and forbid updates of published tables then. It comes before everything else: the table's
+/// own setting, or another index, is chosen after it.
+pub(super) fn released(live: &str, archive: Option<&str>) -> Vec<String> {
+    let lines = live.lines().filter(|line| follows_an_index(line));
+    let gone =
+        lines.filter(|line| !archive.is_some_and(|text| text.lines().any(|one| one == *line)));
+    let let_go = gone.filter_map(|line| {
+        let identity = line.split_once(REPLICA_IDENTITY);
+        let cluster = line.split_once(CLUSTER);
+        match (identity, cluster) {
+            (Some((alter, _)), _) => Some(format!("{alter} REPLICA IDENTITY DEFAULT;")),
+            (None, Some((alter, _))) => Some(format!("{alter} SET WITHOUT CLUSTER;")),
+            (None, None) => None,
+        }
+    });
+    let_go.collect()
 }
 
 /// An identity column's sequence, taken apart.
@@ -388,6 +440,29 @@ fn opposite(statement: &str) -> Option<Option<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_index_that_a_table_chose_is_let_go_and_not_made_again() {
+        let plain = "CREATE UNIQUE INDEX i ON s.t USING btree (a);\n";
+        let chosen = format!(
+            "{plain}ALTER TABLE s.t CLUSTER ON i;\nALTER INDEX s.i ALTER COLUMN 1 SET STATISTICS 7;\n\
+             ALTER TABLE ONLY s.t REPLICA IDENTITY USING INDEX i;\n"
+        );
+        let back = in_place(Kind::Index, &chosen, plain, None).unwrap();
+        assert_eq!(back, ["ALTER INDEX s.i ALTER COLUMN 1 SET STATISTICS -1;"]);
+        assert_eq!(
+            released(&chosen, Some(plain)),
+            [
+                "ALTER TABLE s.t SET WITHOUT CLUSTER;",
+                "ALTER TABLE ONLY s.t REPLICA IDENTITY DEFAULT;"
+            ]
+        );
+        assert_eq!(released(&chosen, None).len(), 2);
+        assert!(released(&chosen, Some(&chosen)).is_empty());
+        let again = in_place(Kind::Index, plain, &chosen, None).unwrap();
+        assert_eq!(again.len(), 3);
+        assert!(in_place(Kind::Index, &plain.replace("(a)", "(b)"), &chosen, None).is_none());
+    }
 
     const BEFORE: &str = "CREATE TABLE shop.t (\n    id integer NOT NULL,\n    \"a \"\"b\" text DEFAULT 'x'::text,\n    n numeric(4,2)\n)\nWITH (fillfactor=70);\nALTER TABLE shop.t OWNER TO app;\n";
 

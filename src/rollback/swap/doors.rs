@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::pg::{Session, Sql};
 
 /// How sessions are ended.
@@ -100,7 +100,7 @@ pub(super) async fn guests(keeper: &Session, database: u32) -> Result<Vec<Guest>
 }
 
 /// Ends every session of a database that `stays` does not speak for; idle ones at once, the others after they had time to
-/// finish. Says how many were ended. After the patience's end those that are left are named: [`Kind::LockTimeout`].
+/// finish. Says how many were ended. After the patience's end those that are left are named.
 pub(super) async fn show_out(
     keeper: &Session,
     database: u32,
@@ -156,7 +156,7 @@ pub(super) fn unendable(guests: Vec<Guest>) -> Vec<Guest> {
 }
 
 fn stuck(left: &[Guest], wait: Duration) -> Error {
-    Error::new(Kind::LockTimeout, "end the sessions of the failed database")
+    Error::operation("end the sessions of the failed database")
         .because(format!(
             "after {} s these are still there: {}",
             wait.as_secs(),

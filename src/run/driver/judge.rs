@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::archive::Reader;
 use crate::catalog::AcceptedLosses;
+use crate::compare::counted;
 use crate::context::{Context, Stop};
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::faults::{self, Point};
@@ -15,6 +16,7 @@ use crate::pg::{self, Session, Target};
 use crate::rollback::{self, Decision, RollbackOptions, RollbackReport, Rung, Strategy};
 use crate::run::blockers;
 use crate::run::chronicle::Seen;
+use crate::run::driver::doubt::Doubt;
 use crate::run::fence;
 use crate::run::keeping::Keeping;
 use crate::run::preflight::Facts;
@@ -63,15 +65,8 @@ pub enum Verdict {
         /// Whether the database is another one by now.
         made_again: bool,
     },
-    /// The archive cannot be read. Nothing was changed; with a copy of it in place the next start puts the database back.
-    WithoutArchive(Error),
     /// Nobody knows what is true.
-    InDoubt {
-        error: Error,
-        /// Whether the next start judges again, because nothing was tried or because it was broken off. Otherwise
-        /// a person is needed.
-        is_open: bool,
-    },
+    InDoubt { error: Error, doubt: Doubt },
 }
 
 /// Judges the database and puts it back if it has to be; `keeping` is told right before the
@@ -82,41 +77,24 @@ pub async fn judge(case: &Case<'_>, ctx: &Context, keeping: &mut dyn Keeping) ->
         stop: Stop::never(),
         ..ctx.clone()
     };
-    let (error, is_open) = match verdict(case, &calm, keeping).await {
-        Ok(Verdict::InDoubt { error, is_open }) => (error, is_open),
-        Err(error) => (error, true),
+    let (error, doubt) = match verdict(case, &calm, keeping).await {
+        Ok(Verdict::InDoubt { error, doubt }) => (error, doubt),
+        Err(error) => {
+            let doubt = Doubt::before_it_began(&error);
+            (error, doubt)
+        }
         Ok(verdict) => return verdict,
     };
-    if error.is_loss_of_connection() || error.is_no_entry() {
-        return Verdict::InDoubt {
-            error,
-            is_open: true,
-        };
+    if doubt == Doubt::BrokenOff {
+        return Verdict::InDoubt { error, doubt };
     }
     match require_archive(case.archive).await {
-        Err(why) => Verdict::WithoutArchive(without_archive(&why, case.archive)),
-        Ok(()) => Verdict::InDoubt { error, is_open },
+        Err(why) => Verdict::InDoubt {
+            error: without_archive(&why),
+            doubt: Doubt::NoArchive,
+        },
+        Ok(()) => Verdict::InDoubt { error, doubt },
     }
-}
-
-/// What a person does after a verdict of doubt. A swap may have left the database closed: then only the recovery gets in.
-pub fn next_step(error: &Error, is_open: bool, archive: &Path) -> String {
-    let words = match is_open {
-        _ if error.is_loss_of_connection() => {
-            "when the server can be reached again: pgbelay recover"
-        }
-        _ if error.kind() == Kind::LockTimeout => {
-            "whoever holds the lock goes on with it, if it is a run; when it has ended: pgbelay recover"
-        }
-        true => "when that is put right: pgbelay recover",
-        false => {
-            return format!(
-                "look at the database, then put it back: pgbelay rollback {}",
-                archive.display()
-            );
-        }
-    };
-    words.to_owned()
 }
 
 /// Whether there is something to put back from: nothing is changed before every member was compared with its hash.
@@ -128,16 +106,10 @@ async fn require_archive(archive: &Path) -> Result<()> {
         .attempt(|| "read the run's archive".to_owned())?
 }
 
-fn without_archive(why: &Error, archive: &Path) -> Error {
+fn without_archive(why: &Error) -> Error {
     Error::new(Kind::InDoubt, "put back what the failed migration did")
         .because(why.to_string())
         .now("nothing was put back: what the migration committed is still there")
-        .hint(format!(
-            "bring a copy of the archive back as {}, then: pgbelay recover",
-            archive.display()
-        ))
-        .hint("or take an older one: pgbelay list, pgbelay check ARCHIVE, pgbelay rollback ARCHIVE")
-        .hint("if a person has put it right: pgbelay run --force")
 }
 
 /// Errors: nothing was tried.
@@ -215,9 +187,8 @@ fn of_rollback(result: Result<RollbackReport>, rung: Rung) -> Verdict {
             why: error.to_string(),
             made_again: false,
         },
-        // A transaction that waited for a lock in vain changed nothing. A swap has other ways to go on.
         Err(error) => Verdict::InDoubt {
-            is_open: rung != Rung::Swap && error.sqlstate() == Some(blockers::LOCK_NOT_AVAILABLE),
+            doubt: Doubt::of_rollback(&error, rung),
             error,
         },
     }
@@ -300,9 +271,9 @@ fn obstacle(observed: &Observed) -> Option<String> {
     }
     if observed.unseen > 0 {
         return Some(format!(
-            "{} sessions came and went while the migration ran, too quickly to see whose they were; \
-             they may have written",
-            observed.unseen
+            "{} came and went while the migration ran, too quickly to see whose: short ones of the command itself, \
+             or others, who may have written (--fence writes tells them apart)",
+            counted(observed.unseen, "session", "sessions")
         ));
     }
     let gap = observed.gap.as_ref()?;
@@ -327,6 +298,7 @@ pub async fn end_tool_sessions(
     ctx: &Context,
 ) -> Result<()> {
     let started = Instant::now();
+    let mut told = Vec::new();
     let patience = if by_itself {
         LEAVE_BY_ITSELF
     } else {
@@ -353,7 +325,10 @@ pub async fn end_tool_sessions(
             } else {
                 writers::terminate
             };
-            ctx.note(format!("ending the migration's sessions {pids:?}"));
+            if told != pids {
+                ctx.note(format!("ending the migration's sessions {pids:?}"));
+                told.clone_from(&pids);
+            }
             session.query(&end(&pids)).await?;
         }
         tokio::time::sleep(LOOK_EVERY).await;

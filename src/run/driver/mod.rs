@@ -7,6 +7,7 @@
 mod attempt;
 mod backup;
 mod desk;
+mod doubt;
 mod drill;
 mod judge;
 mod prepare;
@@ -23,7 +24,6 @@ use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::journal::{Stage, Step};
 use crate::pg::Target;
-use crate::run::blockers;
 use crate::run::chronicle::{FenceRecord, Proven, PutBack, RollBackBegun, Seen};
 use crate::run::fence;
 use crate::run::keeping::OfDesk;
@@ -36,7 +36,8 @@ use crate::run::{RunOptions, changes, clock, outside, recover};
 use attempt::Failure;
 pub(in crate::run) use attempt::Ready;
 pub(in crate::run) use desk::Desk;
-pub(in crate::run) use judge::{Case, Verdict, judge, next_step};
+pub(in crate::run) use doubt::Doubt;
+pub(in crate::run) use judge::{Case, Verdict, judge};
 pub use refusals::refusals;
 pub use scene::tidy;
 pub(in crate::run) use scene::{Scene, connect};
@@ -143,15 +144,15 @@ async fn settle(
         let verdict = match judged(desk, ready, &failure).await {
             Ok(verdict) => verdict,
             Err(error) => {
-                return in_doubt(desk, &failure.error, error, true);
+                let doubt = Doubt::before_it_began(&error);
+                return in_doubt(desk, &failure.error, error, doubt);
             }
         };
         match verdict {
-            Verdict::InDoubt { error, .. }
-                if error.is_loss_of_connection()
-                    && tried < JUDGED_AT_MOST
-                    && !desk.swap_is_open =>
-            {
+            Verdict::InDoubt {
+                error,
+                doubt: Doubt::BrokenOff,
+            } if tried < JUDGED_AT_MOST && !desk.swap_is_open => {
                 desk.warn(format!("{error}; judging the database again"));
             }
             verdict => break verdict,
@@ -161,11 +162,11 @@ async fn settle(
         tried += 1;
     };
     if let Verdict::InDoubt {
-        error,
-        is_open: true,
-    } = &verdict
+        doubt: Doubt::Locked,
+        ..
+    } = verdict
     {
-        note_where_left(desk, ready, error).await;
+        note_where_left(desk, ready).await;
     }
     let concluded = conclude(desk, verdict, begun, failure.error, started.elapsed());
     // What is true now, for the report; a failure to read it changes nothing.
@@ -175,10 +176,7 @@ async fn settle(
 
 /// The next start puts back what could not be put back now. What others write until then it must not discard unseen: they are
 /// told from what was there when we left.
-async fn note_where_left(desk: &mut Desk<'_>, ready: &Ready<'_>, error: &Error) {
-    if !desk.roll_back_intended || error.sqlstate() != Some(blockers::LOCK_NOT_AVAILABLE) {
-        return;
-    }
+async fn note_where_left(desk: &mut Desk<'_>, ready: &Ready<'_>) {
     let scene = &ready.scene;
     let Ok(session) = crate::pg::connect(&scene.target, "facts", scene.ctx).await else {
         return;
@@ -186,23 +184,14 @@ async fn note_where_left(desk: &mut Desk<'_>, ready: &Ready<'_>, error: &Error) 
     // What is not counted yet is taken for a later write: the cautious side.
     let mark = others::mark_if_possible(&session).await;
     session.close().await;
-    let left = RollBackBegun {
-        mark,
-        ..RollBackBegun::default()
-    };
-    desk.record_if_possible(Step::RollBack, Stage::Intent, &left);
+    desk.record_if_possible(Step::RollBack, Stage::Intent, &RollBackBegun::left_at(mark));
 }
 
 /// Judges once, under the lock. Errors: another run may have begun.
 async fn judged(desk: &mut Desk<'_>, ready: &Ready<'_>, failure: &Failure) -> Result<Verdict> {
-    let scene = &ready.scene;
-    // Held until the database was judged.
-    let regained = ready
-        .lock
-        .still_ours(&scene.target, scene.options, scene.ctx)
-        .await?;
+    let (scene, lock) = (&ready.scene, &ready.lock);
+    lock.keep(&scene.target, scene.options, scene.ctx).await?;
     let case = case(ready, failure.by_itself);
-    let lock = regained.as_ref().unwrap_or(&ready.lock);
     Ok(judge(&case, scene.ctx, &mut OfDesk { desk, lock }).await)
 }
 
@@ -296,8 +285,7 @@ fn conclude(
             why,
             made_again,
         } => withheld(desk, writers, why, made_again, &failure),
-        Verdict::WithoutArchive(error) => without_archive(desk, &failure, error),
-        Verdict::InDoubt { error, is_open } => in_doubt(desk, &failure, error, is_open),
+        Verdict::InDoubt { error, doubt } => in_doubt(desk, &failure, error, doubt),
     }
 }
 
@@ -359,32 +347,18 @@ fn withheld(
     }
 }
 
-/// The journal stays open: the next start judges again, as after a crash.
-fn without_archive(desk: &mut Desk<'_>, failure: &Error, error: Error) -> (Outcome, Option<Error>) {
-    desk.hand_over_journal();
-    if desk.to(Event::RollbackFailed).is_err() {
-        desk.warn("the run ended in a state that the machine does not know");
-    }
-    let said = format!(
-        "{}. The migration had failed: {failure}",
-        error.reason().unwrap_or_default()
-    );
-    (Outcome::InDoubt, Some(error.because(said)))
-}
-
-/// `is_open`: nobody has to look, the next start judges again, as after a crash.
 fn in_doubt(
     desk: &mut Desk<'_>,
     failure: &Error,
     error: Error,
-    is_open: bool,
+    doubt: Doubt,
 ) -> (Outcome, Option<Error>) {
     let record = PutBack {
         proven: None,
         proof: error.to_string(),
         not_brought_back: Vec::new(),
     };
-    match is_open {
+    match doubt.stays_open() {
         true => desk.hand_over_journal(),
         false => desk.record_if_possible(Step::RollBack, Stage::Outcome, &record),
     }
@@ -392,7 +366,6 @@ fn in_doubt(
         desk.warn("the run ended in a state that the machine does not know");
     }
     let archive = desk.report.archive.clone().unwrap_or_default();
-    let next = next_step(&error, is_open, &archive);
     let said = format!(
         "{}. The migration had failed: {failure}",
         error.reason().unwrap_or_default()
@@ -402,7 +375,8 @@ fn in_doubt(
     if !told {
         error = error.now("nobody knows yet: it may hold what the failed migration committed");
     }
-    (Outcome::InDoubt, Some(error.hint(next)))
+    let steps = doubt.next_steps(&archive).into_iter();
+    (Outcome::InDoubt, Some(steps.fold(error, Error::hint)))
 }
 
 /// Waits a little and brings the machine back to where the tool may start; false if somebody
@@ -422,6 +396,8 @@ async fn retry(desk: &mut Desk<'_>, ready: &Ready<'_>, number: u32, error: &Opti
     if !ready.lock.is_held().await {
         return false;
     }
+    // Settled: what the next attempt does is judged by itself.
+    desk.roll_back_intended = false;
     desk.to(Event::Retry).is_ok()
 }
 
@@ -470,21 +446,13 @@ async fn without_fence(
     fence: &FenceRecord,
     concluded: (Outcome, Option<Error>),
 ) -> (Outcome, Option<Error>) {
-    // Held until it is down.
-    let regained = match lock
-        .still_ours(&scene.target, scene.options, scene.ctx)
-        .await
-    {
-        Ok(regained) => regained,
-        Err(error) => {
-            desk.warn(format!(
-                "the fence was left to the run that holds the lock now: {error}"
-            ));
-            desk.hand_over_journal();
-            return concluded;
-        }
-    };
-    let lock = regained.as_ref().unwrap_or(lock);
+    if let Err(error) = lock.keep(&scene.target, scene.options, scene.ctx).await {
+        desk.warn(format!(
+            "the fence was left to the run that holds the lock now: {error}"
+        ));
+        desk.hand_over_journal();
+        return concluded;
+    }
     if fence::take_down(desk, scene, lock, fence).await {
         return concluded;
     }

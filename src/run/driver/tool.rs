@@ -173,6 +173,7 @@ pub fn own_tables(project: &Project) -> OwnTables {
     if script.computed {
         return OwnTables {
             moves: true,
+            repeats: script.repeats,
             ..OwnTables::default()
         };
     }
@@ -181,6 +182,7 @@ pub fn own_tables(project: &Project) -> OwnTables {
         schemas: script.version_table_schemas.clone(),
         by_default: script.version_tables.is_empty(),
         moves: script.moves,
+        repeats: script.repeats,
         leading: false,
     }
 }

@@ -120,8 +120,10 @@ fn cannot_end(client: &Client, facts: &Facts) -> Finding {
     let cure = match client.of_superuser {
         true => "disconnect it, or run as a superuser".to_owned(),
         false => format!(
-            "disconnect it, or GRANT pg_signal_backend TO \"{}\"",
-            facts.role
+            "disconnect it, or {}",
+            Sql::constant("GRANT pg_signal_backend TO ")
+                .ident(&facts.role)
+                .text()
         ),
     };
     Finding::refuse(client.shown(), why).cured_by(cure)

@@ -1,11 +1,12 @@
 //! A fence that an earlier run left standing: known from its journal, taken down under the lock.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::context::Context;
 use crate::error::Result;
 use crate::journal::{self, Journal, Stage, Step};
-use crate::pg::{self, Target};
+use crate::pg::Target;
 use crate::run::chronicle::{FenceRecord, Story};
 use crate::run::fence;
 use crate::run::lock::RunLock;
@@ -24,22 +25,12 @@ pub(in crate::run) fn the_one_left(
         .find_map(|(path, story)| Some((path, story.fence?))))
 }
 
-async fn lower_on_another(
-    target: &Target,
-    record: &FenceRecord,
-    ctx: &Context,
-) -> Result<Vec<String>> {
-    let session = pg::connect(target, "fence", ctx).await?;
-    let warnings = fence::lower(&session, record, ctx).await;
-    session.close().await;
-    warnings
-}
-
 /// Takes every fence down that earlier runs of this database left. Only for whoever holds the lock:
 /// a run that is still at work holds it too. What was done is returned, for people.
 pub(in crate::run) async fn take_down_left(
     lock: &RunLock,
     target: &Target,
+    wait: Duration,
     store: &Store,
     facts: &Facts,
     ctx: &Context,
@@ -59,10 +50,7 @@ pub(in crate::run) async fn take_down_left(
         // The fence of a database that was swapped away was taken down with the renaming.
         let own = story.header.as_ref().map(|header| header.database_oid);
         if !lock.is_swapped() && own == Some(facts.database_oid) {
-            let warnings = match lock.is_elsewhere() {
-                true => lower_on_another(target, &record, ctx).await?,
-                false => fence::lower(&lock.session(), &record, ctx).await?,
-            };
+            let warnings = fence::lower_somewhere(lock, target, wait, &record, ctx).await?;
             warnings.into_iter().for_each(|line| ctx.warn(line));
         }
         journal.append(Step::Fence, Stage::Outcome, journal::detail_of(&down)?)?;

@@ -13,6 +13,8 @@ mod foresee;
 mod left;
 mod sessions;
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 pub use foresee::{Foreseen, foresee, of_driver};
@@ -24,7 +26,7 @@ use crate::context::{Context, Phase, Stop};
 use crate::error::{Error, Kind, Result};
 use crate::faults::{self, Point};
 use crate::journal::{Stage, Step};
-use crate::pg::{self, Session, Sql};
+use crate::pg::{self, Session, Sql, Target};
 use crate::run::FenceMode;
 use crate::run::chronicle::FenceRecord;
 use crate::run::driver::{Desk, Scene};
@@ -163,7 +165,12 @@ pub(in crate::run) async fn take_down(
         ..record.clone()
     };
     desk.record_if_possible(Step::Fence, Stage::Intent, &intent);
-    let lowered = lower_somewhere(scene, lock, record).await;
+    let (target, wait) = (&scene.target, scene.options.wait);
+    // With the renaming it was taken off the failed database, and the new one never had it.
+    let lowered = match lock.is_swapped() {
+        true => Ok(Vec::new()),
+        false => lower_somewhere(lock, target, wait, record, scene.ctx).await,
+    };
     desk.spend("fence", begun.elapsed());
     let failure = match lowered {
         Ok(warnings) => {
@@ -188,22 +195,20 @@ pub(in crate::run) async fn take_down(
 
 /// On the lock's connection, or on a new one if that is lost. Nobody's wish to stop counts here.
 async fn lower_somewhere(
-    scene: &Scene<'_>,
     lock: &RunLock,
+    target: &Target,
+    wait: Duration,
     record: &FenceRecord,
+    ctx: &Context,
 ) -> Result<Vec<String>> {
-    let calm = calm(scene.ctx);
-    // With the renaming it was taken off the failed database, and the new one never had it.
-    if lock.is_swapped() {
-        return Ok(Vec::new());
-    }
+    let calm = calm(ctx);
     if !lock.session().is_closed()
         && !lock.is_elsewhere()
         && let Ok(warnings) = lower(&lock.session(), record, &calm).await
     {
         return Ok(warnings);
     }
-    let session = pg::wait_for(&scene.target, scene.options.wait, &calm).await?;
+    let session = pg::wait_for(target, wait, &calm).await?;
     let lowered = lower(&session, record, &calm).await;
     session.close().await;
     lowered
@@ -262,12 +267,12 @@ fn calm(ctx: &Context) -> Context {
 
 /// What takes the fence down by hand, also from a session that it holds back: it forbids `ALTER
 /// DATABASE` too.
-fn by_hand(database: &str, record: &FenceRecord) -> String {
+pub(in crate::run) fn by_hand(database: &str, record: &FenceRecord) -> String {
     let statement = Setting::statement(database, record.before.as_deref());
     format!("BEGIN READ WRITE; {}; COMMIT;", statement.text())
 }
 
-fn still_up(database: &str, record: &FenceRecord, error: &Error) -> String {
+pub(in crate::run) fn still_up(database: &str, record: &FenceRecord, error: &Error) -> String {
     format!(
         "the fence still stands, other sessions of {database} cannot write: {error}; \
          `pgbelay recover` takes it down, or by hand: {}",

@@ -1,5 +1,7 @@
 //! Doing what the replay decided, and saying in the old journal how that run ended.
 
+use std::path::Path;
+
 use serde_json::json;
 
 use crate::compare::counted;
@@ -10,19 +12,16 @@ use crate::journal::{self, Journal, Stage, Step};
 use crate::migrate::child;
 use crate::pg;
 use crate::rollback::Settled;
-use crate::run::blockers;
 use crate::run::chronicle::{
     Ending, Proven, PutBack, RollBackBegun, Seen, Started, Story, Verified,
 };
-use crate::run::driver::{
-    Case, Verdict, child_variables, judge, next_step, verification, withheld,
-};
+use crate::run::driver::{Case, Doubt, Verdict, child_variables, judge, verification, withheld};
 use crate::run::keeping::OfJournal;
 use crate::run::lock::RunLock;
 use crate::run::others;
 use crate::run::outcome::{OtherWriter, Outcome};
 use crate::run::outside;
-use crate::run::recover::{Action, Place, Recovered, decide, left};
+use crate::run::recover::{Action, After, Place, Recovered, decide, left};
 use crate::run::writers::{self, Window};
 use crate::verify::{self, CommandSettings};
 
@@ -68,7 +67,7 @@ pub async fn act(
         // The journal says so already.
         Action::InDoubt => return Ok(still_in_doubt(journal, story, &run)),
     };
-    if recovered.is_open {
+    if recovered.after == After::Open {
         return Ok(recovered);
     }
     let ending = Ending {
@@ -104,7 +103,7 @@ fn with_what_was_written(recovered: Recovered, written: Result<()>, ctx: &Contex
     lines.push(line);
     Recovered {
         lines,
-        is_open: true,
+        after: After::Open,
         ..recovered
     }
 }
@@ -161,31 +160,14 @@ async fn remove_scratch_at(
 }
 
 fn never_started(run: &str) -> Recovered {
-    Recovered {
-        outcome: Outcome::Unchanged,
-        error: None,
-        lines: vec![format!(
-            "run {run} was interrupted before it started the migration; nothing was changed"
-        )],
-        not_brought_back: Vec::new(),
-        is_open: false,
-        is_passed_over: false,
-        others: None,
-    }
+    let line =
+        format!("run {run} was interrupted before it started the migration; nothing was changed");
+    Recovered::ended(Outcome::Unchanged, vec![line])
 }
 
 fn migrated(run: &str) -> Recovered {
-    Recovered {
-        outcome: Outcome::Migrated,
-        error: None,
-        lines: vec![format!(
-            "run {run} had migrated; every check passed, the migration stays"
-        )],
-        not_brought_back: Vec::new(),
-        is_open: false,
-        is_passed_over: false,
-        others: None,
-    }
+    let line = format!("run {run} had migrated; every check passed, the migration stays");
+    Recovered::ended(Outcome::Migrated, vec![line])
 }
 
 fn as_before(run: &str, proven: Proven, proof: &str, lost: Vec<String>) -> Recovered {
@@ -193,16 +175,10 @@ fn as_before(run: &str, proven: Proven, proof: &str, lost: Vec<String>) -> Recov
         Proven::Unchanged => (Outcome::Unchanged, "had committed nothing"),
         Proven::Restored => (Outcome::RolledBack, "was rolled back"),
     };
+    let line = format!("run {run} {what}; the database is as before it: {proof}");
     Recovered {
-        outcome,
-        error: None,
-        lines: vec![format!(
-            "run {run} {what}; the database is as before it: {proof}"
-        )],
         not_brought_back: lost,
-        is_open: false,
-        is_passed_over: false,
-        others: None,
+        ..Recovered::ended(outcome, vec![line])
     }
 }
 
@@ -229,13 +205,8 @@ fn still_in_doubt(journal: &Journal, story: &Story, run: &str) -> Recovered {
         .hint(format!("to put it back: pgbelay rollback {archive}"))
         .hint("if a person has put it right: pgbelay run --force");
     Recovered {
-        outcome: Outcome::InDoubt,
         error: Some(error),
-        lines: vec![format!("run {run} ended in doubt")],
-        not_brought_back: Vec::new(),
-        is_open: false,
-        is_passed_over: false,
-        others: None,
+        ..Recovered::ended(Outcome::InDoubt, vec![format!("run {run} ended in doubt")])
     }
 }
 
@@ -284,14 +255,11 @@ fn unchecked(run: &str, missing: &[String]) -> Recovered {
     ))
     .now("the migration is in place and was not verified; nothing was touched now")
     .hint("repeat `pgbelay recover` with the same options (or variables) as the run had");
+    let line = format!("run {run} was not verified: {options} missing");
     Recovered {
-        outcome: Outcome::InDoubt,
         error: Some(error),
-        lines: vec![format!("run {run} was not verified: {options} missing")],
-        not_brought_back: Vec::new(),
-        is_open: true,
-        is_passed_over: false,
-        others: None,
+        after: After::Open,
+        ..Recovered::ended(Outcome::InDoubt, vec![line])
     }
 }
 
@@ -369,11 +337,14 @@ async fn put_back(
         other_database: story.begun_with.other_database,
     };
     let verdict = judge(&case, place.ctx, &mut OfJournal { journal, lock }).await;
-    let is_lost = matches!(verdict, Verdict::WithoutArchive(_));
+    let doubt = match &verdict {
+        Verdict::InDoubt { doubt, .. } => Some(*doubt),
+        _ => None,
+    };
     let (record, mut recovered) = of_verdict(verdict, story, run, &archive);
-    if is_lost && place.options.force {
+    if doubt == Some(Doubt::NoArchive) && place.options.force {
         // Told in the journal: it is not judged again should the archive come back.
-        (recovered.is_open, recovered.is_passed_over) = (false, true);
+        recovered.after = After::PassedOver;
     }
     let outside = outside(place.target, &archive, place.ctx).await;
     let lines = outside.lines().into_iter();
@@ -381,7 +352,9 @@ async fn put_back(
         .lines
         .extend(lines.map(|line| format!("outside of the database: {line}")));
     let Some(record) = record else {
-        note_where_left(place, journal, &recovered).await;
+        if doubt == Some(Doubt::Locked) {
+            note_where_left(place, journal).await;
+        }
         return Ok(recovered);
     };
     let written = journal.append(Step::RollBack, Stage::Outcome, journal::detail_of(&record)?);
@@ -389,16 +362,8 @@ async fn put_back(
 }
 
 /// As a run does that leaves its rollback to the next start.
-async fn note_where_left(place: &Place<'_>, journal: &mut Journal, recovered: &Recovered) {
-    let error = recovered.error.as_ref();
-    let waits = error.is_some_and(|error| error.sqlstate() == Some(blockers::LOCK_NOT_AVAILABLE));
-    if !waits || !recovered.is_open {
-        return;
-    }
-    let left = RollBackBegun {
-        mark: others::mark_if_possible(place.session).await,
-        ..RollBackBegun::default()
-    };
+async fn note_where_left(place: &Place<'_>, journal: &mut Journal) {
+    let left = RollBackBegun::left_at(others::mark_if_possible(place.session).await);
     let noted = journal::detail_of(&left)
         .and_then(|left| journal.append(Step::RollBack, Stage::Intent, left));
     if let Err(error) = noted {
@@ -430,7 +395,7 @@ fn of_verdict(
     verdict: Verdict,
     story: &Story,
     run: &str,
-    archive: &std::path::Path,
+    archive: &Path,
 ) -> (Option<PutBack>, Recovered) {
     let put_back = |proven, proof: &str, lost: Vec<String>| {
         Some(PutBack {
@@ -466,35 +431,31 @@ fn of_verdict(
             let recovered = recovery_withheld(run, archive, &why, &writers, made_again);
             (None, recovered)
         }
-        Verdict::WithoutArchive(error) => (None, not_put_back(run, error, true)),
-        Verdict::InDoubt { error, is_open } => {
+        Verdict::InDoubt { error, doubt } => {
             let record = put_back(None, &error.to_string(), Vec::new());
-            let next = next_step(&error, is_open, archive);
-            let error = error.with_kind(Kind::InDoubt).hint(next);
-            (
-                record.filter(|_| !is_open),
-                not_put_back(run, error, is_open),
-            )
+            let recovered = not_put_back(run, error, doubt, archive);
+            (record.filter(|_| !doubt.stays_open()), recovered)
         }
     }
 }
 
-/// Nobody knows what is true; `is_open`: the next start tries again.
-fn not_put_back(run: &str, error: Error, is_open: bool) -> Recovered {
+fn not_put_back(run: &str, error: Error, doubt: Doubt, archive: &Path) -> Recovered {
+    let line = format!("run {run} could not be rolled back: {error}");
+    let steps = doubt.next_steps(archive).into_iter();
+    let after = match doubt.stays_open() {
+        true => After::Open,
+        false => After::Ended,
+    };
     Recovered {
-        outcome: Outcome::InDoubt,
-        lines: vec![format!("run {run} could not be rolled back: {error}")],
-        error: Some(error),
-        not_brought_back: Vec::new(),
-        is_open,
-        is_passed_over: false,
-        others: None,
+        error: Some(steps.fold(error.with_kind(Kind::InDoubt), Error::hint)),
+        after,
+        ..Recovered::ended(Outcome::InDoubt, vec![line])
     }
 }
 
 fn recovery_withheld(
     run: &str,
-    archive: &std::path::Path,
+    archive: &Path,
     why: &str,
     writers: &[OtherWriter],
     made_again: bool,
@@ -504,17 +465,14 @@ fn recovery_withheld(
         true => withheld::made_again(&what, why, archive, None),
         false => withheld::withheld(&what, why, writers, archive, None),
     };
+    let line = format!("the rollback of run {run} was withheld");
     Recovered {
-        outcome: Outcome::Withheld,
         error: Some(error),
-        lines: vec![format!("the rollback of run {run} was withheld")],
-        not_brought_back: Vec::new(),
-        is_open: false,
-        is_passed_over: false,
         others: Some(Seen {
             why: why.to_owned(),
             writers: writers.to_vec(),
         }),
+        ..Recovered::ended(Outcome::Withheld, vec![line])
     }
 }
 

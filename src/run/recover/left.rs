@@ -33,10 +33,13 @@ pub(super) async fn end(
         stop: Stop::never(),
         ..ctx.clone()
     };
-    let keeper = rollback::maintenance(target, &calm).await?;
+    let half_way = |error| half_way(error, record);
+    let keeper = rollback::maintenance(target, &calm)
+        .await
+        .map_err(half_way)?;
     let settled = rollback::settle(&keeper, stage, record, &mut OfJournal { journal, lock }).await;
     keeper.close().await;
-    let settled = settled?;
+    let settled = settled.map_err(half_way)?;
     ctx.note(match settled {
         Settled::Swapped => format!(
             "the swap was finished: {} is the proven database, {} the failed one",
@@ -48,6 +51,20 @@ pub(super) async fn end(
         ),
     });
     Ok(settled)
+}
+
+/// Nobody may read of a database that lets nobody in that nothing was touched.
+fn half_way(error: Error, record: &SwapRecord) -> Error {
+    if error.kind() == Kind::InDoubt {
+        return error;
+    }
+    error
+        .with_kind(Kind::InDoubt)
+        .now(format!(
+            "a swap is half way: the database {} may be closed, and {} may be there",
+            record.database, record.new_name
+        ))
+        .hint("when that is put right: pgbelay recover")
 }
 
 /// Ends what runs of this database that never ended left running. Only for whoever holds the lock.

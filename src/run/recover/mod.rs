@@ -17,7 +17,7 @@ use crate::error::{Error, Kind, Result};
 use crate::journal::{Journal, Record};
 use crate::pg::{Session, Target};
 use crate::run::RunOptions;
-use crate::run::chronicle::{Seen, Story};
+use crate::run::chronicle::{FenceRecord, Seen, Story};
 use crate::run::clock;
 use crate::run::driver::{self, Desk};
 use crate::run::fence;
@@ -54,25 +54,33 @@ pub struct Recovered {
     pub lines: Vec<String>,
     /// What a rollback could not bring back because its loss was accepted.
     pub not_brought_back: Vec<String>,
-    /// Whether the next start tries again: the connection was lost, the archive is not in its place, nothing was tried,
-    /// or what was done could not be written down.
-    pub is_open: bool,
-    /// Whether its archive is lost, and `--force` says that a person has put the database right.
-    pub is_passed_over: bool,
+    /// What becomes of its journal.
+    pub after: After,
     /// What is known of writes of others, for a rollback by hand later.
     pub others: Option<Seen>,
 }
 
+/// What becomes of an interrupted run's journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum After {
+    /// It ends here.
+    Ended,
+    /// The next start looks again: the question was not answered, or the answer could not be written down.
+    Open,
+    /// It ends here, although nobody knows what is true: its archive is lost, and `--force` says that a person has put the
+    /// database right.
+    PassedOver,
+}
+
 impl Recovered {
-    /// The run had ended, only its fence was left.
-    fn of_a_fence_alone() -> Self {
+    /// A run that ended so and leaves nothing to be told but this.
+    fn ended(outcome: Outcome, lines: Vec<String>) -> Self {
         Self {
-            outcome: Outcome::Unchanged,
+            outcome,
             error: None,
-            lines: Vec::new(),
+            lines,
             not_brought_back: Vec::new(),
-            is_open: false,
-            is_passed_over: false,
+            after: After::Ended,
             others: None,
         }
     }
@@ -88,11 +96,11 @@ pub async fn before_a_run(place: &Place<'_>) -> Result<Vec<String>> {
         Some(Recovered {
             error: Some(error),
             outcome: Outcome::InDoubt | Outcome::Withheld,
-            is_passed_over,
+            after,
             mut lines,
             ..
         }) => {
-            if !is_passed_over {
+            if after != After::PassedOver {
                 return Err(error);
             }
             lines.push("passed over, because a person has put it right (--force)".to_owned());
@@ -175,15 +183,55 @@ async fn under_lock(
         Some(path) => with_lock(&place, lock, path).await?,
         None => None,
     };
-    let lines =
-        fence::take_down_left(lock, place.target, place.store, place.facts, place.ctx).await?;
+    let (target, wait) = (place.target, place.options.wait);
+    let taken = fence::take_down_left(lock, target, wait, place.store, place.facts, place.ctx);
+    let lines = match (taken.await, left) {
+        (Ok(lines), _) => lines,
+        (Err(error), Some((_, record))) => {
+            let database = &place.facts.database;
+            return Ok(Some(with_its_fence(recovered, &error, database, &record)));
+        }
+        (Err(error), None) => return Err(error),
+    };
     if lines.is_empty() {
         return Ok(recovered);
     }
     lines.iter().for_each(|line| place.ctx.note(line.clone()));
-    let mut recovered = recovered.unwrap_or_else(Recovered::of_a_fence_alone);
+    // Without a journal that was due the run had ended, and only its fence was left.
+    let mut recovered =
+        recovered.unwrap_or_else(|| Recovered::ended(Outcome::Unchanged, Vec::new()));
     recovered.lines.extend(lines);
     Ok(Some(recovered))
+}
+
+/// What was done is told, whatever became of the fence; while it stands nobody may read that all is well.
+fn with_its_fence(
+    recovered: Option<Recovered>,
+    error: &Error,
+    database: &str,
+    record: &FenceRecord,
+) -> Recovered {
+    let mut recovered =
+        recovered.unwrap_or_else(|| Recovered::ended(Outcome::Unchanged, Vec::new()));
+    recovered
+        .lines
+        .push(fence::still_up(database, record, error));
+    if recovered.error.is_some() {
+        return recovered;
+    }
+    let done = recovered.lines.first().cloned().unwrap_or_default();
+    let error = Error::new(Kind::InDoubt, "take the fence of the interrupted run down")
+        .because(error.to_string())
+        .now(format!(
+            "other sessions of {database} cannot write; besides that: {done}"
+        ))
+        .hint("when that is put right: pgbelay recover")
+        .hint(format!("or by hand: {}", fence::by_hand(database, record)));
+    Recovered {
+        outcome: Outcome::InDoubt,
+        error: Some(error),
+        ..recovered
+    }
 }
 
 /// The journal may have grown while the lock was waited for: it is read again.
