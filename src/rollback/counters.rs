@@ -13,7 +13,7 @@ use crate::archive::{CountersRecord, Manifest, TableRecord, WrittenRecord};
 use crate::catalog::{self, Catalog, Counters, Table};
 use crate::context::Context;
 use crate::error::Result;
-use crate::pg::{Session, Sql};
+use crate::pg::{self, Row, Session, Sql};
 
 /// The first major whose sessions put their counts where they cannot get lost.
 pub const SINCE: u32 = 15;
@@ -143,18 +143,41 @@ async fn same_columns(
     Ok(true)
 }
 
-/// Why counts may be missing at this moment. Our own sessions write no rows of the user.
+/// Why counts may be missing at this moment.
 async fn unreported(session: &Session, ctx: &Context) -> Result<Option<String>> {
-    let sql = Sql::constant(include_str!("sql/reporting.sql"));
-    let ours = format!("pgbelay {} ", ctx.run_id);
-    let mut sessions = 0_usize;
-    for row in session.query(&sql).await? {
+    let rows = reporting(session).await?;
+    for row in &rows {
         if !row.bool("counting")? {
             return Ok(Some("track_counts is off for somebody".to_owned()));
         }
-        let is_ours = row.bool("same_role")? && row.text("application")?.starts_with(&ours);
-        sessions += usize::from(row.opt("pid")?.is_some() && !is_ours);
     }
+    let sessions = strangers(&rows, ctx)?;
     Ok((sessions > 0)
         .then(|| format!("{sessions} other sessions may have written what is not counted yet")))
+}
+
+/// Who may have written here in the last seconds, whatever was counted.
+///
+/// # Errors
+/// Of the server.
+pub(super) async fn recently_active(session: &Session, ctx: &Context) -> Result<Option<String>> {
+    let sessions = strangers(&reporting(session).await?, ctx)?;
+    Ok((sessions > 0).then(|| format!("{sessions} other sessions were active")))
+}
+
+async fn reporting(session: &Session) -> Result<Vec<Row>> {
+    session
+        .query(&Sql::constant(include_str!("sql/reporting.sql")))
+        .await
+}
+
+/// Sessions that may have written rows of the user: not those of this run, nor replicas that wait.
+fn strangers(rows: &[Row], ctx: &Context) -> Result<usize> {
+    let mut strangers = 0;
+    for row in rows {
+        let own = pg::is_ours(row.text("application")?, &ctx.run_id);
+        let is_ours = row.bool("same_role")? && own;
+        strangers += usize::from(row.opt("pid")?.is_some() && !is_ours);
+    }
+    Ok(strangers)
 }

@@ -12,6 +12,7 @@ mod counters;
 mod decide;
 mod estimate;
 mod evidence;
+mod mark;
 mod preview;
 mod public;
 mod rebuild;
@@ -40,10 +41,9 @@ use crate::error::{Error, Kind, Result};
 use crate::pg::Target;
 use crate::store::Store;
 
-pub use counters::{SINCE as COUNTS_SINCE, doubt as doubt_in_counts};
 pub use decide::{Decision, decide, unchanged_by_transaction_ids};
 pub use estimate::Measured;
-pub use evidence::nothing_committed_since;
+pub use mark::Mark;
 pub use preview::{Action, Preview, Step, preview};
 use scene::Scene;
 pub use sessions::{OtherSession, other_sessions};
@@ -89,6 +89,9 @@ pub struct RollbackOptions {
     pub proof: ProofMode,
     /// Go on although other sessions have open transactions that wrote (P5).
     pub discard_other_writes: bool,
+    /// When the caller judged that nobody else had written; what others commit between that and the locks withholds the
+    /// rollback. None: nobody can write, or their writes are known to go.
+    pub judged_at: Option<Mark>,
     /// The archive may come from another database than the one it is rolled back into.
     pub other_database: bool,
     /// How long to wait for each lock.
@@ -105,6 +108,7 @@ impl Default for RollbackOptions {
             rung: Rung::Auto,
             proof: ProofMode::Content,
             discard_other_writes: false,
+            judged_at: None,
             other_database: false,
             lock_timeout: Duration::from_secs(30),
             jobs: 2,

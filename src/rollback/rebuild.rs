@@ -6,9 +6,10 @@
 
 use std::path::PathBuf;
 
+use super::mark::{self, Counts};
 use super::transaction::{self, Ended};
 use super::verdict::{self, Proof};
-use super::{RollbackReport, RollbackSeconds, Scene, Strategy, clear, public, undone};
+use super::{RollbackReport, RollbackSeconds, Rung, Scene, Strategy, clear, public, undone};
 use crate::catalog::{self, Rights};
 use crate::compare::{Difference, State};
 use crate::context::Phase;
@@ -73,6 +74,12 @@ impl Attempt<'_> {
         let phase = ctx.phase(Phase::Save);
         transaction::begin(&self.scene).await?;
         transaction::lock_all(session, " IN ACCESS EXCLUSIVE MODE").await?;
+        // Unless it was asked for, a repair was tried first.
+        let counts = match self.scene.options.rung {
+            Rung::Rebuild => Counts::OfOthers,
+            _ => Counts::Mixed,
+        };
+        mark::refuse_later_writes(&self.scene, counts).await?;
         transaction::read_freely(session).await?;
         self.saved = Some(transaction::save(&self.scene, None, None).await?);
         self.seconds.save = phase.elapsed().as_secs_f64();

@@ -14,7 +14,7 @@ use super::outcome::OtherWriter;
 use crate::error::{Attempt, Result};
 use crate::journal::{self, Header, Record, Stage, Step};
 use crate::pg::target::Fenced;
-use crate::rollback::SwapRecord;
+use crate::rollback::{Mark, SwapRecord};
 
 /// Backup intent: what the run is about.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -102,37 +102,6 @@ pub struct DrillEnded {
     /// Why not.
     #[serde(default)]
     pub reason: Option<String>,
-}
-
-/// By what later writes of others are told (P5).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Mark {
-    /// `pg_current_snapshot()`.
-    pub snapshot: String,
-    /// What the server had counted as written to this database's tables, and when that life of it began, as one hash; none
-    /// where counts may have been missing.
-    #[serde(default)]
-    pub written: Option<String>,
-    /// [`crate::catalog::definitions_digest`].
-    pub definitions: String,
-}
-
-impl Mark {
-    /// Why others have, or may have, committed between this mark and a later one. What is not known counts as a write.
-    pub fn objection(&self, later: &Self) -> Option<String> {
-        if self.definitions != later.definitions {
-            return Some("definitions were changed after it had ended".to_owned());
-        }
-        match (&self.written, &later.written) {
-            (Some(then), Some(now)) if then == now => None,
-            (Some(_), Some(_)) => Some(
-                "rows were written after it had ended (or the server was started again, or its counts were reset: \
-                 then nobody knows)"
-                    .to_owned(),
-            ),
-            _ => Some("the server may not have counted all that was written".to_owned()),
-        }
-    }
 }
 
 /// Why a rollback would, or may, discard what others have committed (P5).
@@ -456,25 +425,4 @@ pub fn detail<T: DeserializeOwned>(record: &Record) -> Result<T> {
             record.sequence, record.step
         )
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn p5_what_is_not_known_counts_as_a_write() {
-        let mark = |definitions: &str, written: Option<&str>| Mark {
-            snapshot: "1:1:".to_owned(),
-            written: written.map(str::to_owned),
-            definitions: definitions.to_owned(),
-        };
-        let then = mark("a", Some("1"));
-        assert_eq!(then.objection(&then), None);
-        for now in [mark("b", Some("1")), mark("a", Some("2")), mark("a", None)] {
-            assert!(then.objection(&now).is_some(), "{now:?}");
-        }
-        let blind = mark("a", None);
-        assert!(blind.objection(&blind).is_some());
-    }
 }

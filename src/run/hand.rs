@@ -11,13 +11,14 @@ use crate::journal::{self, Header, Journal, Stage, Step};
 use crate::pg::{self, Secret, Sql, Target};
 use crate::restore;
 use crate::rollback::{
-    self, Decision, ProofMode, RollbackOptions, RollbackOutcome, RollbackReport, Rung,
+    self, Decision, Mark, ProofMode, RollbackOptions, RollbackOutcome, RollbackReport, Rung,
 };
-use crate::run::chronicle::{BackedUp, Ending, Mark, Proven, PutBack, RollBackBegun};
+use crate::run::chronicle::{BackedUp, Ending, Proven, PutBack, RollBackBegun};
 use crate::run::driver::{Tool, child_variables, verification};
 use crate::run::fence;
 use crate::run::keeping::OfJournal;
 use crate::run::lock::RunLock;
+use crate::run::others::Speaks;
 use crate::run::outcome::Outcome;
 use crate::run::preflight::Facts;
 use crate::run::{RunOptions, blockers, clock, hiding, others, recover, versions, writers};
@@ -42,16 +43,20 @@ pub async fn roll_back(
     let facts = facts_of(target, ctx).await?;
     recover::end_left_tools(store, &facts, ctx).await?;
     recover::end_left_swap(target, store, &facts, &lock, ctx).await?;
-    let from = match options.discard_other_writes {
-        true => None,
+    let judged = match options.discard_other_writes {
+        true => Judged::default(),
         false => refuse_writes_of_others(target, reader, store, &facts, ctx).await?,
+    };
+    let options = &RollbackOptions {
+        judged_at: judged.at,
+        ..options.clone()
     };
     // What an interrupted run left standing is no difference from the archive.
     let left = fence::the_one_left(store, &facts)?;
     let is_fenced = left.is_some();
     let target = &target.behind(left.map(|(_, record)| record.fenced()));
     let begun = RollBackBegun {
-        mark: from,
+        mark: judged.settled,
         other_database: options.other_database,
         not_begun: false,
     };
@@ -129,28 +134,40 @@ async fn facts_of(target: &Target, ctx: &Context) -> Result<Facts> {
 
 async fn mark_of(target: &Target, ctx: &Context) -> Option<Mark> {
     let session = pg::connect(target, "facts", ctx).await.ok()?;
-    let mark = others::mark_if_possible(&session).await;
+    let mark = Mark::read_if_possible(&session).await;
     session.close().await;
     mark
 }
 
-/// P5: what others committed since the archive's run is not pulled away unless the operator said so. The moment up to which
-/// that was judged.
+/// Up to which moment others were judged.
+#[derive(Default)]
+struct Judged {
+    /// For the journal.
+    settled: Option<Mark>,
+    /// For the rollback; none where their writes are known to go.
+    at: Option<Mark>,
+}
+
+/// P5: what others committed since the archive's run is not pulled away unless the operator said so.
 async fn refuse_writes_of_others(
     target: &Target,
     reader: &Reader,
     store: &Store,
     facts: &Facts,
     ctx: &Context,
-) -> Result<Option<Mark>> {
+) -> Result<Judged> {
     let stories = recover::stories_that_tell(store, facts)?;
     let session = pg::connect(target, "facts", ctx).await?;
+    let at = Mark::read_if_possible(&session).await;
     let refused = others::refuse(&session, &stories, reader, ctx).await;
     let judged = match refused {
-        Ok(()) => Ok(others::settled_mark_if_possible(&session, ctx).await),
+        Ok(speaks) => Ok(Judged {
+            settled: Mark::settled_if_possible(&session, ctx).await,
+            at: at.filter(|_| speaks == Speaks::ForTheWay),
+        }),
         // Where nothing has to be put back nothing of theirs goes (P2 before P5).
         Err(refusal) => match rollback::decide(&session, reader, ctx).await {
-            Ok(Decision::Unchanged { .. }) => Ok(None),
+            Ok(Decision::Unchanged { .. }) => Ok(Judged::default()),
             _ => Err(refusal),
         },
     };

@@ -5,59 +5,22 @@
 //! [`refuse`]. What cannot be known counts as a write: the operator decides, not a guess.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
-
-use xxhash_rust::xxh3::xxh3_128;
 
 use crate::archive::Reader;
-use crate::catalog;
 use crate::context::Context;
 use crate::error::Result;
-use crate::pg::{Session, Sql};
-use crate::rollback;
-use crate::run::chronicle::{Mark, Seen, Story};
+use crate::pg::Session;
+use crate::rollback::Mark;
+use crate::run::chronicle::{Seen, Story};
 use crate::run::driver::withheld;
-use crate::run::writers;
 
-/// How long sessions that may have written what is not counted yet are waited for: an idle one reports after ten
-/// seconds, and is believed after fifteen.
-const WAIT_FOR_COUNTS: Duration = Duration::from_secs(17);
-/// Time between two looks.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
-
-/// By what writes after this moment are told. None where it cannot be read: then nothing is known later, which withholds.
-pub async fn mark_if_possible(session: &Session) -> Option<Mark> {
-    match mark(session).await {
-        Ok(mark) => Some(mark),
-        Err(error) => {
-            tracing::debug!(%error, "no mark");
-            None
-        }
-    }
-}
-
-/// By what writes before this moment are told, too: without counts where somebody may have written what is not counted yet.
-pub async fn settled_mark_if_possible(session: &Session, ctx: &Context) -> Option<Mark> {
-    let certain = matches!(rollback::doubt_in_counts(session, ctx).await, Ok(None));
-    let mark = mark_if_possible(session).await?;
-    Some(Mark {
-        written: mark.written.filter(|_| certain),
-        ..mark
-    })
-}
-
-/// The moment first: whatever commits after it is looked for.
-async fn mark(session: &Session) -> Result<Mark> {
-    let moment = Sql::constant("SELECT pg_catalog.pg_current_snapshot() AS snapshot");
-    let snapshot = session.query_one(&moment).await?.string("snapshot")?;
-    let counters = catalog::read_counters(session).await?;
-    let life = writers::server_time(session).await?.postmaster;
-    let text = format!("{life} {counters:?}");
-    Ok(Mark {
-        snapshot,
-        written: Some(format!("{:032x}", xxh3_128(text.as_bytes()))),
-        definitions: catalog::definitions_digest(session).await?,
-    })
+/// Whether journals speak about an archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speaks {
+    /// No: it is the operator's own, and so is the choice to go back to it whatever was written since.
+    Not,
+    /// They say that nobody has written since.
+    ForTheWay,
 }
 
 /// Refuses a rollback to `reader` by hand if others have, or may have, committed since the archive was taken. What
@@ -71,9 +34,12 @@ pub async fn refuse(
     stories: &[Story],
     reader: &Reader,
     ctx: &Context,
-) -> Result<()> {
+) -> Result<Speaks> {
     match obstacle(session, stories, reader, ctx).await? {
-        None => Ok(()),
+        None => Ok(match known(stories, reader) {
+            Known::Nothing => Speaks::Not,
+            Known::Against(_) | Known::Until(_) => Speaks::ForTheWay,
+        }),
         Some((run, seen)) => {
             let what = format!("the run {run}");
             Err(withheld::withheld(
@@ -96,7 +62,7 @@ pub async fn since_left(session: &Session, story: &Story, ctx: &Context) -> Resu
     let Some(mark) = mark.filter(|_| story.started.is_some()) else {
         return Ok(None);
     };
-    let found = since(session, mark, ctx).await?;
+    let found = mark.objection_now(session, ctx).await?;
     Ok(found.map(|why| format!("after the run had left it to the next start {why}")))
 }
 
@@ -113,7 +79,10 @@ pub async fn obstacle(
     let found = match known(stories, reader) {
         Known::Nothing => None,
         Known::Against(seen) => Some(seen),
-        Known::Until(mark) => since(session, mark, ctx).await?.map(Seen::because),
+        Known::Until(mark) => mark
+            .objection_now(session, ctx)
+            .await?
+            .map(|why| Seen::because(format!("after it had ended {why}"))),
     };
     let run = newest.header.as_ref().map(|header| header.run_id.clone());
     Ok(found.map(|seen| (run.unwrap_or_default(), seen)))
@@ -177,40 +146,6 @@ fn is_of(story: &Story, archive: &Path) -> bool {
         .map(|backup| Path::new(&backup.archive));
     let name = backed_up.and_then(Path::file_name);
     name.is_some() && name == archive.file_name()
-}
-
-/// Whether anybody has committed since the mark, or may have.
-async fn since(session: &Session, mark: &Mark, ctx: &Context) -> Result<Option<String>> {
-    if rollback::nothing_committed_since(session, &mark.snapshot).await? {
-        return Ok(None);
-    }
-    if let Some(doubt) = lasting_doubt(session, ctx).await? {
-        return Ok(Some(format!(
-            "transactions were committed on the server after it had ended, and nobody can tell whether they wrote here: {doubt}"
-        )));
-    }
-    let now = self::mark(session).await?;
-    Ok(mark.objection(&now))
-}
-
-/// Waits until the server has counted what those who are connected wrote; why it has not, if it does not come to that.
-async fn lasting_doubt(session: &Session, ctx: &Context) -> Result<Option<String>> {
-    let (began, mut told) = (Instant::now(), false);
-    loop {
-        let doubt = rollback::doubt_in_counts(session, ctx).await?;
-        let lasts = session.version().major() < rollback::COUNTS_SINCE;
-        if doubt.is_none() || lasts || began.elapsed() > WAIT_FOR_COUNTS {
-            return Ok(doubt);
-        }
-        if !std::mem::replace(&mut told, true) {
-            ctx.note(format!(
-                "waiting for up to {} s: {}",
-                WAIT_FOR_COUNTS.as_secs(),
-                doubt.unwrap_or_default()
-            ));
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
 }
 
 /// A refusal that says so, for `--plan`.

@@ -9,39 +9,32 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::outcome::OtherWriter;
 use crate::error::Result;
-use crate::pg::{Row, Session, Sql};
+use crate::pg::{self, Row, Session, Sql};
 
-/// Time between two samples. Each costs the server well under a millisecond, and the sessions of
-/// short-lived tools should be seen, so that they are not taken for somebody else's.
+/// Time between two samples. Each costs the server well under a millisecond.
 const SAMPLE_EVERY: Duration = Duration::from_millis(50);
+/// Time between two samples while the tool has no session, or one that has just begun: those of psql in a shell script live for
+/// some milliseconds, and what was never seen counts as somebody else's.
+const EXPECT_EVERY: Duration = Duration::from_millis(2);
+/// Likewise after [`EXPECT_FOR`].
+const EXPECT_LATER: Duration = Duration::from_millis(10);
+/// How long a tool that has no session is expected to begin one at once, and how long soon.
+const EXPECT_FOR: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(60)];
+/// After this a session of the tool has not just begun any more.
+const SETTLED_AFTER: Duration = Duration::from_millis(200);
+/// A pause is at least so many times as long as a sample took: where hundreds are connected it takes longer.
+const PAUSES_PER_SAMPLE: u32 = 3;
 /// How long our own closed sessions may take to leave the server before the tool is started.
 const LEAVE_WITHIN: Duration = Duration::from_secs(2);
 /// PostgreSQL 14 collects statistics in another process, this much later.
 const COLLECTOR_DELAY: Duration = Duration::from_millis(1200);
-
-/// Purposes of our own connections that never write user data: other replicas waiting for the
-/// lock show up with these, and so does a session of a recovery that is just leaving the server.
-const READ_ONLY_PURPOSES: [&str; 12] = [
-    "backup",
-    "blockers",
-    "connect",
-    "doctor",
-    "facts",
-    "lock",
-    "pooler check",
-    "proof",
-    "schema",
-    "verify",
-    "witness",
-    "worker",
-];
 
 /// One session as `pg_stat_activity` showed it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -191,20 +184,8 @@ impl Window {
     }
 
     fn is_ours(&self, seen: &Sighting) -> bool {
-        let (run, purpose) = own_name(&seen.application).unwrap_or_default();
-        run == self.run_id || READ_ONLY_PURPOSES.contains(&purpose)
+        pg::is_ours(&seen.application, &self.run_id)
     }
-}
-
-/// Run and purpose of a session that is named as ours are.
-fn own_name(application: &str) -> Option<(&str, &str)> {
-    let rest = application.strip_prefix("pgbelay ")?;
-    Some(rest.split_once(' ').unwrap_or((rest, "")))
-}
-
-/// Whether a session of this name is one of pgbelay's own that never write user data.
-pub fn is_harmless(application: &str) -> bool {
-    own_name(application).is_some_and(|(_, purpose)| READ_ONLY_PURPOSES.contains(&purpose))
 }
 
 /// Why the session may have written since the window opened; none if it cannot have.
@@ -263,7 +244,7 @@ pub async fn flush_own_count(session: &Session) -> Result<()> {
 /// counted later. `open` are those that stay.
 async fn own_sessions_left(session: &Session, run_id: &str, open: &[i32]) -> Result<()> {
     let ours = format!("pgbelay {run_id} ");
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     while started.elapsed() < LEAVE_WITHIN {
         let leaving = sight(session)
             .await?
@@ -278,7 +259,8 @@ async fn own_sessions_left(session: &Session, run_id: &str, open: &[i32]) -> Res
 }
 
 /// Sessions that were counted while the tool ran but never seen, the tool's own aside: a tool
-/// that was never seen had at least one.
+/// that was never seen had at least one, or failed before it connected. In the latter case one of somebody else that
+/// was not seen either would be taken for it, which is why [`EXPECT_EVERY`] is short.
 fn unseen(counted: i64, seen_and_gone: usize, tool_was_seen: bool) -> u64 {
     let explained = i64::try_from(seen_and_gone).unwrap_or(i64::MAX);
     let tool = i64::from(!tool_was_seen);
@@ -308,12 +290,21 @@ struct Collected {
     counted_before: i64,
     /// Sessions seen that began after that.
     new: BTreeSet<(i32, i64)>,
+    /// While the tool is at work: since when it has had no session, or a young one only.
+    expecting: Option<Instant>,
+    /// When each session of the tool that lives was first seen.
+    of_tool: BTreeMap<(i32, Option<i64>), Instant>,
+    /// In this attempt.
     tool_was_seen: bool,
     unseen: u64,
 }
 
 impl Collected {
     fn take(&mut self, window: &Window, sightings: &[Sighting]) {
+        self.of_tool.retain(|key, _| {
+            let mut keys = sightings.iter().map(|seen| (seen.pid, seen.started));
+            keys.any(|seen| seen == *key)
+        });
         for seen in sightings {
             self.note(window, seen);
             let Some(why) = judge(window, seen) else {
@@ -327,11 +318,39 @@ impl Collected {
 
 impl Collected {
     fn note(&mut self, window: &Window, seen: &Sighting) {
-        self.tool_was_seen |= window.is_tool(seen);
+        if window.is_tool(seen) {
+            let key = (seen.pid, seen.started);
+            self.writers.remove(&key);
+            self.tool_was_seen = true;
+            self.of_tool.entry(key).or_insert_with(Instant::now);
+        }
         if let (Some(started), Some(tool_started)) = (seen.started, window.tool_started)
             && started >= tool_started
         {
             self.new.insert((seen.pid, started));
+        }
+    }
+
+    /// Time until the next sample.
+    fn pause(&mut self) -> Duration {
+        let Some(since) = self.expecting else {
+            return SAMPLE_EVERY;
+        };
+        let mut first_seen = self.of_tool.values();
+        let begun = first_seen.any(|seen| seen.elapsed() < SETTLED_AFTER);
+        if begun {
+            self.expecting = Some(Instant::now());
+            return EXPECT_EVERY;
+        }
+        if !self.of_tool.is_empty() {
+            // It is expected again once this session is gone.
+            self.expecting = Some(Instant::now());
+            return SAMPLE_EVERY;
+        }
+        match since.elapsed() {
+            waited if waited < EXPECT_FOR[0] => EXPECT_EVERY,
+            waited if waited < EXPECT_FOR[1] => EXPECT_LATER,
+            _ => SAMPLE_EVERY,
         }
     }
 
@@ -402,6 +421,11 @@ impl Watch {
         Ok(at)
     }
 
+    /// The tool is a program that connects by itself: its sessions are looked for closely.
+    pub fn expect_sessions(&self) {
+        lock(&self.collected).expecting = Some(Instant::now());
+    }
+
     /// The tool has ended and its sessions are gone: counts again, before we open any.
     pub async fn tool_ended(&self, session: &Session) -> Result<()> {
         let living = sight(session).await?;
@@ -411,7 +435,9 @@ impl Watch {
         collected.take(&window, &living);
         let new = counted.saturating_sub(collected.counted_before);
         let gone = collected.seen_and_gone(&living);
-        collected.unseen = unseen(new, gone, collected.tool_was_seen);
+        // Of all attempts.
+        collected.unseen += unseen(new, gone, collected.tool_was_seen);
+        collected.expecting = None;
         Ok(())
     }
 
@@ -455,14 +481,18 @@ async fn sample(
     window: watch::Receiver<Window>,
     collected: Arc<Mutex<Collected>>,
 ) {
-    let mut ticks = tokio::time::interval(SAMPLE_EVERY);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        ticks.tick().await;
+        let begun = Instant::now();
         match sight(&session).await {
             Ok(sightings) => {
+                let least = begun.elapsed() * PAUSES_PER_SAMPLE;
                 let window = window.borrow().clone();
-                lock(&collected).take(&window, &sightings);
+                let pause = {
+                    let mut collected = lock(&collected);
+                    collected.take(&window, &sightings);
+                    collected.pause()
+                };
+                tokio::time::sleep(pause.max(least)).await;
             }
             Err(error) => {
                 lock(&collected).gap = Some(error.to_string());
@@ -604,6 +634,7 @@ mod tests {
         let table = [
             (1, 0, false, 0),
             (1, 1, true, 0),
+            (1, 0, true, 1),
             (2, 0, false, 1),
             (2, 1, true, 1),
             (5, 5, true, 0),
@@ -611,12 +642,42 @@ mod tests {
             (0, 0, false, 0),
         ];
         for (counted, gone, tool, expected) in table {
-            assert_eq!(
-                unseen(counted, gone, tool),
-                expected,
-                "{counted} {gone} {tool}"
-            );
+            let found = unseen(counted, gone, tool);
+            assert_eq!(found, expected, "{counted} {gone} {tool}");
         }
+    }
+
+    #[test]
+    fn a_tool_without_a_session_is_expected_to_begin_one() {
+        let window = window();
+        let tool = |started| Sighting {
+            started: Some(started),
+            ..seen("pgbelay abcd1234 child", 3_000)
+        };
+        let mut collected = Collected::default();
+        assert_eq!(collected.pause(), SAMPLE_EVERY);
+        collected.expecting = Some(Instant::now());
+        assert_eq!(collected.pause(), EXPECT_EVERY);
+        collected.take(&window, &[tool(2_500)]);
+        assert_eq!(collected.pause(), EXPECT_EVERY);
+        let old = Instant::now().checked_sub(SETTLED_AFTER);
+        collected.of_tool.insert((7, Some(2_500)), old.unwrap());
+        assert_eq!(collected.pause(), SAMPLE_EVERY);
+        // Another one under the same process number.
+        collected.take(&window, &[tool(2_600)]);
+        assert_eq!(collected.pause(), EXPECT_EVERY);
+        collected.take(&window, &[]);
+        assert_eq!(collected.pause(), EXPECT_EVERY);
+    }
+
+    #[test]
+    fn a_session_that_was_seen_before_it_had_its_name_is_no_writer() {
+        let window = window();
+        let mut collected = Collected::default();
+        collected.take(&window, &[seen("", 3_000)]);
+        assert_eq!(collected.writers.len(), 1);
+        collected.take(&window, &[seen("pgbelay abcd1234 child", 3_100)]);
+        assert!(collected.writers.is_empty());
     }
 
     #[test]

@@ -2,8 +2,11 @@
 //! the operator says so.
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
 
-use crate::support::{Server, Shop};
+use nix::sys::signal::Signal;
+
+use crate::support::{Output, Running, Server, Shop};
 
 /// A migration that commits a column and fails; somebody else's write comes and goes while it is at work.
 const FAILING: &str = "psql -Xq -c 'ALTER TABLE comps ADD COLUMN half int'; touch half; \
@@ -67,7 +70,7 @@ on_servers! {
         shop.run(&[], &["alembic", "upgrade", "head"]).assert_code(0);
         somebody_writes(&shop, 1);
         let refused = shop.call().run(&["rollback"]).assert_code(6);
-        refused.assert_says("rows were written after it had ended").assert_says("--discard-other-writes");
+        refused.assert_says("after it had ended rows were written").assert_says("--discard-other-writes");
         assert_eq!(others(&shop), "1");
         shop.call().run(&["rollback", "--discard-other-writes"]).assert_code(0);
         shop.database.assert_is(&before);
@@ -209,5 +212,67 @@ on_servers! {
         somebody_writes(&shop, 1);
         shop.call().run(&["rollback", "open/own.sql.gz"]).assert_code(0);
         shop.database.assert_is(&before);
+    }
+}
+
+/// Lets a run go on that a fault point has stopped, after somebody has written meanwhile.
+fn writes_at_the_pause(shop: &Shop, mut running: Running<'_>) -> Output {
+    let stat = format!("/proc/{}/stat", running.id());
+    let is_stopped = || std::fs::read_to_string(&stat).is_ok_and(|text| text.contains(") T "));
+    while !is_stopped() {
+        if running.has_ended() {
+            return running.finish();
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    somebody_writes(shop, 1);
+    if shop.database.server().major < 15 {
+        // Another process collects the counts there.
+        std::thread::sleep(Duration::from_millis(1_500));
+    }
+    running.signal(Signal::SIGCONT);
+    running.finish()
+}
+
+const PAUSE: &str = "journal-roll-back-intent-after=pause";
+
+on_all_servers! {
+    /// Between the judgement and the locks lies time: whoever commits then is not pulled away.
+    fn p5_what_is_written_before_the_locks_are_had_is_kept(server) {
+        for strategy in ["auto", "rebuild"] {
+            let shop = Shop::at_head(server);
+            let script = "psql -Xq -c 'ALTER TABLE comps ADD COLUMN half int' -c 'SELECT pg_sleep(0.1)'; exit 1";
+            let run = ["run", "--json", "--strategy", strategy, "--", "sh", "-c", script];
+            let running = shop.call().env("PGBELAY_FAULT", PAUSE).start(&run);
+            writes_at_the_pause(&shop, running).assert_code(6).assert_says("before it had its locks");
+            assert_eq!(others(&shop), "1", "{strategy}");
+            shop.call().run(&["rollback", "--discard-other-writes"]).assert_code(0);
+            assert_eq!(others(&shop), "0", "{strategy}");
+        }
+    }
+}
+
+on_servers! {
+    fn p5_by_hand_neither(server) {
+        let shop = Shop::two_behind(server);
+        shop.run(&[], &["alembic", "upgrade", "head"]).assert_code(0);
+        let running = shop.call().env("PGBELAY_FAULT", PAUSE).start(&["rollback", "--json"]);
+        writes_at_the_pause(&shop, running).assert_code(6).assert_says("before it had its locks");
+        assert_eq!(others(&shop), "1");
+    }
+
+    fn p5_what_is_written_between_two_attempts_is_kept(server) {
+        let shop = Shop::at_head(server);
+        let script = "if [ ! -e first ]; then touch first; echo 'ERROR: deadlock detected' >&2; exit 1; fi
+            psql -Xq -c 'ALTER TABLE comps ADD COLUMN half int' -c 'SELECT pg_sleep(0.1)'; exit 1";
+        let running = shop.call().start(&["run", "--json", "--", "sh", "-c", script]);
+        while !shop.workplace.directory().join("first").exists() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        // Judged, and waiting for the second attempt.
+        std::thread::sleep(Duration::from_millis(450));
+        somebody_writes(&shop, 1);
+        running.finish().assert_code(6);
+        assert_eq!(others(&shop), "1");
     }
 }

@@ -257,18 +257,18 @@ on_all_servers! {
     fn a_table_lets_go_of_an_index_that_it_had_not_chosen(server) {
         let shop = Shop::at_head(server);
         shop.database.sql_as_owner(
-            "CREATE TABLE users (id int PRIMARY KEY, email text NOT NULL UNIQUE, n int);
-             CREATE UNIQUE INDEX users_n ON users (n); ALTER TABLE users CLUSTER ON users_n;
+            "CREATE TABLE guests (id int PRIMARY KEY, email text NOT NULL UNIQUE, n int);
+             CREATE UNIQUE INDEX guests_n ON guests (n); ALTER TABLE guests CLUSTER ON guests_n;
              CREATE TABLE loud (id int PRIMARY KEY); ALTER TABLE loud REPLICA IDENTITY FULL;
              CREATE TABLE moved (id int PRIMARY KEY, k int NOT NULL UNIQUE); ALTER TABLE moved REPLICA IDENTITY USING INDEX moved_k_key");
         let chosen = "SELECT string_agg(concat_ws(' ', relname, relreplident, (SELECT string_agg(indexrelid::regclass::text, ' ')
             FROM pg_index WHERE indrelid = c.oid AND (indisreplident OR indisclustered))), ', ' ORDER BY relname)
-            FROM pg_class c WHERE relname IN ('users', 'loud', 'moved')";
+            FROM pg_class c WHERE relname IN ('guests', 'loud', 'moved')";
         let before = (shop.database.dump(), shop.database.sql(chosen));
         shop.call().run(&["backup"]).assert_code(0);
         shop.database.sql_as_owner(
-            "ALTER TABLE users REPLICA IDENTITY USING INDEX users_email_key, CLUSTER ON users_pkey;
-             CREATE INDEX later ON users (email); ALTER TABLE loud REPLICA IDENTITY USING INDEX loud_pkey;
+            "ALTER TABLE guests REPLICA IDENTITY USING INDEX guests_email_key, CLUSTER ON guests_pkey;
+             CREATE INDEX later ON guests (email); ALTER TABLE loud REPLICA IDENTITY USING INDEX loud_pkey;
              ALTER TABLE moved REPLICA IDENTITY USING INDEX moved_pkey; ALTER TABLE moved DROP CONSTRAINT moved_k_key");
         shop.call().run(&["rollback", "--strategy", "repair"]).assert_code(0);
         shop.database.assert_is(&before.0);

@@ -19,6 +19,7 @@ mod rename;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 
+use super::mark::{self, Counts};
 use super::transaction::{self, Ended};
 use super::verdict::{self, Proof};
 use super::{ProofMode, RollbackReport, RollbackSeconds, Scene};
@@ -130,6 +131,11 @@ impl<'a> Attempt<'a> {
     async fn run(&mut self) -> Result<Proof, Ended> {
         transaction::begin(&self.scene).await?;
         transaction::lock_all(self.scene.session, " IN SHARE MODE").await?;
+        let counts = match self.in_place {
+            true => Counts::OfOthers,
+            false => Counts::Mixed,
+        };
+        mark::refuse_later_writes(&self.scene, counts).await?;
         self.alone = transaction::read_freely(self.scene.session).await?;
         let archive = State::of_archive(self.scene.reader)?;
         let live = self.with_names_back(&archive).await?;

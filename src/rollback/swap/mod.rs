@@ -23,6 +23,7 @@ pub(super) use obstacles::{named_as_next, require_none};
 pub use record::{Custody, LeftFence, SwapAct, SwapRecord};
 pub use settle::{Settled, maintenance, settle};
 
+use super::mark::{self, Counts};
 use super::verdict::{self, Proof};
 use super::{
     Decision, RollbackOptions, RollbackOutcome, RollbackReport, RollbackSeconds, Scene, Strategy,
@@ -223,6 +224,7 @@ impl Attempt<'_> {
         }
         transaction::begin(&self.scene).await?;
         transaction::lock_all(session, " IN SHARE MODE").await?;
+        mark::refuse_later_writes(&self.scene, Counts::OfOthers).await?;
         self.definitions().await.map(Some)
     }
 

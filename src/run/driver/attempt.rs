@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use crate::context::Phase;
+use crate::context::{Context, Phase};
 use crate::error::{Error, Kind, Result};
 use crate::journal::{Stage, Step};
 use crate::pg::{self, Secret};
+use crate::rollback::Mark;
 use crate::run::chronicle::{FenceRecord, Started, ToolEnded};
 use crate::run::driver::desk::Desk;
 use crate::run::driver::judge;
@@ -15,7 +16,6 @@ use crate::run::driver::transient;
 use crate::run::driver::verification;
 use crate::run::fence;
 use crate::run::lock::RunLock;
-use crate::run::others;
 use crate::run::state::Event;
 use crate::run::versions;
 use crate::run::writers::{self, Watch};
@@ -85,6 +85,10 @@ async fn begin(desk: &mut Desk<'_>, ready: &Ready<'_>, number: u32) -> Result<()
         .watch
         .tool_starts(&ready.lock.session(), &[session.backend_pid()])
         .await?;
+    if let Some(mark) = desk.judged_at.take() {
+        let between = between_attempts(ready, mark, desk.ctx).await;
+        desk.wrote_between = desk.wrote_between.take().or(between);
+    }
     let window = ready.watch.window();
     let started = Started {
         attempt: number,
@@ -92,11 +96,25 @@ async fn begin(desk: &mut Desk<'_>, ready: &Ready<'_>, number: u32) -> Result<()
         postmaster: window.postmaster,
         tool_started,
         unnamed_tool_from: window.unnamed_tool_from,
-        mark: others::settled_mark_if_possible(&ready.lock.session(), desk.ctx).await,
+        mark: Mark::settled_if_possible(&ready.lock.session(), desk.ctx).await,
     };
     desk.record(Step::Migrate, Stage::Intent, &started)?;
     desk.report.attempts = number;
     desk.to(Event::MigrationIntended)
+}
+
+/// Nobody counted between the end of the last attempt and now: what was committed meanwhile must not go with this one (P5).
+async fn between_attempts(ready: &Ready<'_>, mark: Option<Mark>, ctx: &Context) -> Option<String> {
+    // Behind a fence nobody could write.
+    if ready.fence.is_some() {
+        return None;
+    }
+    let found = match mark {
+        Some(mark) => mark.objection_now(&ready.lock.session(), ctx).await,
+        None => Ok(Some("nobody can tell who wrote".to_owned())),
+    };
+    let why = found.unwrap_or_else(|error| Some(error.to_string()));
+    why.map(|why| format!("between two attempts {why}"))
 }
 
 async fn run_tool(ready: &Ready<'_>) -> Result<ToolReport> {
@@ -105,6 +123,7 @@ async fn run_tool(ready: &Ready<'_>) -> Result<ToolReport> {
     match &ready.tool {
         Tool::Alembic { argv, .. } | Tool::Command(argv) => {
             let variables = ready.variables.clone();
+            ready.watch.expect_sessions();
             tool::run_command(
                 argv,
                 variables,

@@ -10,7 +10,8 @@ use serde::Serialize;
 use crate::context::{Context, Event as Told};
 use crate::error::{Error, Kind, Result};
 use crate::journal::{self, Journal, Stage, Step};
-use crate::run::chronicle::{Ending, Mark, Seen};
+use crate::rollback::Mark;
+use crate::run::chronicle::{Ending, Seen};
 use crate::run::outcome::{Outcome, RunReport};
 use crate::run::state::{Event, State, next};
 
@@ -26,6 +27,10 @@ pub struct Desk<'a> {
     pub roll_back_intended: bool,
     /// Whether a swap is half way: the next start has to end it.
     pub swap_is_open: bool,
+    /// Before the last attempt was judged, if another one follows; within, none if that could not be read.
+    pub judged_at: Option<Option<Mark>>,
+    /// Why others have, or may have, written between two attempts.
+    pub wrote_between: Option<String>,
     /// What is known of writes of others.
     pub others: Option<Seen>,
     /// By what later ones are told.
@@ -43,6 +48,8 @@ impl<'a> Desk<'a> {
             tool_started: false,
             roll_back_intended: false,
             swap_is_open: false,
+            judged_at: None,
+            wrote_between: None,
             others: None,
             mark: None,
         }

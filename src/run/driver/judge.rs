@@ -13,7 +13,7 @@ use crate::context::{Context, Stop};
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::faults::{self, Point};
 use crate::pg::{self, Session, Target};
-use crate::rollback::{self, Decision, RollbackOptions, RollbackReport, Rung, Strategy};
+use crate::rollback::{self, Decision, Mark, RollbackOptions, RollbackReport, Rung, Strategy};
 use crate::run::blockers;
 use crate::run::chronicle::Seen;
 use crate::run::driver::doubt::Doubt;
@@ -134,6 +134,8 @@ async fn verdict(case: &Case<'_>, ctx: &Context, keeping: &mut dyn Keeping) -> R
             made_again: true,
         });
     }
+    // Before the look at others: what they commit after it is told from this moment.
+    let mark = Mark::read_if_possible(&session).await;
     let observed = observe(case, &session).await?;
     session.close().await;
     let lifted = observed.lifted;
@@ -147,6 +149,8 @@ async fn verdict(case: &Case<'_>, ctx: &Context, keeping: &mut dyn Keeping) -> R
         rung: case.options.rung,
         proof: case.options.proof,
         discard_other_writes: discard,
+        // Behind a fence nobody can write.
+        judged_at: mark.filter(|_| case.window.fenced_since.is_none() || lifted),
         jobs: case.options.jobs,
         other_database: case.other_database,
         // Accepted when the archive was taken: without it this run would not have started.

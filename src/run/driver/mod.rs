@@ -24,11 +24,11 @@ use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::journal::{Stage, Step};
 use crate::pg::Target;
+use crate::rollback::Mark;
 use crate::run::chronicle::{FenceRecord, Proven, PutBack, RollBackBegun, Seen};
 use crate::run::fence;
 use crate::run::keeping::OfDesk;
 use crate::run::lock::RunLock;
-use crate::run::others;
 use crate::run::outcome::{Outcome, RunReport};
 use crate::run::state::Event;
 use crate::run::{RunOptions, changes, clock, outside, recover};
@@ -102,12 +102,17 @@ async fn migrate(desk: &mut Desk<'_>, ready: Ready<'_>) -> (Outcome, Option<Erro
             },
         };
         let again = number <= ready.scene.options.retries && failure.transient;
+        let mark = match again {
+            true => Mark::read_if_possible(&ready.lock.session()).await,
+            false => None,
+        };
         let (outcome, error) = settle(desk, &ready, failure).await;
         if !(again && outcome == Outcome::Unchanged && retry(desk, &ready, number, &error).await) {
             let outcome = or_interrupted(outcome, desk.ctx);
             break finish(desk, ready, outcome, error).await;
         }
         number += 1;
+        desk.judged_at = Some(mark);
     }
 }
 
@@ -182,7 +187,7 @@ async fn note_where_left(desk: &mut Desk<'_>, ready: &Ready<'_>) {
         return;
     };
     // What is not counted yet is taken for a later write: the cautious side.
-    let mark = others::mark_if_possible(&session).await;
+    let mark = Mark::read_if_possible(&session).await;
     session.close().await;
     desk.record_if_possible(Step::RollBack, Stage::Intent, &RollBackBegun::left_at(mark));
 }
@@ -191,7 +196,8 @@ async fn note_where_left(desk: &mut Desk<'_>, ready: &Ready<'_>) {
 async fn judged(desk: &mut Desk<'_>, ready: &Ready<'_>, failure: &Failure) -> Result<Verdict> {
     let (scene, lock) = (&ready.scene, &ready.lock);
     lock.keep(&scene.target, scene.options, scene.ctx).await?;
-    let case = case(ready, failure.by_itself);
+    let mut case = case(ready, failure.by_itself);
+    case.withheld_before.clone_from(&desk.wrote_between);
     Ok(judge(&case, scene.ctx, &mut OfDesk { desk, lock }).await)
 }
 
@@ -217,11 +223,13 @@ async fn remember_others(desk: &mut Desk<'_>, ready: &Ready<'_>, outcome: Outcom
         return;
     }
     let session = &ready.scene.session;
-    desk.mark = others::mark_if_possible(session).await;
+    desk.mark = Mark::read_if_possible(session).await;
     if outcome != Outcome::Migrated {
         return;
     }
+    let between = desk.wrote_between.clone().map(Seen::because);
     desk.others = match judge::seen(&case(ready, true), session).await {
+        Ok(None) => between,
         Ok(seen) => seen,
         Err(error) => Some(Seen::because(format!(
             "nobody could see who wrote while it was at work ({error})"

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::pg::{Row, Session, Sql};
+use crate::pg::{Row, Session, Sql, is_harmless};
 use crate::run::writers;
 
 /// How long a session may finish what it is doing before it is ended.
@@ -73,7 +73,7 @@ pub(super) async fn clients(session: &Session) -> Result<Vec<Client>> {
     let clients = rows.iter().map(Client::of).collect::<Result<Vec<_>>>()?;
     let others = clients.into_iter();
     Ok(others
-        .filter(|client| !writers::is_harmless(&client.application))
+        .filter(|client| !is_harmless(&client.application))
         .collect())
 }
 

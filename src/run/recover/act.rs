@@ -11,7 +11,7 @@ use crate::error::{Error, Kind, Result};
 use crate::journal::{self, Journal, Stage, Step};
 use crate::migrate::child;
 use crate::pg;
-use crate::rollback::Settled;
+use crate::rollback::{Mark, Settled};
 use crate::run::chronicle::{
     Ending, Proven, PutBack, RollBackBegun, Seen, Started, Story, Verified,
 };
@@ -81,7 +81,7 @@ pub async fn act(
         ),
         migrated: story.started.is_some(),
         others: recovered.others.clone().or_else(|| unwatched(&recovered)),
-        mark: others::mark_if_possible(place.session)
+        mark: Mark::read_if_possible(place.session)
             .await
             .filter(|_| recovered.outcome != Outcome::InDoubt),
     };
@@ -363,7 +363,7 @@ async fn put_back(
 
 /// As a run does that leaves its rollback to the next start.
 async fn note_where_left(place: &Place<'_>, journal: &mut Journal) {
-    let left = RollBackBegun::left_at(others::mark_if_possible(place.session).await);
+    let left = RollBackBegun::left_at(Mark::read_if_possible(place.session).await);
     let noted = journal::detail_of(&left)
         .and_then(|left| journal.append(Step::RollBack, Stage::Intent, left));
     if let Err(error) = noted {

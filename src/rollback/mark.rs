@@ -1,0 +1,232 @@
+//! A moment of a database by which later commits of others are told (P5).
+//!
+//! Transaction ids speak first: if none committed on the whole server since, nobody wrote. Otherwise the server's own counts
+//! of written rows and a digest of the definitions are compared. What cannot be known counts as a write: the operator
+//! decides, not a guess.
+
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::Xxh3;
+
+use super::counters;
+use super::evidence::nothing_committed_since;
+use super::scene::Scene;
+use crate::catalog::{self, Counters};
+use crate::context::Context;
+use crate::error::{Error, Kind, Result};
+use crate::pg::{self, Session, Sql};
+
+/// How long sessions that may have written what is not counted yet are waited for: an idle one reports after ten
+/// seconds, and is believed after fifteen.
+const WAIT_FOR_COUNTS: Duration = Duration::from_secs(17);
+/// Time between two looks.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+const DEFINITIONS: &str = "definitions were changed";
+
+/// By what later writes of others are told (P5).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// `pg_current_snapshot()`.
+    pub snapshot: String,
+    /// What the server had counted as written to this database's tables, and when that life of it began, as one hash; none
+    /// where counts may have been missing.
+    #[serde(default)]
+    pub written: Option<String>,
+    /// [`catalog::definitions_digest`].
+    pub definitions: String,
+}
+
+impl Mark {
+    /// The moment first: whatever commits after it is looked for. Counts may lack what is not reported yet, which then looks
+    /// like a later write: the cautious side.
+    ///
+    /// # Errors
+    /// Of the server.
+    pub async fn read(session: &Session) -> Result<Self> {
+        let moment = Sql::constant("SELECT pg_catalog.pg_current_snapshot() AS snapshot");
+        let snapshot = session.query_one(&moment).await?.string("snapshot")?;
+        let counted = catalog::read_counters(session).await?;
+        let life = Sql::constant(include_str!("sql/life.sql"));
+        let life: i64 = session.query_one(&life).await?.number("began")?;
+        Ok(Self {
+            snapshot,
+            written: Some(hash(life, &counted)),
+            definitions: catalog::definitions_digest(session).await?,
+        })
+    }
+
+    /// As [`Mark::read`], none where it cannot be read: then nothing is known later, which withholds.
+    pub async fn read_if_possible(session: &Session) -> Option<Self> {
+        match Self::read(session).await {
+            Ok(mark) => Some(mark),
+            Err(error) => {
+                tracing::debug!(%error, "no mark");
+                None
+            }
+        }
+    }
+
+    /// By what writes before this moment are told, too: without counts where somebody may have written what is not counted yet.
+    pub async fn settled_if_possible(session: &Session, ctx: &Context) -> Option<Self> {
+        let certain = matches!(counters::doubt(session, ctx).await, Ok(None));
+        let mark = Self::read_if_possible(session).await?;
+        Some(Self {
+            written: mark.written.filter(|_| certain),
+            ..mark
+        })
+    }
+
+    /// Why others have, or may have, committed between this mark and a later one. What is not known counts as a write.
+    pub fn objection(&self, later: &Self) -> Option<String> {
+        if self.definitions != later.definitions {
+            return Some(DEFINITIONS.to_owned());
+        }
+        match (&self.written, &later.written) {
+            (Some(then), Some(now)) if then == now => None,
+            (Some(_), Some(_)) => Some(
+                "rows were written (or the server was started again, or its counts were reset: \
+                 then nobody knows)"
+                    .to_owned(),
+            ),
+            _ => Some("the server may not have counted all that was written".to_owned()),
+        }
+    }
+
+    /// Whether anybody has committed since, or may have; `session` is in no transaction.
+    ///
+    /// # Errors
+    /// Of the server.
+    pub async fn objection_now(&self, session: &Session, ctx: &Context) -> Result<Option<String>> {
+        if nothing_committed_since(session, &self.snapshot).await? {
+            return Ok(None);
+        }
+        if let Some(doubt) = lasting_doubt(session, ctx).await? {
+            return Ok(Some(format!(
+                "transactions were committed on the server, and nobody can tell whether they wrote here: {doubt}"
+            )));
+        }
+        let now = Self::read(session).await?;
+        Ok(self.objection(&now))
+    }
+}
+
+/// Named numbers in a fixed order: a mark is compared with one that another version wrote.
+fn hash(life: i64, counted: &Counters) -> String {
+    let mut hash = Xxh3::new();
+    hash.update(&life.to_le_bytes());
+    hash.update(counted.reset.as_bytes());
+    for (oid, table) in &counted.tables {
+        for number in [*oid, table.file, table.columns] {
+            hash.update(&number.to_le_bytes());
+        }
+        for number in [table.inserted, table.updated, table.deleted] {
+            hash.update(&number.to_le_bytes());
+        }
+    }
+    format!("{:032x}", hash.digest128())
+}
+
+/// Waits until the server has counted what those who are connected wrote; why it has not, if it does not come to that.
+async fn lasting_doubt(session: &Session, ctx: &Context) -> Result<Option<String>> {
+    let (began, mut told) = (Instant::now(), false);
+    loop {
+        let doubt = counters::doubt(session, ctx).await?;
+        let lasts = session.version().major() < counters::SINCE;
+        if doubt.is_none() || lasts || began.elapsed() > WAIT_FOR_COUNTS {
+            return Ok(doubt);
+        }
+        if !std::mem::replace(&mut told, true) {
+            ctx.note(format!(
+                "waiting for up to {} s: {}",
+                WAIT_FOR_COUNTS.as_secs(),
+                doubt.unwrap_or_default()
+            ));
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Whether the server's counts of written rows can be those of others alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Counts {
+    /// Nobody of this rollback has written.
+    OfOthers,
+    /// An attempt before this one has: what was taken back is counted, too.
+    Mixed,
+}
+
+/// Once the locks are held: what others committed between the judgement and the locks must not be pulled away (P5). Nothing
+/// was changed yet.
+pub(super) async fn refuse_later_writes(scene: &Scene<'_>, counts: Counts) -> Result<()> {
+    let options = scene.options;
+    let Some(mark) = &options.judged_at else {
+        return Ok(());
+    };
+    if options.discard_other_writes
+        || nothing_committed_since(scene.session, &mark.snapshot).await?
+    {
+        return Ok(());
+    }
+    // A transaction sees who is connected only once.
+    let session = pg::connect(scene.target, "witness", scene.ctx).await?;
+    let found = since_judged(&session, mark, counts, scene.ctx).await;
+    session.close().await;
+    match found? {
+        None => Ok(()),
+        Some(why) => Err(withheld(scene, &why)),
+    }
+}
+
+async fn since_judged(
+    session: &Session,
+    mark: &Mark,
+    counts: Counts,
+    ctx: &Context,
+) -> Result<Option<String>> {
+    if counts == Counts::OfOthers && session.version().major() >= counters::SINCE {
+        return mark.objection_now(session, ctx).await;
+    }
+    // Counts may get lost or come late (14), or are not those of others alone: who is connected speaks beside them, and that
+    // somebody committed elsewhere on the server does not speak against every rollback.
+    let now = Mark::read(session).await?;
+    let changed = counts == Counts::OfOthers && now.written != mark.written;
+    if changed || now.definitions != mark.definitions {
+        return Ok(mark.objection(&now));
+    }
+    counters::recently_active(session, ctx).await
+}
+
+fn withheld(scene: &Scene<'_>, why: &str) -> Error {
+    Error::new(
+        Kind::Withheld,
+        format!("roll back {}", scene.session.target()),
+    )
+    .because(format!(
+        "others wrote, or may have written, before it had its locks: {why}"
+    ))
+    .now("the rollback has changed nothing; the database is as it was found")
+    .hint("stop the application, then `pgbelay rollback`, or `pgbelay rollback --discard-other-writes`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p5_what_is_not_known_counts_as_a_write() {
+        let mark = |definitions: &str, written: Option<&str>| Mark {
+            snapshot: "1:1:".to_owned(),
+            written: written.map(str::to_owned),
+            definitions: definitions.to_owned(),
+        };
+        let then = mark("a", Some("1"));
+        assert_eq!(then.objection(&then), None);
+        for now in [mark("b", Some("1")), mark("a", Some("2")), mark("a", None)] {
+            assert!(then.objection(&now).is_some(), "{now:?}");
+        }
+        let blind = mark("a", None);
+        assert!(blind.objection(&blind).is_some());
+    }
+}
