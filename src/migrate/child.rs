@@ -282,7 +282,7 @@ async fn supervise(
         }
         () = tokio::time::sleep(spec.timeout) => (Signal::SIGTERM, Ended::TimedOut),
         signal = ctx.stop.wait() => (
-            Signal::try_from(signal).unwrap_or(Signal::SIGTERM),
+            polite(signal),
             Ended::Interrupted(signal),
         ),
     };
@@ -303,6 +303,16 @@ async fn supervise(
             .attempt(|| format!("wait for {}", shown(&spec.argv)))?;
     }
     Ok(ended)
+}
+
+/// What the child gets of a signal that reached us. A hangup of our terminal is none of the child's, for which SIGHUP
+/// may mean something else (`nohup` in its own command line: nothing at all).
+fn polite(signal: i32) -> Signal {
+    if signal == Signal::SIGINT as i32 {
+        Signal::SIGINT
+    } else {
+        Signal::SIGTERM
+    }
 }
 
 fn own_end(status: ExitStatus) -> Ended {

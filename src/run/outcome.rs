@@ -150,9 +150,10 @@ impl Serialize for Outcome {
     }
 }
 
-/// 128 + the signal's number, as shells do: 130 for SIGINT, 143 for SIGTERM.
+/// 130 for SIGINT, 143 for SIGTERM, as shells do; SIGHUP counts as SIGTERM (docs/exit-codes.md).
 fn signal_exit_code(signal: i32) -> u8 {
-    u8::try_from(128_i32.saturating_add(signal)).unwrap_or(u8::MAX)
+    const SIGINT: i32 = 2;
+    if signal == SIGINT { 130 } else { 143 }
 }
 
 /// One check of the database after the migration.
@@ -379,6 +380,7 @@ mod tests {
             (Outcome::Recovered { rolled_back: false }, 0, "unchanged"),
             (interrupted(2), 130, "rolled-back"),
             (interrupted(15), 143, "rolled-back"),
+            (interrupted(1), 143, "rolled-back"),
         ];
         for (outcome, code, name) in table {
             assert_eq!((outcome.exit_code(), outcome.name()), (code, name));

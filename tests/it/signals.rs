@@ -170,6 +170,29 @@ on_servers! {
         shop.database.assert_is(&before);
     }
 
+    /// Without `nohup` a terminal that goes away ends the run like SIGTERM, under its own name; with it the run goes on.
+    fn p3_a_hangup_ends_a_run_unless_it_was_inherited_as_ignored(server) {
+        let shop = Shop::at_head(server);
+        let before = shop.database.dump();
+        let run = start(&shop, &[], &committing("exec sleep 60"));
+        wait_for_file(&shop, "committed");
+        run.0.signal(Signal::SIGHUP);
+        let output = finish(&shop, run).assert_code(143).assert_says("SIGHUP: stopping safely");
+        assert_eq!(output.json()["outcome"], "rolled-back", "{output}");
+        assert!(!output.last_line().contains("SIGTERM"), "{output}");
+        shop.database.assert_is(&before);
+        let shop = Shop::at_head(server);
+        let call = shop.call().env("DATABASE_URL", shop.database.url_as("postgres"));
+        let script = "touch committed; psql -Xqc 'CREATE TABLE later (x int)'; sleep 1";
+        let run = call.within(&["env", "--ignore-signal=HUP,INT"]).start(&["run", "--json", "--", "sh", "-c", script]);
+        wait_for_file(&shop, "committed");
+        run.signal(Signal::SIGHUP);
+        run.signal(Signal::SIGINT);
+        let output = run.finish().assert_code(0);
+        assert_eq!(output.json()["outcome"], "migrated", "{output}");
+        assert!(!output.stderr.contains("stopping"), "{output}");
+    }
+
     fn p3_a_child_that_ignores_signals_is_killed(server) {
         let (signal, code) = one(server);
         let shop = Shop::at_head(server);

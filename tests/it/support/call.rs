@@ -83,6 +83,7 @@ impl<'w> Call<'w> {
             .within
             .iter()
             .map(String::as_str)
+            .chain(takes_signals())
             .chain([env!("CARGO_BIN_EXE_pgbelay")])
             .collect();
         let mut command = Command::new(words[0]);
@@ -103,6 +104,20 @@ impl<'w> Call<'w> {
             stderr: collect(child.stderr.take().expect("stderr is piped")),
             child,
         }
+    }
+}
+
+/// What starts the program with signals that it takes: it leaves alone what it inherited as ignored, and so is SIGINT
+/// for tests in the background of a shell without job control.
+fn takes_signals() -> Vec<&'static str> {
+    const SIGINT: u64 = 1 << 1;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mut lines = status.lines();
+    let mask = lines.find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    match mask.is_some_and(|mask| mask & SIGINT != 0) {
+        true => vec!["env", "--default-signal=INT"],
+        false => Vec::new(),
     }
 }
 
