@@ -5,6 +5,7 @@
 //! working directory are inputs too ([`Environment`]); nobody below `cli/` reads the process's own.
 
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -320,6 +321,8 @@ impl StopSender {
 pub struct Environment {
     /// Variables by name.
     pub variables: BTreeMap<String, String>,
+    /// Those whose name or value is not UTF-8. No setting of ours is read from them; the migration gets them as they are.
+    pub foreign: BTreeMap<OsString, OsString>,
     /// Working directory, absolute.
     pub working_directory: PathBuf,
     /// The home directory, for `~/.pgpass` and `~/.pg_service.conf`.
@@ -343,6 +346,18 @@ impl Environment {
             .get(name)
             .map(String::as_str)
             .filter(|value| !value.is_empty())
+    }
+
+    /// Where programs are searched, whatever its bytes are.
+    pub fn program_path(&self) -> Option<&OsStr> {
+        let foreign = || self.foreign.get(OsStr::new("PATH"));
+        let readable = self.get("PATH").map(OsStr::new);
+        readable.or_else(|| foreign().map(OsString::as_os_str))
+    }
+
+    /// Whether there is a variable of that name which is not empty.
+    pub fn has(&self, name: &str) -> bool {
+        self.get(name).is_some() || self.foreign.contains_key(OsStr::new(name))
     }
 }
 

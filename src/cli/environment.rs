@@ -1,33 +1,44 @@
 //! The process's environment, read once and handed down as an input.
 
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::PathBuf;
 
 use crate::context::Environment;
 use crate::error::{Attempt, Result};
 
-/// Reads variables, working directory and home. Values that are not UTF-8 lose the bytes that no
-/// setting of ours can contain.
+/// Reads variables, working directory and home.
 pub(crate) fn read() -> Result<Environment> {
-    let variables: BTreeMap<String, String> = std::env::vars_os()
-        .map(|(name, value)| (lossy(&name), lossy(&value)))
-        .collect();
+    let (variables, foreign) = sorted(std::env::vars_os());
     let working_directory =
         std::env::current_dir().attempt(|| "find the working directory".to_owned())?;
-    let home = variables
-        .get("HOME")
-        .filter(|home| !home.is_empty())
-        .map(PathBuf::from);
+    let home = variables.get("HOME").map(PathBuf::from);
+    let home = home.or_else(|| foreign.get(OsStr::new("HOME")).map(PathBuf::from));
     Ok(Environment {
         variables,
+        foreign,
         working_directory,
-        home,
+        home: home.filter(|home| !home.as_os_str().is_empty()),
     })
 }
 
-fn lossy(text: &std::ffi::OsStr) -> String {
-    text.to_string_lossy().into_owned()
+/// What is text, and what is not: the latter is nobody's setting and must not be changed on its way to the migration.
+fn sorted(
+    all: impl Iterator<Item = (OsString, OsString)>,
+) -> (BTreeMap<String, String>, BTreeMap<OsString, OsString>) {
+    let (mut variables, mut foreign) = (BTreeMap::new(), BTreeMap::new());
+    for (name, value) in all {
+        match (name.to_str(), value.to_str()) {
+            (Some(name), Some(value)) => {
+                variables.insert(name.to_owned(), value.to_owned());
+            }
+            _ => {
+                foreign.insert(name, value);
+            }
+        }
+    }
+    (variables, foreign)
 }
 
 /// Eight characters that tell this execution from every other: `[a-z0-9]{8}`.

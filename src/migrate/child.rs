@@ -21,6 +21,7 @@ mod program;
 #[cfg(test)]
 mod tests;
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -164,7 +165,7 @@ pub async fn run(ctx: &Context, spec: &ChildSpec) -> Result<ChildReport> {
 pub fn locate(argv: &[String], environment: &Environment) -> Result<PathBuf> {
     program::find(
         argv,
-        environment.get("PATH"),
+        environment.program_path(),
         &environment.working_directory,
     )
 }
@@ -238,8 +239,8 @@ fn spawn(
         .iter()
         .rev()
         .find(|(name, _)| name == "PATH")
-        .map(|(_, value)| value.reveal())
-        .or_else(|| environment.get("PATH"));
+        .map(|(_, value)| OsStr::new(value.reveal()))
+        .or_else(|| environment.program_path());
     let here = Path::new(".");
     let working_directory = if working_directory.as_os_str().is_empty() {
         here
@@ -251,10 +252,15 @@ fn spawn(
         .variables
         .iter()
         .filter(|(name, _)| !without.contains(&name.as_str()));
+    let foreign = environment
+        .foreign
+        .iter()
+        .filter(|(name, _)| !without.iter().any(|other| name.as_os_str() == *other));
     let child = Command::new(&program)
         .args(argv.iter().skip(1))
         .env_clear()
         .envs(inherited)
+        .envs(foreign)
         .envs(extra.iter().map(|(name, value)| (name, value.reveal())))
         .current_dir(working_directory)
         .stdin(Stdio::null())

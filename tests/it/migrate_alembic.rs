@@ -67,6 +67,7 @@ fn python() -> PathBuf {
 fn environment(directory: &Path) -> Environment {
     Environment {
         variables: BTreeMap::new(),
+        foreign: BTreeMap::new(),
         working_directory: directory.to_owned(),
         home: None,
     }

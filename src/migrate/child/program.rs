@@ -1,5 +1,6 @@
 //! Finds the program in the child's own PATH, so that a missing tool is named before anything runs.
 
+use std::ffi::OsStr;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -7,16 +8,16 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 
 /// The file to execute for `argv[0]`. Errors (`Kind::Refused`): no such command, not executable.
-pub(super) fn find(argv: &[String], path: Option<&str>, directory: &Path) -> Result<PathBuf> {
+pub(super) fn find(argv: &[String], path: Option<&OsStr>, directory: &Path) -> Result<PathBuf> {
     let Some(name) = argv.first().filter(|name| !name.is_empty()) else {
         return Err(Error::usage("start the migration").because("the command is empty"));
     };
     if name.contains('/') {
         return named(name, directory.join(name));
     }
-    let path = path.unwrap_or("/usr/local/bin:/usr/bin:/bin");
+    let path = path.unwrap_or(OsStr::new("/usr/local/bin:/usr/bin:/bin"));
     let mut not_executable = None;
-    for folder in path.split(':') {
+    for folder in std::env::split_paths(path) {
         let candidate = directory.join(folder).join(name);
         match candidate.metadata() {
             Ok(found) if found.is_file() && found.permissions().mode() & 0o111 != 0 => {
@@ -28,7 +29,7 @@ pub(super) fn find(argv: &[String], path: Option<&str>, directory: &Path) -> Res
     }
     Err(match not_executable {
         Some(file) => not_executable_file(name, &file),
-        None => not_found(name, path),
+        None => not_found(name, &path.to_string_lossy()),
     })
 }
 
@@ -103,7 +104,7 @@ mod tests {
     fn a_missing_command_names_the_path() {
         let error = find(
             &words(&["alembic"]),
-            Some("/nowhere:/nothing"),
+            Some(OsStr::new("/nowhere:/nothing")),
             Path::new("/"),
         )
         .unwrap_err();

@@ -1,6 +1,8 @@
 //! Real children: `sh` is everywhere.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
 use std::sync::{Arc, Mutex};
 
 use super::*;
@@ -29,6 +31,7 @@ fn context() -> (Context, StopSender, Arc<Recorded>) {
         run_id: "test0000".to_owned(),
         environment: Arc::new(Environment {
             variables: BTreeMap::from([("PATH".to_owned(), path)]),
+            foreign: BTreeMap::from([("BYTES".into(), OsString::from_vec(b"caf\xe9".to_vec()))]),
             working_directory: PathBuf::from("/"),
             home: None,
         }),
@@ -89,6 +92,15 @@ async fn lines_environment_log_and_mask() {
     assert!(lines.contains(&(true, "oops".to_owned())));
     let log = std::fs::read_to_string(folder.path().join("run.log")).unwrap();
     assert!(log.contains("| oops") && log.contains(":***@") && !log.contains("s3cret"));
+}
+
+#[tokio::test]
+async fn what_is_not_utf_8_arrives_as_it_was() {
+    let (ctx, _sender, recorded) = context();
+    let script = "printf %s \"$BYTES\" | od -An -tx1";
+    run(&ctx, &shell(script)).await.unwrap();
+    let lines = recorded.0.lock().unwrap().clone();
+    assert_eq!(lines.first().unwrap().1.trim(), "63 61 66 e9");
 }
 
 #[tokio::test]

@@ -27,6 +27,7 @@ impl Place {
         let pairs = variables.iter().map(|(n, v)| ((*n).into(), (*v).into()));
         let environment = Environment {
             variables: pairs.collect::<BTreeMap<String, String>>(),
+            foreign: BTreeMap::new(),
             working_directory: directory.path().to_owned(),
             home: Some(directory.path().to_owned()),
         };

@@ -87,7 +87,7 @@ impl<'a> Variables<'a> {
             environment,
             file: None,
             expand,
-            warnings: Vec::new(),
+            warnings: unreadable(environment),
         };
         let usual = environment.working_directory.join(".env");
         match env_file {
@@ -215,7 +215,7 @@ impl<'a> Variables<'a> {
         let absent = file
             .assignments
             .values()
-            .filter(|a| self.environment.get(&a.name).is_none());
+            .filter(|a| !self.environment.has(&a.name));
         absent
             .map(|a| (a.name.clone(), Secret::new(self.child_value(a))))
             .collect()
@@ -242,6 +242,18 @@ impl<'a> Variables<'a> {
             .as_ref()
             .map(|home| home.join(relative))
     }
+}
+
+/// Variables that look like settings of ours and cannot be read as such.
+fn unreadable(environment: &Environment) -> Vec<String> {
+    let names = environment.foreign.keys().filter_map(|name| name.to_str());
+    names
+        .filter(|name| {
+            let ours = ["DATABASE_URL", "DB_", "PG", "POSTGRES_"];
+            ours.iter().any(|start| name.starts_with(start))
+        })
+        .map(|name| format!("{name} is not UTF-8 and is not read; the migration gets it as it is"))
+        .collect()
 }
 
 fn place_of(source: &Source) -> String {
