@@ -18,6 +18,7 @@ mod left;
 mod lines;
 mod mask;
 mod program;
+mod terminal;
 #[cfg(test)]
 mod tests;
 
@@ -85,6 +86,8 @@ pub enum Ended {
     TimedOut,
     /// It was ended because somebody asked us to stop, with this signal.
     Interrupted(i32),
+    /// It was ended because it waits for a person at the terminal, where nobody answers.
+    WantsTerminal,
 }
 
 impl Ended {
@@ -100,6 +103,9 @@ impl Ended {
             Self::Signaled(signal) => format!("was killed by {}", signal_name(signal)),
             Self::TimedOut => "was ended because its time was up".to_owned(),
             Self::Interrupted(signal) => format!("was interrupted by {}", signal_name(signal)),
+            Self::WantsTerminal => {
+                "was stopped because it wants to read from the terminal, and was ended".to_owned()
+            }
         }
     }
 }
@@ -274,19 +280,21 @@ fn spawn(
     Ok((child, group))
 }
 
-/// Waits for the first of: its own end, its time is up, the wish to stop.
+/// Waits for the first of: its own end, its time is up, the wish to stop, a question that nobody will answer.
 async fn supervise(
     ctx: &Context,
     spec: &ChildSpec,
     child: &mut Child,
     group: &Group,
 ) -> Result<Ended> {
+    let process = child.id();
     let (signal, ended) = tokio::select! {
         status = child.wait() => {
             let status = status.attempt(|| format!("wait for {}", shown(&spec.argv)))?;
             return Ok(own_end(status));
         }
         () = tokio::time::sleep(spec.timeout) => (Signal::SIGTERM, Ended::TimedOut),
+        () = terminal::wanted_by(process) => (Signal::SIGTERM, Ended::WantsTerminal),
         signal = ctx.stop.wait() => (
             polite(signal),
             Ended::Interrupted(signal),

@@ -157,6 +157,22 @@ on_servers! {
         assert_ne!(unheard().run(&["list"]).code, 0);
     }
 
+    /// A child in the background of the terminal that wants it is stopped by the system: nobody would ever answer.
+    fn a_migration_that_asks_at_the_terminal_is_ended_at_once(server) {
+        let shop = Shop::at_head(server);
+        let before = shop.database.dump();
+        let terminal = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
+        let call = shop.call().within(&["python", "-c", terminal]);
+        let script = "psql -Xqc 'CREATE TABLE asked (x int)'; read answer < /dev/tty; touch answered";
+        let began = Instant::now();
+        call.run(&["run", "--log-file", "said", "--", "sh", "-c", script]).assert_code(1);
+        assert!(began.elapsed() < Duration::from_secs(60));
+        let said = std::fs::read_to_string(shop.workplace.directory().join("said")).unwrap();
+        assert!(said.contains("it wants to read from the terminal") && said.contains("PGPASSFILE"), "{said}");
+        assert!(!shop.workplace.directory().join("answered").exists());
+        shop.database.assert_is(&before);
+    }
+
     fn a_store_that_nobody_could_type_again_is_refused_at_once(server) {
         let shop = Shop::at_head(server);
         let odd = shop.call().within(&["sh", "-c", "PGBELAY_STORE=$(printf 'st\\377') exec \"$@\"", "sh"]);

@@ -26,6 +26,11 @@ pub(super) fn explain<'a>(
              memory limit"
                 .to_owned(),
         ),
+        Ended::WantsTerminal => Some(
+            "nothing reads the terminal here: give the answer beforehand (PGPASSFILE for a password, an option \
+             such as --yes for a question)"
+                .to_owned(),
+        ),
         _ => None,
     })
 }

@@ -155,6 +155,24 @@ async fn dropping_the_future_kills_the_group() {
 }
 
 #[tokio::test]
+async fn whoever_is_stopped_by_hand_is_left_alone() {
+    let (ctx, _sender, _recorded) = context();
+    let script = "(sleep 1; kill -CONT $$) & kill -STOP $$; exit 5";
+    let report = run(&ctx, &shell(script)).await.unwrap();
+    assert_eq!(report.ended, Ended::Exited(5));
+}
+
+#[tokio::test]
+#[cfg(target_os = "linux")]
+async fn whoever_wants_the_terminal_is_ended() {
+    let (ctx, _sender, _recorded) = context();
+    let report = run(&ctx, &shell("kill -TTIN $$; exit 5")).await.unwrap();
+    assert_eq!(report.ended, Ended::WantsTerminal);
+    assert!(report.elapsed < Duration::from_secs(10));
+    assert!(report.explanation.unwrap().contains("PGPASSFILE"));
+}
+
+#[tokio::test]
 async fn a_missing_command_is_refused() {
     let (ctx, _sender, _recorded) = context();
     let mut spec = shell("");
