@@ -438,6 +438,23 @@ on_servers! {
         }
     }
 
+    /// Whoever has not that run's journal is told what it looks like, and how it comes off.
+    fn a_fence_of_another_store_is_named(server) {
+        let shop = Shop::at_head(server);
+        kill_behind_the_fence(&shop);
+        let reset = format!("ALTER DATABASE \"{}\" RESET default_transaction_read_only", shop.database.name());
+        let strange = "no journal of this store says why";
+        let elsewhere = shop.call().run(&["doctor", "--store", "elsewhere", "--", "true"]);
+        elsewhere.assert_says(strange).assert_says(&reset);
+        let here = shop.call().run(&["doctor", "--", "true"]);
+        assert!(!here.stderr.contains(strange), "{here}");
+        let run = shop.call().run(&["run", "--store", "elsewhere", "--retries", "0", "--", "false"]);
+        run.assert_code(1).assert_says(strange);
+        shop.call().run(&["recover"]).assert_code(0);
+        let free = shop.call().run(&["doctor", "--store", "elsewhere", "--", "true"]);
+        assert!(!free.stderr.contains(strange), "{free}");
+    }
+
     fn p6_the_next_run_takes_a_fence_down_before_it_goes_on(server) {
         let shop = Shop::at_head(server);
         let before = shop.database.dump();

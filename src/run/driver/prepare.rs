@@ -145,6 +145,8 @@ async fn check(desk: &mut Desk<'_>, tool: &Tool, scene: &Scene<'_>) -> Result<()
         .or_stop("examine the database", examine)
         .await
         .map_err(|error| error.narrowed(Kind::Refused))?;
+    let strange = fence::unexplained(&scene.session, Some(&scene.store), &scene.facts).await?;
+    found.findings.extend(strange);
     if scene.options.fence == FenceMode::Writes {
         let foreseen = fence::foresee(&scene.session, &scene.facts).await?;
         found.findings.extend(foreseen.findings);

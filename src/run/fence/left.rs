@@ -6,11 +6,11 @@ use std::time::Duration;
 use crate::context::Context;
 use crate::error::Result;
 use crate::journal::{self, Journal, Stage, Step};
-use crate::pg::Target;
+use crate::pg::{Session, Target};
 use crate::run::chronicle::{FenceRecord, Story};
-use crate::run::fence;
+use crate::run::fence::{self, Setting};
 use crate::run::lock::RunLock;
-use crate::run::preflight::Facts;
+use crate::run::preflight::{Facts, Finding};
 use crate::run::recover;
 use crate::store::Store;
 
@@ -23,6 +23,32 @@ pub(in crate::run) fn the_one_left(
     Ok(journals
         .into_iter()
         .find_map(|(path, story)| Some((path, story.fence?))))
+}
+
+/// A setting that looks like a fence and that no journal of this store explains: the run that put it up may have its
+/// journal elsewhere (another machine's store), and nobody takes it down.
+///
+/// # Errors
+/// Of the server.
+pub async fn unexplained(
+    session: &Session,
+    store: Option<&Store>,
+    facts: &Facts,
+) -> Result<Option<Finding>> {
+    let setting = Setting::read(session).await?;
+    // A journal that cannot be read is told by whoever needs it.
+    let is_ours = store.is_some_and(|store| !matches!(the_one_left(store, facts), Ok(None)));
+    if !setting.is_on || is_ours {
+        return Ok(None);
+    }
+    let why = "its own default_transaction_read_only is on, and no journal of this store says why: its owner wants \
+               that, or it is the fence of a run that was interrupted and has its journal in another store";
+    let by_hand = fence::by_hand(&setting.database, &FenceRecord::default());
+    Ok(Some(
+        Finding::warn(format!("database {}", setting.database), why).cured_by(format!(
+            "look for that journal: pgbelay recover --store DIR; by hand: {by_hand}"
+        )),
+    ))
 }
 
 /// Takes every fence down that earlier runs of this database left. Only for whoever holds the lock:

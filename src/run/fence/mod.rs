@@ -19,6 +19,7 @@ use serde::Serialize;
 
 pub use foresee::{Foreseen, foresee, of_driver};
 pub(in crate::run) use foresee::{LET_THROUGH, is_held_back};
+pub use left::unexplained;
 pub(in crate::run) use left::{take_down_left, the_one_left};
 pub use sessions::Client;
 

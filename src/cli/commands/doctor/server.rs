@@ -89,15 +89,16 @@ async fn ask(
             .collect(),
     );
     let store = &app.settings.store;
-    let mut free = None;
-    if store.is_dir() {
-        let store = Store::open(store)?;
-        free = store.free_bytes().ok();
-        // A journal that cannot be read is named with the store.
-        if let Ok(Some(refusal)) = run::left_to_a_person(&store, &facts) {
-            findings.refused(&refusal, &[]);
-        }
+    let store = store.is_dir().then(|| Store::open(store)).transpose()?;
+    let free = store.as_ref().and_then(|store| store.free_bytes().ok());
+    // A journal that cannot be read is named with the store.
+    if let Some(store) = &store
+        && let Ok(Some(refusal)) = run::left_to_a_person(store, &facts)
+    {
+        findings.refused(&refusal, &[]);
     }
+    let strange = fence::unexplained(session, store.as_ref(), &facts).await?;
+    findings.findings.extend(strange);
     findings.findings.extend(left_by_drills(session).await?);
     findings
         .findings
