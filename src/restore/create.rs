@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::properties::set_properties;
+use super::properties::{set_properties, unknown_settings};
 use crate::archive::Manifest;
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::pg::{Session, Sql};
 
 /// The first major with a locale provider per database.
@@ -18,6 +18,7 @@ const PROVIDERS_SINCE: u32 = 15;
 /// # Errors
 /// [`Kind::Refused`] with the server's reason; a loss of the connection stays one, and leaves open whether it was made.
 pub async fn create_database(maintenance: &Session, name: &str, manifest: &Manifest) -> Result<()> {
+    refuse_unknown_settings(maintenance, name, manifest).await?;
     let sql = creation(name, manifest, maintenance.version().major());
     maintenance.execute(&sql).await.map_err(|error| {
         let lost = error.is_loss_of_connection() || maintenance.is_closed();
@@ -28,6 +29,28 @@ pub async fn create_database(maintenance: &Session, name: &str, manifest: &Manif
             false => error.with_kind(Kind::Refused).now("nothing was changed"),
         }
     })
+}
+
+/// A setting that is set at the very end and cannot be would cost the whole restore.
+async fn refuse_unknown_settings(
+    maintenance: &Session,
+    name: &str,
+    manifest: &Manifest,
+) -> Result<()> {
+    let unknown = unknown_settings(maintenance, &manifest.database.properties).await?;
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<String> = unknown.into_iter().collect();
+    let major = maintenance.version().major();
+    Err(Error::refused(format!("create the database {name}"))
+        .because(format!(
+            "the archive's database has settings of its own that PostgreSQL {major} does not know: {}",
+            names.join(", ")
+        ))
+        .now("nothing was changed")
+        .hint("take them off there (ALTER DATABASE … RESET) and back up again; or make the database by hand and restore \
+               without --create, which leaves a database's own settings alone"))
 }
 
 /// Gives a database made by [`create_database`] the recorded owner, limits, settings, grants and

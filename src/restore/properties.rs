@@ -3,7 +3,7 @@
 //! Statements for what differs between two sets of properties, as `catalog::read_database` names
 //! them. What cannot be altered (encoding, locale, tablespace) is left: a comparison shows it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::batch::{self, Statement};
 use crate::error::{Error, Result};
@@ -37,6 +37,31 @@ pub async fn set_properties(
         statements.extend(grants(session, name, live, wanted).await?);
     }
     batch::run(session, &statements).await
+}
+
+/// Settings of the recorded database that this server does not know, for all roles or for one; an older major had them.
+/// Any name with a dot is taken by the server: nobody knows which module it will be.
+pub(super) async fn unknown_settings(
+    session: &Session,
+    recorded: &Properties,
+) -> Result<BTreeSet<String>> {
+    let mut unknown = BTreeSet::new();
+    let names = parse_settings(recorded)?.into_keys();
+    let names: BTreeSet<String> = names.map(|place| place.setting).collect();
+    for name in names.into_iter().filter(|name| !name.contains('.')) {
+        // Not pg_settings: it lists neither `role` nor what this role may not see, nor earlier names.
+        let ask = Sql::constant("SELECT pg_catalog.current_setting(")
+            .literal(&name)
+            .then(", true) IS NULL AS unknown");
+        match session.query_one(&ask).await {
+            Ok(row) if row.bool("unknown")? => drop(unknown.insert(name)),
+            Ok(_) => {}
+            // It is there, and this role may not see its value.
+            Err(error) if error.sqlstate() == Some("42501") => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(unknown)
 }
 
 fn statement(name: &str, sql: Sql) -> Statement {

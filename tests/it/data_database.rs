@@ -122,6 +122,25 @@ on_servers! {
         }
     }
 
+    /// A setting that only an older major knows is told before anything is made, not after the whole restore.
+    fn create_refuses_a_setting_that_the_server_does_not_know(server) {
+        let (workplace, database) = (Workplace::new(), Database::create(server));
+        let call = || workplace.call(&database).env("DATABASE_URL", database.url_as("postgres"));
+        let name = database.name();
+        database.sql(&format!("ALTER DATABASE \"{name}\" SET work_mem = '3MB'; ALTER DATABASE \"{name}\" SET my.own = 'x'"));
+        let of_it = format!("(SELECT oid FROM pg_database WHERE datname = '{name}')");
+        database.sql(&format!("UPDATE pg_db_role_setting SET setconfig = setconfig || 'force_nothing=on'::text WHERE setdatabase = {of_it}"));
+        call().run(&["backup", "--output", "a.sql.gz"]).assert_code(0);
+        let copy = Database::to_be_made(server);
+        let create = ["restore", "a.sql.gz", "--into", copy.name(), "--create"];
+        let refused = call().run(&create).assert_code(3);
+        refused.assert_says("does not know: force_nothing").assert_says("restore without --create");
+        let there = format!("SELECT count(*) FROM pg_database WHERE datname = '{}'", copy.name());
+        assert_eq!(server.psql("postgres", &there), "0");
+        server.psql("postgres", &format!("CREATE DATABASE \"{}\"", copy.name()));
+        call().run(&["restore", "a.sql.gz", "--into", copy.name()]).assert_code(0);
+    }
+
     fn every_property_is_compared_and_put_back(server) {
         roles(server);
         let bench = Bench::empty(server);

@@ -30,7 +30,9 @@ pub(super) async fn execute(app: &App, arguments: &RestoreArguments) -> Result<D
     let filled = async {
         let report = restore::restore(&target, &reader, &options, &app.ctx).await?;
         if arguments.create {
-            dress(app, &maintenance, arguments, &reader).await?;
+            let dressed = dress(app, &maintenance, arguments, &reader).await;
+            // By now something was touched; what became of it is for `drop_again` to say.
+            dressed.map_err(|error| error.with_kind(Kind::InDoubt))?;
         }
         Ok::<_, Error>(report)
     };
