@@ -11,7 +11,7 @@ use crate::cli::args::DiffArguments;
 use crate::cli::render::{Row, units};
 use crate::cli::report::Done;
 use crate::cli::settings;
-use crate::compare::{Cluster, Difference, OutsideChange, State, compare};
+use crate::compare::{Change, Cluster, Difference, OutsideChange, State, compare};
 use crate::context::Phase;
 use crate::error::Result;
 use crate::pg::Target;
@@ -31,15 +31,39 @@ pub(super) async fn execute(app: &App, arguments: &DiffArguments) -> Result<Done
     let locking = Locking::tables(arguments.reading.table_lock_wait);
     let before_state = state(app, &before, reference, locking).await?;
     let after_state = state(app, &after, reference, locking).await?;
-    let difference = compare(&before_state, &after_state);
+    let mut difference = compare(&before_state, &after_state);
     let accepted = settings::accepted_losses(&arguments.losses);
-    Ok(told(
+    let not_held = match before {
+        Side::Archive(_) => set_aside_not_held(&mut difference, &accepted),
+        Side::Database(_) => Vec::new(),
+    };
+    let done = told(
         &shown(&before),
         &shown(&after),
         &difference,
         &after_state,
         &accepted,
-    ))
+    );
+    Ok(with_not_held(done, &not_held))
+}
+
+/// What an archive names and does not hold, by consent, cannot be in a faithful copy of it (docs/losses.md): no
+/// difference for whoever accepts such a loss.
+fn set_aside_not_held(difference: &mut Difference, accepted: &AcceptedLosses) -> Vec<String> {
+    let is_lost = |change: &mut Change| {
+        change.after.is_none() && accepted.accepts(loss_of_label(&change.name))
+    };
+    let lost = difference.uncovered.extract_if(.., is_lost);
+    lost.map(|change| change.name).collect()
+}
+
+/// Still named: it is not there.
+fn with_not_held(mut done: Done, not_held: &[String]) -> Done {
+    if !not_held.is_empty() {
+        done.rows.push(Row::new("NOT HELD", not_held.join("\n")));
+        done = done.member("not_held", not_held.to_vec());
+    }
+    done
 }
 
 fn side(app: &App, given: Option<&str>) -> Result<Side> {
