@@ -10,7 +10,8 @@ use crate::archive::Reader;
 use crate::compare::{Cluster, OutsideChange, State, compare};
 use crate::context::{Context, Stop};
 use crate::error::Result;
-use crate::pg::{self, Target};
+use crate::pg::{self, Target, quote_ident};
+use crate::rollback;
 
 /// Nobody waits longer for it.
 const WITHIN: Duration = Duration::from_secs(10);
@@ -66,11 +67,24 @@ async fn look(target: &Target, archive: &Path, ctx: &Context) -> Result<Outside>
     }
     let session = pg::connect(target, "outside", ctx).await?;
     let after = Cluster::read(&session).await;
+    let kept = rollback::kept_databases(&session).await;
     session.close().await;
+    let mut changes = of_clusters(before, after?);
+    let kept = kept?;
+    changes.retain(|change| !kept.iter().any(|kept| is_made(change, &kept.name)));
     Ok(Outside {
-        changes: of_clusters(before, after?),
+        changes,
         not_compared: None,
     })
+}
+
+/// Whether the change is that this database is there. Those that swaps have kept are ours, and told as that: "to undo:
+/// DROP DATABASE" would have somebody throw away what a rollback kept.
+fn is_made(change: &OutsideChange, database: &str) -> bool {
+    let name = change.name.strip_prefix("database ");
+    // The server quotes names only where they need it.
+    let is_it = name.is_some_and(|name| name == database || name == quote_ident(database));
+    is_it && change.before.is_none()
 }
 
 fn unknown(reason: &str) -> Outside {

@@ -604,6 +604,8 @@ on_servers! {
             assert_eq!(json["fence"]["taken_down"], true, "{output}");
             let kept = kept_of(&shop.database);
             assert_eq!(json["kept"]["name"], kept.as_str(), "{output}");
+            // It is no work of the migration's.
+            assert!(!json["outside"].to_string().contains(&kept), "{output}");
             output.assert_says("to drop it");
             shop.database.assert_is(&before);
             assert_eq!(settings_of(server, shop.database.name()), "");
