@@ -3,14 +3,18 @@
 //! Raw arguments only; `settings.rs` turns them into what we will do. Nothing is looked up while
 //! parsing, apart from the `PGBELAY_*` variables that give options their defaults.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use clap::builder::FalseyValueParser;
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::builder::BoolishValueParser;
+use clap::{
+    ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint,
+};
 
 mod archive;
+mod variables;
 
 use super::duration;
 use crate::catalog::{AcceptedLosses, Locking};
@@ -61,6 +65,24 @@ pub(crate) struct Arguments {
     pub global: Global,
 }
 
+impl Arguments {
+    /// What was typed, and what `PGBELAY_*` variables say besides.
+    pub(crate) fn typed() -> Result<Self, clap::Error> {
+        let typed: Vec<OsString> = std::env::args_os().collect();
+        Self::read(&typed, &|name| std::env::var_os(name))
+    }
+
+    fn read(typed: &[OsString], lookup: variables::Lookup<'_>) -> Result<Self, clap::Error> {
+        let mut command = variables::without_empty(Self::command(), lookup);
+        let matches = command.try_get_matches_from_mut(typed);
+        let matches = matches.map_err(|mut error| {
+            variables::name_in(&mut error, &mut command, typed, lookup);
+            error
+        })?;
+        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    }
+}
+
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Options of every command")]
@@ -76,7 +98,7 @@ pub(crate) struct Global {
     pub env_file: Option<PathBuf>,
 
     /// Expand ${NAME} in settings, for us and for the migration tool, instead of refusing it
-    #[arg(long, global = true, env = "PGBELAY_EXPAND_ENV", hide_env_values = true, value_parser = FalseyValueParser::new())]
+    #[arg(long, global = true, env = "PGBELAY_EXPAND_ENV", hide_env_values = true, value_parser = BoolishValueParser::new())]
     pub expand_env: bool,
 
     /// Directory of archives, journals and logs
@@ -92,11 +114,11 @@ pub(crate) struct Global {
     pub wait: Duration,
 
     /// Try a server major that this version was not tested with
-    #[arg(long, global = true, env = "PGBELAY_ALLOW_UNKNOWN_SERVER", hide_env_values = true, value_parser = FalseyValueParser::new())]
+    #[arg(long, global = true, env = "PGBELAY_ALLOW_UNKNOWN_SERVER", hide_env_values = true, value_parser = BoolishValueParser::new())]
     pub allow_unknown_server: bool,
 
     /// End with one JSON object on stdout
-    #[arg(long, global = true, env = "PGBELAY_JSON", hide_env_values = true, value_parser = FalseyValueParser::new())]
+    #[arg(long, global = true, env = "PGBELAY_JSON", hide_env_values = true, value_parser = BoolishValueParser::new())]
     pub json: bool,
 
     /// Form of what is said on stderr: text for people, or one JSON object per line
@@ -123,7 +145,7 @@ pub(crate) struct Global {
     pub quiet: bool,
 
     /// No progress bars and no progress lines
-    #[arg(long, global = true, env = "PGBELAY_NO_PROGRESS", hide_env_values = true, value_parser = FalseyValueParser::new())]
+    #[arg(long, global = true, env = "PGBELAY_NO_PROGRESS", hide_env_values = true, value_parser = BoolishValueParser::new())]
     pub no_progress: bool,
 
     /// Colours; auto honours NO_COLOR and TERM=dumb
@@ -244,7 +266,7 @@ pub(crate) struct RunArguments {
 
     /// Restore the fresh backup into a scratch database and compare it before the migration may
     /// start; the migration is not started unless that backup is proven (exit 5)
-    #[arg(long, env = "PGBELAY_DRILL_FIRST", hide_env_values = true, value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "PGBELAY_DRILL_FIRST", hide_env_values = true, value_parser = BoolishValueParser::new())]
     pub drill_first: bool,
 
     #[command(flatten)]
@@ -517,7 +539,6 @@ pub(crate) struct DoctorArguments {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_definition_is_consistent() {

@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use clap::Parser;
 use clap::error::ErrorKind;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
@@ -27,7 +26,7 @@ const READ_ONLY_GRACE: Duration = Duration::from_secs(1);
 /// Runs the program and returns its exit code; never panics on purpose, never exits by itself.
 pub fn main() -> ExitCode {
     leave_no_core();
-    match Arguments::try_parse() {
+    match Arguments::typed() {
         Ok(arguments) => start(&arguments),
         Err(error) => not_parsed(&error),
     }
@@ -273,6 +272,8 @@ fn password_in_url(url: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser as _;
+
     use super::*;
 
     #[test]

@@ -103,6 +103,33 @@ fn wrong_usage_ends_with_2_on_stderr() {
 }
 
 #[test]
+fn an_empty_variable_is_not_set_and_a_wrong_one_is_named() {
+    let workplace = Workplace::new();
+    let call = || Call::new(&workplace).env("DATABASE_URL", nowhere());
+    let run = ["run", "--wait", "0s", "--", "true"];
+    let names = ["TIMEOUT", "EXPECT", "RETRIES", "JOBS", "JSON", "STRATEGY"];
+    let empty = names.iter().fold(call(), |call, name| {
+        call.env(&format!("PGBELAY_{name}"), "")
+    });
+    let output = empty.run(&run).assert_code(3);
+    assert!(output.stdout.is_empty(), "{output}");
+    for (name, value) in [
+        ("PGBELAY_TIMEOUT", "soon"),
+        ("PGBELAY_JSON", "maybe"),
+        ("PGBELAY_JOBS", "100"),
+        ("PGBELAY_STRATEGY", "best"),
+    ] {
+        let output = call().env(name, value).run(&run).assert_code(2);
+        output.assert_says(&format!("the value is that of the variable {name}"));
+    }
+    let typed = ["run", "--timeout", "soon", "--", "true"];
+    let output = call().env("PGBELAY_TIMEOUT", "soon").run(&typed);
+    assert!(!output.assert_code(2).stderr.contains("variable"));
+    let json = call().env("PGBELAY_JSON", "yes").run(&run).assert_code(3);
+    assert_eq!(json.json()["exit_code"], 3);
+}
+
+#[test]
 fn every_failure_has_its_final_object() {
     let workplace = Workplace::new();
     let output = Call::new(&workplace)
