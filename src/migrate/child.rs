@@ -214,16 +214,20 @@ pub async fn capture(
     })
 }
 
-/// The command for people: arguments with spaces are quoted, passwords hidden.
+/// The command for people: what a shell would take apart is quoted, passwords are hidden.
 pub fn shown(argv: &[String]) -> String {
-    let words = masked_words(argv).into_iter().map(|word| {
-        if word.is_empty() || word.contains(char::is_whitespace) {
-            format!("'{word}'")
-        } else {
-            word
-        }
-    });
+    let words = masked_words(argv).into_iter().map(quoted);
     words.collect::<Vec<_>>().join(" ")
+}
+
+/// One word as a shell reads it back. Not for `*`, which stands for hidden passwords.
+fn quoted(word: String) -> String {
+    let special = |c: char| c.is_whitespace() || "'\"\\$`;&|<>()#".contains(c);
+    if word.is_empty() || word.contains(special) {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    } else {
+        word
+    }
 }
 
 fn interrupted(argv: &[String], signal: i32) -> Error {

@@ -22,7 +22,7 @@ impl Migration {
     /// One line for people and for the journal.
     pub fn shown(&self) -> String {
         match self {
-            Self::Command(argv) => child::masked_words(argv).join(" "),
+            Self::Command(argv) => child::shown(argv),
             Self::Sql(directory) => format!("--sql {}", directory.display()),
         }
     }

@@ -154,6 +154,20 @@ async fn dropping_the_future_kills_the_group() {
     assert!(gone(&grandchild).await);
 }
 
+#[test]
+fn a_shown_command_can_be_typed_again() {
+    let shown = |words: &[&str]| {
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        super::shown(&words)
+    };
+    assert_eq!(shown(&["alembic", "-x", "a=b"]), "alembic -x a=b");
+    assert_eq!(
+        shown(&["sh", "-c", "psql -c \"alter\" && false", ""]),
+        "sh -c 'psql -c \"alter\" && false' ''"
+    );
+    assert_eq!(shown(&["echo", "it's", "a;b"]), "echo 'it'\\''s' 'a;b'");
+}
+
 #[tokio::test]
 async fn whoever_is_stopped_by_hand_is_left_alone() {
     let (ctx, _sender, _recorded) = context();
