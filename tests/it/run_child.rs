@@ -173,6 +173,19 @@ on_servers! {
         shop.database.assert_is(&before);
     }
 
+    /// What went to a session of its own would go on to its next statement after the database was put back.
+    fn p3_what_left_the_process_group_is_ended_before_the_rollback(server) {
+        let shop = Shop::at_head(server);
+        let before = shop.database.dump();
+        let script = "psql -Xqc 'CREATE TABLE step1 (x int)'; sleep 6; psql -Xqc 'CREATE TABLE step2 (x int)'; touch step2";
+        let run = ["run", "--timeout", "2s", "--json", "--", "setsid", "-w", "sh", "-c", script];
+        let output = shop.call().run(&run).assert_code(1).assert_says("in a session of its own: ");
+        assert_eq!(output.json()["outcome"], "rolled-back", "{output}");
+        std::thread::sleep(Duration::from_secs(6));
+        assert!(!shop.workplace.directory().join("step2").exists(), "{output}");
+        shop.database.assert_is(&before);
+    }
+
     fn a_store_that_nobody_could_type_again_is_refused_at_once(server) {
         let shop = Shop::at_head(server);
         let odd = shop.call().within(&["sh", "-c", "PGBELAY_STORE=$(printf 'st\\377') exec \"$@\"", "sh"]);

@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use crate::compare::counted;
 use crate::context::{Context, Phase};
 use crate::error::{Error, Kind, Result};
 use crate::journal::{Stage, Step};
+use crate::migrate::child;
 use crate::pg::{self, Secret};
 use crate::rollback::Mark;
 use crate::run::chronicle::{FenceRecord, Started, ToolEnded};
@@ -18,7 +20,7 @@ use crate::run::fence;
 use crate::run::lock::RunLock;
 use crate::run::state::Event;
 use crate::run::versions;
-use crate::run::writers::{self, Watch};
+use crate::run::writers::{self, Watch, Window};
 use crate::verify::InvalidObjects;
 
 /// Everything that was made ready before the tool may start.
@@ -73,7 +75,23 @@ pub async fn attempt(
         return Ok(Some(of_tool(ready, report)));
     }
     desk.to(Event::ToolSucceeded)?;
-    verification::verify(desk, ready).await
+    let failure = verification::verify(desk, ready).await?;
+    if failure.is_some() {
+        end_left(ready.scene.ctx).await;
+    }
+    Ok(failure)
+}
+
+/// Ends what the tool left running outside its process group (`setsid`, a daemon): it would go on to its next statement
+/// after the database was put back. After a success nothing is put back, and a tool may keep its daemon.
+async fn end_left(ctx: &Context) {
+    let ended = child::end_left(&Window::tool_name(&ctx.run_id)).await;
+    if ended > 0 {
+        ctx.warn(format!(
+            "ended what the migration had left running in a session of its own: {}",
+            counted(ended as u64, "process", "processes")
+        ));
+    }
 }
 
 /// The intent, synced: from here on the database may change.
@@ -143,6 +161,9 @@ async fn run_tool(ready: &Ready<'_>) -> Result<ToolReport> {
 async fn quiet_down(desk: &mut Desk<'_>, ready: &Ready<'_>, ran: &Result<ToolReport>) {
     let session = &ready.lock.session();
     let by_itself = ran.as_ref().is_ok_and(|report| report.by_itself);
+    if !ran.as_ref().is_ok_and(|report| report.succeeded) {
+        end_left(ready.scene.ctx).await;
+    }
     let window = ready.watch.window();
     let result = async {
         judge::end_tool_sessions(session, &window, by_itself, ready.scene.ctx).await?;
