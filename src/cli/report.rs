@@ -93,6 +93,15 @@ pub(crate) fn untold(done: &Done, error: &Error) -> Done {
     }
 }
 
+/// The end of a backup whose archive is there although its path did not reach its reader: a failure for whoever waits
+/// for the path.
+pub(crate) fn unprinted(done: &Done, error: &Error) -> Done {
+    let mut failed = failed(error);
+    failed.last_line = format!("{} But its path was not written: {error}.", done.last_line);
+    failed.rows.splice(0..0, done.rows.iter().cloned());
+    failed
+}
+
 /// The sentence that tells the truth about a failure; the block above it has the details.
 fn last_line_of(error: &Error) -> String {
     let attempted = error.attempted();

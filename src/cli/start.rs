@@ -180,10 +180,11 @@ fn finish(
     let bytes = report::stdout_bytes(done, object, mask);
     let lost = write_stdout(&bytes).err().filter(|_| done.code == 0);
     // The answer did not reach its reader (a full disk behind a redirection): no success.
-    let lost = lost.map(|error| match arguments.command.acts() {
+    let lost = lost.map(|error| match &arguments.command {
         // What was done to the database is the outcome, whoever hears of it.
-        true => report::untold(done, &error),
-        false => report::failed(&error),
+        command if command.acts() => report::untold(done, &error),
+        Command::Backup(_) => report::unprinted(done, &error),
+        _ => report::failed(&error),
     });
     let done = lost.as_ref().unwrap_or(done);
     reporter.finish(report::summary(done, &seconds, total));

@@ -155,6 +155,9 @@ on_servers! {
         let output = unheard().run(&["run", "--json", "--", "alembic", "upgrade", "head"]).assert_code(0);
         output.assert_says("The report was not written");
         assert_ne!(unheard().run(&["list"]).code, 0);
+        let output = unheard().run(&["backup"]).assert_code(3).assert_says("But its path was not written");
+        let names = shop.workplace.archives().into_iter().map(|path| path.file_name().unwrap().display().to_string());
+        assert!(names.filter(|name| output.last_line().contains(name)).count() == 1, "{output}");
     }
 
     /// A child in the background of the terminal that wants it is stopped by the system: nobody would ever answer.
