@@ -7,11 +7,13 @@ use std::sync::Arc;
 use super::address::CLASS;
 use super::entry::Kind;
 use super::graph::{Body, Draft, Graph, Node, NodeId};
+use super::guard::block;
 use super::loss::Loss;
 use super::read::Reading;
 use super::relations::{Column, Relation};
 use super::table_data;
 use crate::error::Result;
+use crate::pg::quote_literal;
 
 /// A table's facts plus the parts that may be folded into its text.
 #[derive(Debug, Clone)]
@@ -112,10 +114,10 @@ fn inherits(reading: &Reading, relation: &Relation) -> Vec<String> {
 /// The text of a table with the parts that are folded into it.
 pub(super) fn draft(body: &TableBody, graph: &Graph) -> Draft {
     let relation = &body.relation;
-    let unlogged = if relation.persistence == 'u' && relation.kind != 'p' {
-        "UNLOGGED "
-    } else {
-        ""
+    let is_unlogged = relation.persistence == 'u';
+    let unlogged = match is_unlogged && relation.kind != 'p' {
+        true => "UNLOGGED ",
+        false => "",
     };
     let mut create = format!("CREATE {unlogged}{} {}", relation.word(), relation.quoted);
     if let Some(of_type) = &relation.of_type {
@@ -128,7 +130,10 @@ pub(super) fn draft(body: &TableBody, graph: &Graph) -> Draft {
         create.push_str(" (\n)");
     }
     create.push_str(&clauses(body));
-    create.push_str(";\n");
+    create = match is_unlogged && relation.kind == 'p' {
+        true => unlogged_where_possible(&create),
+        false => create + ";\n",
+    };
     if !relation.quoted_owner().is_empty() {
         create.push_str(&relation.owner_statement());
     }
@@ -141,6 +146,18 @@ pub(super) fn draft(body: &TableBody, graph: &Graph) -> Draft {
         create,
         drop: Some(format!("DROP {} {};", relation.word(), relation.quoted)),
     }
+}
+
+/// A partitioned table holds no rows, yet up to 17 it may be unlogged, and only then may its foreign keys lead to unlogged
+/// tables. 18 refuses that word there, and ALTER TABLE … SET UNLOGGED never had an effect: the statement is chosen where it
+/// is run.
+fn unlogged_where_possible(create: &str) -> String {
+    let rest = create.strip_prefix("CREATE ").unwrap_or(create);
+    block(&format!(
+        "BEGIN\n    EXECUTE CASE WHEN pg_catalog.current_setting('server_version_num')::pg_catalog.int4 < 180000 \
+         THEN 'CREATE UNLOGGED ' ELSE 'CREATE ' END || {};\nEND\n",
+        quote_literal(rest)
+    ))
 }
 
 fn items(body: &TableBody, graph: &Graph) -> Vec<String> {

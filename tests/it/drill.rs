@@ -657,3 +657,30 @@ fn what_everybody_might_do_in_public_is_kept_on_a_newer_major() {
     database.sql("REVOKE CREATE ON SCHEMA public FROM PUBLIC");
     assert_eq!(restored(backup().stdout.trim()), "f");
 }
+
+/// What a new database of 18 answers, into which a backup of such a database of an older major was restored.
+fn on_18(old: &'static Server, made_by: &str, query: &str) -> Option<String> {
+    let new = Server::of_major(18)?;
+    let (workplace, database) = (Workplace::new(), Database::create(old));
+    database.sql_as_owner(made_by);
+    let archive = call(&workplace, &database).run(&["backup"]).assert_code(0);
+    let copy = Database::create(new);
+    let into = Call::new(&workplace).env("DATABASE_URL", copy.url_as("app"));
+    let restore = ["restore", archive.stdout.trim(), "--into", copy.name()];
+    into.run(&restore).assert_code(0);
+    Some(copy.sql(query))
+}
+
+/// 18 has no unlogged partitioned tables; their partitions stay unlogged.
+#[test]
+fn an_unlogged_partitioned_table_is_a_logged_one_on_a_newer_major() {
+    for old in [14, 17].into_iter().filter_map(Server::of_major) {
+        let made_by = "CREATE UNLOGGED TABLE p (a int) PARTITION BY LIST (a);
+            CREATE UNLOGGED TABLE p1 PARTITION OF p FOR VALUES IN (1); INSERT INTO p VALUES (1)";
+        let query = "SELECT string_agg(relname || relpersistence::text, ' ' ORDER BY relname) || (SELECT count(*) FROM p)
+            FROM pg_class WHERE relname LIKE 'p%' AND relnamespace = 'public'::regnamespace";
+        if let Some(found) = on_18(old, made_by, query) {
+            assert_eq!(found, "pp p1u1");
+        }
+    }
+}
