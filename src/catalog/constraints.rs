@@ -5,6 +5,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::address::{CLASS, CONSTRAINT, TYPE};
+use super::clones;
 use super::entry::Kind;
 use super::graph::{Body, Draft, Give, Node, NodeId};
 use super::guard::regclass;
@@ -23,6 +24,8 @@ pub(super) struct Constraint {
     pub kind: char,
     pub relation: u32,
     pub domain: u32,
+    /// Where a foreign key leads.
+    pub referenced: u32,
     pub index: u32,
     pub parent: u32,
     pub is_valid: bool,
@@ -51,6 +54,7 @@ pub(super) async fn add(reading: &mut Reading, source: &Source<'_>) -> Result<()
     }
     validate_children(reading, &constraints);
     link_to_parents(reading, &constraints);
+    clones::keep_names(reading, &constraints);
     keep_keys(reading, constraints);
     if source.version().major() < 18 {
         add_plain_not_null(reading);
@@ -165,6 +169,7 @@ fn constraint(row: &Row) -> Result<Constraint> {
         kind: row.letter("kind")?,
         relation: row.number("relation")?,
         domain: row.number("domain")?,
+        referenced: row.number("referenced")?,
         index: row.number("index")?,
         parent: row.number("parent")?,
         is_valid: row.bool("validated")? && row.bool("enforced")?,

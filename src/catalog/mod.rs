@@ -12,6 +12,7 @@ mod address;
 mod ahead;
 mod assemble;
 mod changed;
+mod clones;
 mod closed_world;
 mod cluster;
 mod comments;

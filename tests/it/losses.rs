@@ -36,7 +36,7 @@ fn call(workplace: &Workplace, database: &Database, arguments: &[&str]) -> Outpu
 }
 
 /// What makes a backup impossible, how it is undone, and words of the refusal.
-const IMPOSSIBLE: [(&str, &str, &str); 7] = [
+const IMPOSSIBLE: [(&str, &str, &str); 8] = [
     (
         "UPDATE pg_proc SET prorettype = 4242 WHERE proname = 'answer'",
         "UPDATE pg_proc SET prorettype = 'integer'::regtype WHERE proname = 'answer'",
@@ -74,6 +74,16 @@ const IMPOSSIBLE: [(&str, &str, &str); 7] = [
          VALUES (90004, 'citus', 10, 'public'::regnamespace, false, '12.1')",
         "DELETE FROM pg_extension WHERE oid = 90004",
         "extension citus (extension-data): ",
+    ),
+    // A key that leads to a partition of what somebody's key leads to: the server numbers these.
+    (
+        "CREATE TABLE aim (k integer PRIMARY KEY) PARTITION BY LIST (k); CREATE TABLE aim1 PARTITION OF aim DEFAULT;
+         CREATE TABLE aims (k integer REFERENCES aim); DO $$BEGIN
+             EXECUTE (SELECT format('COMMENT ON CONSTRAINT %I ON aims IS ''numbered''', conname)
+                        FROM pg_constraint WHERE conrelid = 'aims'::regclass AND conparentid <> 0 AND contype = 'f');
+         END$$",
+        "DROP TABLE aims, aim",
+        "on table public.aims (unknown-object): ",
     ),
 ];
 

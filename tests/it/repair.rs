@@ -200,6 +200,32 @@ on_all_servers! {
         }
     }
 
+    /// No pg_dump tells the names of partitions' foreign keys; the comparison does.
+    fn names_of_partitions_keys_come_back(server) {
+        let bench = Bench::of_corpus(server, "foreign_key_names.sql");
+        bench.database.own_public();
+        let reader = bench.archive();
+        let before = bench.database.dump();
+        for damage in [
+            "ALTER TABLE keyed_same RENAME CONSTRAINT main TO mine",
+            "ALTER TABLE keyed_before RENAME CONSTRAINT \"own 100%\" TO main",
+            "ALTER TABLE keyed_sub_own RENAME CONSTRAINT main_own TO other; COMMENT ON CONSTRAINT \"own 100%\" ON keyed_before IS 'other'",
+            "ALTER TABLE keyed RENAME CONSTRAINT main TO other",
+            "ALTER TABLE keyed DROP CONSTRAINT main; ALTER TABLE keyed_twins DROP CONSTRAINT y",
+            "ALTER TABLE two DROP CONSTRAINT one_fk; ALTER TABLE two_swapped RENAME CONSTRAINT one_fk TO of_b",
+        ] {
+            repaired(&bench, &reader, &before, damage);
+        }
+        // What was made anew has the parent's name until everything is.
+        for damage in ["DROP TABLE keyed_before", "DROP TABLE keyed_sub", "DROP TABLE target CASCADE"] {
+            bench.database.sql_as_owner(damage);
+            bench.roll_back(&reader).unwrap_or_else(|error| panic!("{damage}\n{error}"));
+            bench.database.assert_is(&before);
+            let difference = bench.difference(&reader);
+            assert!(difference.is_empty(), "{damage}\n{:?}", difference.lines());
+        }
+    }
+
     /// Counts that were reset, or that a session still keeps to itself, are not asked.
     fn counters_that_cannot_speak_are_not_heard(server) {
         if server.major < 15 {
