@@ -47,6 +47,19 @@ struct Object<'a> {
     owner: &'a str,
     /// All privileges that this kind of object knows on this major.
     all: Vec<String>,
+    /// Whether a newer major knows one more, and ALL would give it.
+    is_short: bool,
+}
+
+/// What ALL means for tables before 17, which added MAINTAIN: who got everything from an older server must not get more from a
+/// newer one. No server tells them in this order (the first two are the other way round), so [`abbreviated`] knows
+/// these words from the seven rights without MAINTAIN that somebody has on 17.
+const BEFORE_MAINTAIN: &str = "SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER";
+
+/// A line of grants as archives of the first days have it, which said ALL.
+pub(super) fn abbreviated(line: &str) -> String {
+    let long = format!("GRANT {BEFORE_MAINTAIN} ON TABLE");
+    line.replacen(&long, "GRANT ALL ON TABLE", 1)
 }
 
 pub(super) async fn add(reading: &mut Reading, source: &Source<'_>) -> Result<()> {
@@ -77,6 +90,7 @@ pub(super) async fn add(reading: &mut Reading, source: &Source<'_>) -> Result<()
             column,
             owner: row.opt("quoted_owner")?.unwrap_or_default(),
             all: row.list("all_privileges")?,
+            is_short: row.text("keyword")? == "TABLE" && source.version().major() < 17,
         };
         let undo = statements(&object, &items, &base);
         let mut create = statements(&object, &base, &items);
@@ -230,6 +244,7 @@ pub(super) async fn add_defaults(reading: &mut Reading, source: &Source<'_>) -> 
             column: None,
             owner: role,
             all: row.list("all_privileges")?,
+            is_short: kinds == "TABLES" && source.version().major() < 17,
         };
         let node = Node::new(Kind::DefaultAcl, row.opt("schema")?, kinds, identity)
             .text(
@@ -330,13 +345,15 @@ fn grant(object: &Object<'_>, item: &Item, grantable: bool) -> String {
     if privileges.is_empty() {
         return String::new();
     }
+    let mut rights = list(object, &privileges);
+    // The owner of a new table has MAINTAIN by itself.
+    if object.is_short && rights == "ALL" && item.grantee != object.owner {
+        rights = BEFORE_MAINTAIN.to_owned();
+    }
     let option = if grantable { " WITH GRANT OPTION" } else { "" };
     let statement = format!(
-        "{}GRANT {} {} TO {}{option};\n",
-        object.prefix,
-        list(object, &privileges),
-        object.on,
-        item.grantee
+        "{}GRANT {rights} {} TO {}{option};\n",
+        object.prefix, object.on, item.grantee
     );
     as_grantor(object, item, &statement)
 }
@@ -391,6 +408,7 @@ mod tests {
             column: None,
             owner: "owner",
             all: vec!["SELECT".into(), "INSERT".into()],
+            is_short: false,
         }
     }
 
@@ -490,6 +508,26 @@ mod tests {
             statements(&column, &[], &now),
             "GRANT SELECT(\"e mail\"), INSERT(\"e mail\") ON TABLE public.t TO app;\n"
         );
+    }
+
+    /// Seven of eight rights on 17 are told in the server's order, and stay another thing than all of them.
+    #[test]
+    fn all_of_an_older_server_is_not_all_of_a_newer_one() {
+        let older = Object {
+            is_short: true,
+            ..table()
+        };
+        let rights = [("SELECT", false), ("INSERT", false)];
+        let now = [item("owner", &rights), item("app", &rights)];
+        let text = statements(&older, &[], &now);
+        let written = format!(
+            "GRANT ALL ON TABLE public.t TO owner;\nGRANT {BEFORE_MAINTAIN} ON TABLE public.t TO app;\n"
+        );
+        assert_eq!(text, written);
+        let lines: Vec<String> = text.lines().map(abbreviated).collect();
+        assert_eq!(lines[1], "GRANT ALL ON TABLE public.t TO app;");
+        let seven = "GRANT INSERT, SELECT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER ON TABLE t TO app;";
+        assert_eq!(abbreviated(seven), seven);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::acl;
 use super::loss::Loss;
 use super::rights::Need;
 use super::spelling;
@@ -211,7 +212,7 @@ pub fn canonical_text(kind: &str, create: &str) -> String {
     if kind != Kind::Acl.name() && kind != Kind::DefaultAcl.name() {
         return spelling::settled(create).into_owned();
     }
-    let mut lines: Vec<&str> = create.lines().collect();
+    let mut lines: Vec<String> = create.lines().map(acl::abbreviated).collect();
     lines.sort_unstable();
     lines.join("\n")
 }

@@ -659,13 +659,13 @@ fn what_everybody_might_do_in_public_is_kept_on_a_newer_major() {
 }
 
 /// What a new database of 18 answers, into which a backup of such a database of an older major was restored.
-fn on_18(old: &'static Server, made_by: &str, query: &str) -> Option<String> {
+fn on_18(old: &'static Server, made_by: &str, by: &str, query: &str) -> Option<String> {
     let new = Server::of_major(18)?;
     let (workplace, database) = (Workplace::new(), Database::create(old));
-    database.sql_as_owner(made_by);
+    database.sql(made_by);
     let archive = call(&workplace, &database).run(&["backup"]).assert_code(0);
     let copy = Database::create(new);
-    let into = Call::new(&workplace).env("DATABASE_URL", copy.url_as("app"));
+    let into = Call::new(&workplace).env("DATABASE_URL", copy.url_as(by));
     let restore = ["restore", archive.stdout.trim(), "--into", copy.name()];
     into.run(&restore).assert_code(0);
     Some(copy.sql(query))
@@ -675,12 +675,28 @@ fn on_18(old: &'static Server, made_by: &str, query: &str) -> Option<String> {
 #[test]
 fn an_unlogged_partitioned_table_is_a_logged_one_on_a_newer_major() {
     for old in [14, 17].into_iter().filter_map(Server::of_major) {
-        let made_by = "CREATE UNLOGGED TABLE p (a int) PARTITION BY LIST (a);
+        let made_by = "SET ROLE app; CREATE UNLOGGED TABLE p (a int) PARTITION BY LIST (a);
             CREATE UNLOGGED TABLE p1 PARTITION OF p FOR VALUES IN (1); INSERT INTO p VALUES (1)";
         let query = "SELECT string_agg(relname || relpersistence::text, ' ' ORDER BY relname) || (SELECT count(*) FROM p)
             FROM pg_class WHERE relname LIKE 'p%' AND relnamespace = 'public'::regnamespace";
-        if let Some(found) = on_18(old, made_by, query) {
+        if let Some(found) = on_18(old, made_by, "app", query) {
             assert_eq!(found, "pp p1u1");
+        }
+    }
+}
+
+/// Who had every right on a table before 17 does not get MAINTAIN, which that version added; the owner has it.
+#[test]
+fn all_rights_of_an_older_major_are_no_more_on_a_newer_one() {
+    for old in [14, 16].into_iter().filter_map(Server::of_major) {
+        let made_by =
+            "SET ROLE app; CREATE SCHEMA s; CREATE TABLE s.t (a int); GRANT ALL ON s.t TO reader;
+            ALTER DEFAULT PRIVILEGES IN SCHEMA s GRANT ALL ON TABLES TO reader";
+        let query = "CREATE TABLE s.u (); ALTER TABLE s.u OWNER TO app; SET ROLE app; CREATE TABLE s.v (); \
+            SELECT string_agg(has_table_privilege(who, 's.' || what, may)::text, ' ' ORDER BY who, what, may)
+              FROM unnest(ARRAY['app', 'reader']) who, unnest(ARRAY['t', 'v']) what, unnest(ARRAY['MAINTAIN', 'TRIGGER']) may";
+        if let Some(found) = on_18(old, made_by, "app", query) {
+            assert_eq!(found, "true true true true false true false true");
         }
     }
 }
