@@ -94,11 +94,12 @@ pub(super) async fn add(reading: &mut Reading, source: &Source<'_>) -> Result<()
         };
         let undo = statements(&object, &items, &base);
         let mut create = statements(&object, &base, &items);
-        if source.version().major() < 15
-            && target == "SCHEMA public"
-            && items.iter().any(lets_all_create)
-        {
-            create.push_str(KEEP_CREATE);
+        if source.version().major() < 15 && target == "SCHEMA public" {
+            if items.iter().any(lets_all_create) {
+                create.push_str(KEEP_CREATE);
+            } else if row.bool("of_bootstrap")? {
+                create.insert_str(0, KEEP_OWNER);
+            }
         }
         if create.is_empty() {
             // The same grants in another order, as GRANT and REVOKE of one privilege leave them.
@@ -135,6 +136,18 @@ pub(super) async fn add(reading: &mut Reading, source: &Source<'_>) -> Result<()
 /// closed, and applications would be refused there.
 const KEEP_CREATE: &str = "DO $keep$BEGIN\n    IF pg_catalog.current_setting('server_version_num')::pg_catalog.int4 >= 150000 THEN\n        \
      GRANT CREATE ON SCHEMA public TO PUBLIC;\n    END IF;\nEND$keep$;\n";
+
+/// From 15 on a fresh `public` is the database owner's, who may make objects in it; before it was the bootstrap superuser's,
+/// and where the right was taken from everybody the database's owner had lost it, too. Only a superuser can give it back.
+const KEEP_OWNER: &str = "DO $keep$BEGIN\n    IF pg_catalog.current_setting('server_version_num')::pg_catalog.int4 >= 150000\n        \
+     AND (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = CURRENT_USER) THEN\n        \
+     EXECUTE (SELECT pg_catalog.format('ALTER SCHEMA public OWNER TO %I', rolname) FROM pg_catalog.pg_roles WHERE oid = 10);\n    \
+     END IF;\nEND$keep$;\n";
+
+/// The grants without what follows from them for a newer server; archives of the first days have it not.
+pub(super) fn own_words(create: &str) -> &str {
+    create.strip_prefix(KEEP_OWNER).unwrap_or(create)
+}
 
 /// Whether a text about `public` says no more than that it is as in a fresh database.
 pub fn is_usual_of_public(text: &str) -> bool {

@@ -212,7 +212,10 @@ pub fn canonical_text(kind: &str, create: &str) -> String {
     if kind != Kind::Acl.name() && kind != Kind::DefaultAcl.name() {
         return spelling::settled(create).into_owned();
     }
-    let mut lines: Vec<String> = create.lines().map(acl::abbreviated).collect();
+    let mut lines: Vec<String> = acl::own_words(create)
+        .lines()
+        .map(acl::abbreviated)
+        .collect();
     lines.sort_unstable();
     lines.join("\n")
 }

@@ -685,6 +685,26 @@ fn an_unlogged_partitioned_table_is_a_logged_one_on_a_newer_major() {
     }
 }
 
+/// An owner of the database who could not make objects in `public` up to 14 cannot on 15 either, where a superuser restores; a
+/// plain owner cannot give `public` away, and nothing fails for that.
+#[test]
+fn what_the_owner_might_not_do_in_public_is_kept_on_a_newer_major() {
+    let Some(old) = Server::of_major(14) else {
+        return;
+    };
+    let query = "SELECT has_schema_privilege('app', 'public', 'CREATE'), nspowner::regrole FROM pg_namespace WHERE nspname = 'public'";
+    let revoked = "CREATE TABLE t (a int); ALTER TABLE t OWNER TO app; REVOKE CREATE ON SCHEMA public FROM PUBLIC";
+    for (made_by, by, expected) in [
+        (revoked, "postgres", "f|postgres"),
+        (revoked, "app", "t|pg_database_owner"),
+        ("CREATE TABLE t (a int)", "postgres", "t|pg_database_owner"),
+    ] {
+        if let Some(found) = on_18(old, made_by, by, query) {
+            assert_eq!(found, expected, "{made_by} by {by}");
+        }
+    }
+}
+
 /// Who had every right on a table before 17 does not get MAINTAIN, which that version added; the owner has it.
 #[test]
 fn all_rights_of_an_older_major_are_no_more_on_a_newer_one() {

@@ -93,7 +93,7 @@ WITH acls AS (
     ) moved
 )
 SELECT b.class::oid AS class, b.object, b.part, b.keyword, b.target, b.quoted_column, b.schema,
-       quote_ident(ow.rolname) AS quoted_owner,
+       quote_ident(ow.rolname) AS quoted_owner, b.owner = 10 AS of_bootstrap,
        (SELECT to_json(array_agg(json_build_object(
                    'grantee', CASE WHEN x.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(ge.rolname) END,
                    'grantor', quote_ident(gr.rolname),
