@@ -210,11 +210,7 @@ impl Store {
     ///
     /// Fails if one that comes before in time is damaged or of a newer format: silently taking an
     /// older one would roll back too far.
-    pub fn latest(&self) -> Result<Option<ArchiveFile>> {
-        Ok(self.latest_where(|_| true)?.map(|(file, _)| file))
-    }
-
-    /// As [`Self::latest`], among those whose manifest is accepted (of the same database, say).
+    /// `accept` chooses among manifests: those of the same database, say.
     pub fn latest_where(
         &self,
         accept: impl Fn(&Manifest) -> bool,
@@ -549,7 +545,8 @@ mod tests {
     #[test]
     fn latest_ignores_what_is_incomplete_but_not_damage() {
         let (_directory, store) = store();
-        assert_eq!(store.latest().unwrap(), None);
+        let latest = || store.latest_where(|_| true);
+        assert!(latest().unwrap().is_none());
         let make = |second, suffix, purpose: &str| {
             let name = store.archive_name(at(second), "shop", None, suffix);
             crate::archive::tests::write_empty(store.directory(), &name, purpose);
@@ -561,7 +558,7 @@ mod tests {
         make(3, None, BEFORE_ROLLBACK);
         touch(&store, &store.archive_name(at(4), "shop", None, None));
         assert_eq!(store.archives().unwrap().len(), 5);
-        assert_eq!(store.latest().unwrap().unwrap().name, second);
+        assert_eq!(latest().unwrap().unwrap().0.name, second);
         let older = store
             .latest_where(|manifest| manifest.tool == "other")
             .unwrap();
@@ -572,7 +569,7 @@ mod tests {
         let middle = bytes.len() / 2;
         bytes[middle] ^= 1;
         durable::write_whole(&newest, &bytes).unwrap();
-        let error = store.latest().unwrap_err();
+        let error = latest().unwrap_err();
         assert!(
             error.to_string().contains("damaged"),
             "older than {second} is {first}: {error}"

@@ -56,7 +56,7 @@ struct Object<'a> {
 /// these words from the seven rights without MAINTAIN that somebody has on 17.
 const BEFORE_MAINTAIN: &str = "SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER";
 
-/// A line of grants as archives of the first days have it, which said ALL.
+/// A line of grants as archives have it that were written before this rule: ALL.
 pub(super) fn abbreviated(line: &str) -> String {
     let long = format!("GRANT {BEFORE_MAINTAIN} ON TABLE");
     line.replacen(&long, "GRANT ALL ON TABLE", 1)
@@ -144,7 +144,7 @@ const KEEP_OWNER: &str = "DO $keep$BEGIN\n    IF pg_catalog.current_setting('ser
      EXECUTE (SELECT pg_catalog.format('ALTER SCHEMA public OWNER TO %I', rolname) FROM pg_catalog.pg_roles WHERE oid = 10);\n    \
      END IF;\nEND$keep$;\n";
 
-/// The grants without what follows from them for a newer server; archives of the first days have it not.
+/// The grants without what follows from them for a newer server; archives written before this rule have it not.
 pub(super) fn own_words(create: &str) -> &str {
     create.strip_prefix(KEEP_OWNER).unwrap_or(create)
 }

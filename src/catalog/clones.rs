@@ -17,7 +17,7 @@ use super::read::Reading;
 use crate::pg::quote_literal;
 
 /// A partition's key on the way up to the one that somebody made.
-struct Clone<'a> {
+struct PartitionsKey<'a> {
     own: &'a Constraint,
     parent: &'a Constraint,
     root: &'a Constraint,
@@ -31,7 +31,7 @@ struct Clone<'a> {
 pub(super) fn keep_names(reading: &mut Reading, constraints: &[Constraint]) {
     let keys = constraints.iter().filter(|one| one.kind == 'f');
     let keys: HashMap<u32, &Constraint> = keys.map(|one| (one.oid, one)).collect();
-    let mut clones: Vec<Clone<'_>> = constraints
+    let mut clones: Vec<PartitionsKey<'_>> = constraints
         .iter()
         .filter_map(|own| clone(own, &keys))
         .collect();
@@ -59,7 +59,10 @@ pub(super) fn keep_names(reading: &mut Reading, constraints: &[Constraint]) {
     }
 }
 
-fn clone<'a>(own: &'a Constraint, keys: &HashMap<u32, &'a Constraint>) -> Option<Clone<'a>> {
+fn clone<'a>(
+    own: &'a Constraint,
+    keys: &HashMap<u32, &'a Constraint>,
+) -> Option<PartitionsKey<'a>> {
     let parent = *keys.get(&own.parent)?;
     let (mut root, mut depth, mut is_numbered) = (own, 0, false);
     let mut names = vec![&own.name];
@@ -68,7 +71,7 @@ fn clone<'a>(own: &'a Constraint, keys: &HashMap<u32, &'a Constraint>) -> Option
         names.push(&above.name);
         (root, depth) = (*above, depth + 1);
     }
-    Some(Clone {
+    Some(PartitionsKey {
         own,
         parent,
         root,
@@ -79,7 +82,11 @@ fn clone<'a>(own: &'a Constraint, keys: &HashMap<u32, &'a Constraint>) -> Option
 }
 
 /// A partition's own key that says the same would be taken for the parent's, if it were there before.
-fn let_twins_wait(reading: &mut Reading, clone: &Clone<'_>, own: Option<&Vec<&Constraint>>) {
+fn let_twins_wait(
+    reading: &mut Reading,
+    clone: &PartitionsKey<'_>,
+    own: Option<&Vec<&Constraint>>,
+) {
     let Some(root) = reading.graph.find((CONSTRAINT, clone.root.oid)) else {
         return;
     };
@@ -92,7 +99,7 @@ fn let_twins_wait(reading: &mut Reading, clone: &Clone<'_>, own: Option<&Vec<&Co
 }
 
 /// Right after the key that makes it, so that no other key finds its name taken meanwhile.
-fn add_name(reading: &mut Reading, clone: &Clone<'_>) {
+fn add_name(reading: &mut Reading, clone: &PartitionsKey<'_>) {
     let quoted = |oid| reading.relations.get(oid).map(|one| one.quoted.clone());
     let places = [
         clone.parent.relation,
@@ -110,7 +117,7 @@ fn add_name(reading: &mut Reading, clone: &Clone<'_>) {
     }
 }
 
-fn renaming(clone: &Clone<'_>, above: &str, table: &str, referenced: &str) -> String {
+fn renaming(clone: &PartitionsKey<'_>, above: &str, table: &str, referenced: &str) -> String {
     let alter = format!("ALTER TABLE ONLY {table} RENAME CONSTRAINT ");
     let name = format!(" TO {}", clone.own.quoted);
     block(&format!(

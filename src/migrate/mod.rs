@@ -7,4 +7,3 @@
 pub mod alembic;
 pub mod child;
 pub mod sql;
-pub mod summary;

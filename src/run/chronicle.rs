@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::outcome::OtherWriter;
+use super::outcome::{EndedAs, OtherWriter};
 use crate::error::{Attempt, Result};
 use crate::journal::{self, Header, Record, Stage, Step};
 use crate::pg::target::Fenced;
@@ -188,8 +188,8 @@ pub struct PutBack {
 /// End: how the run ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ending {
-    /// [`super::Outcome::name`].
-    pub outcome: String,
+    /// How.
+    pub outcome: EndedAs,
     /// [`super::Outcome::exit_code`].
     pub exit_code: u8,
     /// The error in one line, for the report of a later start.
@@ -235,7 +235,7 @@ impl RollBackBegun {
 impl Ending {
     /// Whether the tool was started and the database is proven to be as it was.
     pub fn is_clean_failure(&self) -> bool {
-        self.migrated && matches!(self.outcome.as_str(), "unchanged" | "rolled-back")
+        self.migrated && self.outcome.is_as_before()
     }
 }
 
@@ -333,9 +333,8 @@ impl Story {
         let Some(ending) = &self.ending else {
             return false;
         };
-        let outcome = ending.outcome.as_str();
-        let put_back = self.roll_back_intended && matches!(outcome, "unchanged" | "rolled-back");
-        self.started.is_none() && outcome != "in-doubt" && !put_back
+        let put_back = self.roll_back_intended && ending.outcome.is_as_before();
+        self.started.is_none() && ending.outcome != EndedAs::InDoubt && !put_back
     }
 
     /// Whether it is about one of these databases, or has put one of them in its own one's place.
@@ -357,10 +356,10 @@ impl Story {
             let why = format!("other sessions may have written since the backup: {first}");
             return Some(Seen { why, writers });
         };
-        match (&ending.others, ending.outcome.as_str()) {
+        match (&ending.others, ending.outcome) {
             (Some(seen), _) => Some(seen.clone()),
             // Of a journal that does not say more.
-            (None, "withheld") => Some(Seen::because(
+            (None, EndedAs::Withheld) => Some(Seen::because(
                 ending
                     .error
                     .clone()
@@ -383,7 +382,7 @@ impl Story {
     /// Whether its rollback is due and was not done because of others.
     pub fn is_withheld(&self) -> bool {
         let ending = self.ending.as_ref();
-        ending.is_some_and(|ending| ending.outcome == super::Outcome::Withheld.name())
+        ending.is_some_and(|ending| ending.outcome == EndedAs::Withheld)
     }
 
     /// Whether its migration was started, or its rollback by hand begun, where nobody had written since an earlier mark.

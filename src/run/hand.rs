@@ -265,7 +265,7 @@ fn end(journal: &mut Journal, result: &Result<RollbackReport>, mark: Option<Mark
         journal.append(Step::RollBack, Stage::Outcome, record)?;
     }
     let ending = Ending {
-        outcome: outcome.name().to_owned(),
+        outcome: outcome.ended_as(),
         exit_code: outcome.exit_code(),
         error: result.as_ref().err().map(ToString::to_string),
         migrated: false,

@@ -13,6 +13,7 @@ use crate::pg::Session;
 use crate::rollback::Mark;
 use crate::run::chronicle::{Seen, Story};
 use crate::run::driver::withheld;
+use crate::run::outcome::EndedAs;
 
 /// Whether journals speak about an archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,7 +115,7 @@ fn known<'a>(stories: &'a [Story], reader: &Reader) -> Known<'a> {
             return Known::Against(seen);
         }
         let ending = story.ending.as_ref();
-        let Some(ending) = ending.filter(|ending| ending.outcome != "in-doubt") else {
+        let Some(ending) = ending.filter(|ending| ending.outcome != EndedAs::InDoubt) else {
             // A run: a person looks at it, and what its watch knew is above. A rollback by hand says nothing of others.
             match story.started.is_some() {
                 true => return Known::Nothing,

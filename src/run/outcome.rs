@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::drill::DrillReport;
 use crate::error::{Error, Kind};
@@ -54,33 +54,76 @@ pub enum Outcome {
     },
 }
 
-/// Names of outcomes after which nothing is left to do.
-pub(super) const SETTLED: [&str; 6] = [
-    "migrated",
-    "nothing-to-do",
-    "unchanged",
-    "rolled-back",
-    "refused",
-    "difference",
-];
+/// How a run ended, in the words of journals and reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EndedAs {
+    /// The migration is in place and verified.
+    Migrated,
+    /// The database already was where the migration leads.
+    NothingToDo,
+    /// It is proven to be as before; nothing was committed.
+    Unchanged,
+    /// It is proven to be as before; it was put back.
+    RolledBack,
+    /// Nothing was touched.
+    Refused,
+    /// A rollback is due and would discard writes of others.
+    Withheld,
+    /// A person is needed.
+    InDoubt,
+    /// A check failed, and nothing else was done.
+    Difference,
+    /// A word that this version does not know.
+    #[serde(other)]
+    Unknown,
+}
 
-impl Outcome {
-    /// The word in reports.
+impl EndedAs {
+    /// The word.
     pub fn name(self) -> &'static str {
         match self {
             Self::Migrated => "migrated",
             Self::NothingToDo => "nothing-to-do",
             Self::Unchanged => "unchanged",
             Self::RolledBack => "rolled-back",
-            Self::Usage | Self::Refused | Self::LockTimeout | Self::BackupFailed => "refused",
+            Self::Refused => "refused",
             Self::Withheld => "withheld",
             Self::InDoubt => "in-doubt",
             Self::Difference => "difference",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Whether the database is proven to be as before.
+    pub fn is_as_before(self) -> bool {
+        matches!(self, Self::Unchanged | Self::RolledBack)
+    }
+}
+
+impl Outcome {
+    /// The word in reports.
+    pub fn name(self) -> &'static str {
+        self.ended_as().name()
+    }
+
+    /// The same, for the journal.
+    pub fn ended_as(self) -> EndedAs {
+        match self {
+            Self::Migrated => EndedAs::Migrated,
+            Self::NothingToDo => EndedAs::NothingToDo,
+            Self::Unchanged => EndedAs::Unchanged,
+            Self::RolledBack => EndedAs::RolledBack,
+            Self::Usage | Self::Refused | Self::LockTimeout | Self::BackupFailed => {
+                EndedAs::Refused
+            }
+            Self::Withheld => EndedAs::Withheld,
+            Self::InDoubt => EndedAs::InDoubt,
+            Self::Difference => EndedAs::Difference,
             Self::Interrupted { rolled_back, .. } | Self::Recovered { rolled_back } => {
-                if rolled_back {
-                    "rolled-back"
-                } else {
-                    "unchanged"
+                match rolled_back {
+                    true => EndedAs::RolledBack,
+                    false => EndedAs::Unchanged,
                 }
             }
         }
@@ -245,8 +288,8 @@ pub struct RunReport {
     pub proof: Option<String>,
     /// How often the tool was started.
     pub attempts: u32,
-    /// Seconds by phase (`preflight`, `lock`, `backup`, `migrate`, `verify`, `decide`,
-    /// `rollback`, `proof`, `total`).
+    /// Seconds by phase (`connect`, `preflight`, `lock`, `backup`, `drill`, `fence`, `migrate`, `verify`, `decide`, `save`,
+    /// `rollback`, `proof`, `report`, `total`); of those that there were.
     pub seconds: BTreeMap<String, f64>,
     /// What the migration did, if it is in place.
     pub changes: Option<ChangeReport>,
@@ -384,6 +427,9 @@ mod tests {
         ];
         for (outcome, code, name) in table {
             assert_eq!((outcome.exit_code(), outcome.name()), (code, name));
+            // Journals and reports say the same word.
+            let written = serde_json::to_value(outcome.ended_as()).unwrap();
+            assert_eq!(written, name);
         }
     }
 

@@ -285,4 +285,17 @@ on_all_servers! {
         bench.restore_into(&copy, &reader).expect("a restore");
         assert_eq!(copy.sql("SELECT relreplident FROM pg_class WHERE relname = 't'"), "n");
     }
+
+    fn a_grant_on_a_column_goes_beside_default_privileges(server) {
+        let bench = Bench::settled(
+            server,
+            "CREATE SCHEMA s; ALTER DEFAULT PRIVILEGES IN SCHEMA s GRANT SELECT ON TABLES TO reader;
+             CREATE TABLE s.u (id int, email text); GRANT SELECT, INSERT ON s.u TO pg_monitor; GRANT SELECT (id) ON s.u TO reader");
+        let reader = bench.archive();
+        let before = bench.database.dump();
+        bench.database.sql_as_owner("REVOKE ALL ON s.u FROM pg_monitor; GRANT SELECT (email) ON s.u TO reader");
+        let options = RollbackOptions { rung: Rung::Repair, ..RollbackOptions::default() };
+        bench.roll_back_with(&reader, &options).expect("a repair");
+        bench.database.assert_is(&before);
+    }
 }

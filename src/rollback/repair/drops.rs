@@ -108,9 +108,13 @@ fn goes_with_another(entry: &Entry, live: &Catalog, fates: &[Fate]) -> bool {
         }
     }
     match entry.kind {
+        // Grants of a column stand beside those of its table, and stay when those are made again.
+        Kind::Acl => {
+            let mut needs = entry.depends.iter();
+            needs.any(|need| goes(need) && live.entries[*need].kind != Kind::Acl)
+        }
         Kind::Comment
         | Kind::SecurityLabel
-        | Kind::Acl
         | Kind::Owner
         | Kind::IndexAttach
         | Kind::TriggerState => entry.depends.iter().any(goes),

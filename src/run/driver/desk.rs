@@ -138,7 +138,7 @@ impl<'a> Desk<'a> {
     /// Writes the last record and closes the report.
     pub fn conclude(mut self, outcome: Outcome, error: Option<Error>) -> RunReport {
         let ending = Ending {
-            outcome: outcome.name().to_owned(),
+            outcome: outcome.ended_as(),
             exit_code: outcome.exit_code(),
             error: error.as_ref().map(ToString::to_string),
             migrated: self.tool_started,

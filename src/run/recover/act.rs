@@ -71,7 +71,7 @@ pub async fn act(
         return Ok(recovered);
     }
     let ending = Ending {
-        outcome: recovered.outcome.name().to_owned(),
+        outcome: recovered.outcome.ended_as(),
         exit_code: recovered.outcome.exit_code(),
         error: Some(
             recovered
