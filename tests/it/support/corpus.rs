@@ -100,6 +100,12 @@ impl CorpusFile {
                 .all(|query| server.psql("postgres", query) == "t")
     }
 
+    /// As [`has_turn`]; a file that is not for every major has its turn on each that it is for.
+    pub fn has_turn(&self, place: usize, offset: usize, server: &Server) -> bool {
+        let everywhere = self.since <= MAJORS[0] && MAJORS.iter().all(|major| *major <= self.until);
+        !everywhere || has_turn(place, offset, server)
+    }
+
     /// A database that the script made, owned by `app` as every database of the tests.
     pub fn database(&self, server: &'static Server) -> Database {
         let slot = {
