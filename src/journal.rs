@@ -86,9 +86,6 @@ pub struct Header {
     pub run_id: String,
     /// The tool and its version (`pgbelay 0.1.0`).
     pub tool: String,
-    /// File name of the run's archive in the store, once known.
-    #[serde(default)]
-    pub archive: Option<String>,
 }
 
 /// One line of a journal.
@@ -255,38 +252,6 @@ pub fn header(records: &[Record]) -> Result<Option<Header>> {
     serde_json::from_value(Value::Object(first.detail.clone()))
         .map(Some)
         .attempt(|| "read a journal's header".to_owned())
-}
-
-/// Whether the run said how it ended and left no fence and no half swap; recovery has nothing to do then.
-pub fn is_finished(records: &[Record]) -> bool {
-    let last = records.iter().rfind(|record| record.step != Step::Fence);
-    let fence_is_down = last_of(records, Step::Fence).is_none_or(|fence| {
-        fence.stage == Stage::Outcome && fence.detail.get("up") == Some(&Value::Bool(false))
-    });
-    let swap_is_settled = last_of(records, Step::Swap).is_none_or(|swap| {
-        let act = swap.detail.get("act").and_then(Value::as_str);
-        swap.stage == Stage::Outcome && matches!(act, Some("rename" | "give-up"))
-    });
-    fence_is_down && swap_is_settled && last.is_some_and(|record| record.step == Step::End)
-}
-
-/// The last record of a step.
-pub fn last_of(records: &[Record], step: Step) -> Option<&Record> {
-    records.iter().rev().find(|record| record.step == step)
-}
-
-/// A step whose intent has no outcome: it may have been done, half or whole.
-pub fn open_intent(records: &[Record]) -> Option<&Record> {
-    records.iter().rev().find(|record| {
-        let answered = || {
-            records.iter().any(|later| {
-                later.sequence > record.sequence
-                    && later.step == record.step
-                    && later.stage == Stage::Outcome
-            })
-        };
-        record.stage == Stage::Intent && !answered()
-    })
 }
 
 /// The fault points before and after a record.
@@ -665,21 +630,6 @@ mod tests {
             .append(Step::End, Stage::Outcome, Map::new())
             .unwrap();
         assert_eq!(Journal::read(&path).unwrap().len(), 3);
-    }
-
-    #[test]
-    fn a_step_without_outcome_is_open() {
-        let records = sample();
-        assert_eq!(open_intent(&records), Some(&records[3]));
-        assert_eq!(open_intent(&records[..3]), None);
-        assert_eq!(last_of(&records, Step::Backup), Some(&records[2]));
-        assert!(!is_finished(&records));
-        let ended = [
-            records,
-            vec![record(4, Step::End, Stage::Outcome, json!({}))],
-        ]
-        .concat();
-        assert!(is_finished(&ended));
     }
 
     fn any_record() -> impl Strategy<Value = (Step, Stage, String, i64)> {

@@ -413,8 +413,11 @@ fn repair(graph: &mut Graph, flat: &Flat, component: &[usize]) -> Result<()> {
     Err(unbreakable(graph, &on_cycle))
 }
 
+/// A part that stands alone by now may follow its objects behind the data, too.
 fn can_postpone(node: &Node) -> bool {
-    node.give == Give::Postpone && !node.postponed
+    let is_part = matches!(node.body, Body::Part(_)) && node.folded_into.is_none();
+    let can_move = node.give == Give::Postpone || is_part && node.give == Give::Default;
+    can_move && section(node) == Section::PreData
 }
 
 fn can_unfold(graph: &Graph, id: NodeId, give: Give) -> bool {

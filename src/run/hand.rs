@@ -220,7 +220,6 @@ fn begin(
         role: facts.role.clone(),
         run_id: ctx.run_id.clone(),
         tool: format!("pgbelay {}", env!("CARGO_PKG_VERSION")),
-        archive: None,
     };
     let stem = store.run_stem(ctx.now(), &facts.database, &ctx.run_id);
     let mut journal = Journal::create(store, &stem, &header, ctx.clock.clone())?;

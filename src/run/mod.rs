@@ -31,6 +31,6 @@ pub use lock::RunLock;
 pub use options::{FenceMode, Migration, OnOtherWriters, RunOptions};
 pub use outcome::{CheckLine, DatabaseLine, OtherWriter, Outcome, RunReport};
 pub use outside::{Outside, outside};
-pub use recover::{left_to_a_person, recover};
+pub use recover::{is_unfinished, left_to_a_person, recover};
 pub use stamp::{StampOptions, StampReport, stamp};
 pub use state::{Event, NotAllowed, State, next};

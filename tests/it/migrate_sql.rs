@@ -91,6 +91,14 @@ on_servers! {
         assert_eq!(bench.database.sql("SELECT to_regclass('b') IS NULL"), "t");
     }
 
+    fn an_error_says_the_line_inside_a_long_statement(server) {
+        let bench = Bench::empty(server);
+        let files = folder(&[("1.sql", "-- long\nCREATE VIEW v AS\nSELECT 1 AS \"ä\",\n       nowhere\n  FROM pg_class;")]);
+        let error = refused(apply(&bench, files.path(), &[]));
+        assert!(error.to_string().starts_with("run line 2 of 1.sql: column \"nowhere\" does not exist"), "{error}");
+        assert!(error.to_string().ends_with(", at line 4"), "{error}");
+    }
+
     fn alembics_printed_sql_keeps_its_own_versions(server) {
         let bench = Bench::empty(server);
         let printed = "BEGIN;\n\nCREATE TABLE alembic_version (\n    version_num VARCHAR(32) NOT NULL, \n    \

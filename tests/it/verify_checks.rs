@@ -113,6 +113,7 @@ on_servers! {
         write("2_twice.sql", "-- twins\nSELECT title, count(*) FROM songs GROUP BY title HAVING count(*) > 1");
         write("3_writes.sql", "DELETE FROM songs");
         write("4_missing.sql", "SELECT * FROM nowhere");
+        write("4_rows.sql", "SELECT FROM songs WHERE title = 'a'");
         let checks = Checks { verify_sql: Some(folder.clone()), ..Checks::default() };
         let answers = run(&bench, &checks);
         assert!(one(&answers, "query 1_none.sql").passed);
@@ -120,6 +121,7 @@ on_servers! {
         let writes = one(&answers, "query 3_writes.sql");
         assert!(!writes.passed && writes.detail.contains("read-only transaction"), "{writes:?}");
         assert!(one(&answers, "query 4_missing.sql").detail.contains("nowhere"));
+        assert_eq!(one(&answers, "query 4_rows.sql").detail, "line 1 returned 2 rows: (), ()");
         assert_eq!(bench.database.sql("SELECT count(*) FROM songs"), "2");
         write("5_escape.sql", "COMMIT; DELETE FROM songs");
         let answers = run(&bench, &checks);

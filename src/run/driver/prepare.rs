@@ -258,7 +258,6 @@ fn header_of(target: &Target, scene: &Scene<'_>, ctx: &Context) -> Header {
         role: scene.facts.role.clone(),
         run_id: ctx.run_id.clone(),
         tool: format!("pgbelay {}", env!("CARGO_PKG_VERSION")),
-        archive: None,
     }
 }
 

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use crate::context::{Context, Phase};
 use crate::error::{Error, Kind, Result};
-use crate::journal::{Journal, Record};
+use crate::journal::{Journal, Record, Step};
 use crate::pg::{Session, Target};
 use crate::run::RunOptions;
 use crate::run::chronicle::{FenceRecord, Seen, Story};
@@ -299,6 +299,20 @@ pub fn left_to_a_person(store: &Store, facts: &Facts) -> Result<Option<Error>> {
             .hint(format!("to put it back: pgbelay rollback {archive}"))
             .hint("if a person has put it right: pgbelay run --force"),
     ))
+}
+
+/// Whether a journal's run is at work or was interrupted: it did not say how it ended, or left a fence or half a swap. One
+/// that has no record yet had not begun.
+///
+/// # Errors
+/// Of records that cannot be understood.
+pub fn is_unfinished(records: &[Record]) -> Result<bool> {
+    let story = Story::of(records)?;
+    let ended = story
+        .last
+        .as_ref()
+        .is_none_or(|last| last.step == Step::End);
+    Ok(!ended || story.fence.is_some() || story.open_swap().is_some())
 }
 
 /// Of these, those that say something about its state.

@@ -136,12 +136,15 @@ mod tests {
     }
 
     fn told(records: &[Told]) -> Result<Story> {
+        Story::of(&as_records(records))
+    }
+
+    fn as_records(records: &[Told]) -> Vec<Record> {
         let header = json!({"system_identifier": "1", "database_oid": 2, "database": "shop",
             "host": "h", "port": 1, "role": "r", "run_id": "x", "tool": "t"});
         let mut all = vec![(Step::Header, Stage::Outcome, header)];
         all.extend_from_slice(records);
-        let records: Vec<Record> = all
-            .into_iter()
+        all.into_iter()
             .enumerate()
             .map(|(sequence, (step, stage, detail))| Record {
                 version: 1,
@@ -151,8 +154,7 @@ mod tests {
                 stage,
                 detail: detail.as_object().unwrap().clone(),
             })
-            .collect();
-        Story::of(&records)
+            .collect()
     }
 
     fn plan(pending: &[&str]) -> Value {
@@ -252,6 +254,25 @@ mod tests {
                 prop_assert!(!forgets || !started || is_settled, "{action:?} after {records:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_run_is_finished_once_it_has_said_how_it_ended_and_left_nothing() {
+        use Stage::{Intent, Outcome};
+        let unfinished =
+            |records: &[Told]| super::super::is_unfinished(&as_records(records)).unwrap();
+        let whole = whole_run(&["b"]);
+        assert!(!unfinished(&whole));
+        assert!((0..whole.len()).all(|length| unfinished(&whole[..length])));
+        let mut fenced = vec![(Step::Fence, Intent, json!({"up": true}))];
+        fenced.extend(whole);
+        assert!(unfinished(&fenced));
+        fenced.push((Step::Fence, Outcome, json!({"up": false})));
+        assert!(!unfinished(&fenced));
+        assert!(
+            !super::super::is_unfinished(&[]).unwrap(),
+            "it had not begun"
+        );
     }
 
     #[test]

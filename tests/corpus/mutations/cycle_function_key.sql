@@ -5,3 +5,5 @@ CREATE OR REPLACE FUNCTION needs_key() RETURNS SETOF text LANGUAGE sql BEGIN ATO
 CREATE OR REPLACE PROCEDURE also_needs() LANGUAGE sql BEGIN ATOMIC INSERT INTO base SELECT id + 2, a FROM base GROUP BY id; END;
 -- change: grant
 GRANT EXECUTE ON FUNCTION needs_key() TO PUBLIC;
+-- change: default that needs the key
+ALTER TABLE defaulted ALTER COLUMN a DROP DEFAULT;

@@ -9,7 +9,8 @@ use crate::cli::app::App;
 use crate::cli::render::units;
 use crate::context::Environment;
 use crate::error::{Error, Result};
-use crate::journal::{self, Journal};
+use crate::journal::Journal;
+use crate::run;
 use crate::run::preflight::Finding;
 use crate::store::Store;
 
@@ -88,9 +89,10 @@ fn interrupted(directory: &Path) -> Vec<Finding> {
         Vec::new()
     };
     let unfinished = journals.into_iter().filter_map(|file| {
-        let why = match Journal::read(&file.path) {
-            Ok(records) if journal::is_finished(&records) => return None,
-            Ok(_) => "a run was interrupted, or is at work now".to_owned(),
+        let unfinished = Journal::read(&file.path).and_then(|records| run::is_unfinished(&records));
+        let why = match unfinished {
+            Ok(false) => return None,
+            Ok(true) => "a run was interrupted, or is at work now".to_owned(),
             Err(error) => error.reason().unwrap_or_default(),
         };
         let cure = "`pgbelay recover` finishes it; the next run does so by itself";
