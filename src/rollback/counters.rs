@@ -156,15 +156,6 @@ async fn unreported(session: &Session, ctx: &Context) -> Result<Option<String>> 
         .then(|| format!("{sessions} other sessions may have written what is not counted yet")))
 }
 
-/// Who may have written here in the last seconds, whatever was counted.
-///
-/// # Errors
-/// Of the server.
-pub(super) async fn recently_active(session: &Session, ctx: &Context) -> Result<Option<String>> {
-    let sessions = strangers(&reporting(session).await?, ctx)?;
-    Ok((sessions > 0).then(|| format!("{sessions} other sessions were active")))
-}
-
 async fn reporting(session: &Session) -> Result<Vec<Row>> {
     session
         .query(&Sql::constant(include_str!("sql/reporting.sql")))

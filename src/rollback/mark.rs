@@ -13,6 +13,7 @@ use super::counters;
 use super::evidence::nothing_committed_since;
 use super::scene::Scene;
 use crate::catalog::{self, Counters};
+use crate::compare::counted;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::pg::{self, Session, Sql};
@@ -20,6 +21,8 @@ use crate::pg::{self, Session, Sql};
 /// How long sessions that may have written what is not counted yet are waited for: an idle one reports after ten
 /// seconds, and is believed after fifteen.
 const WAIT_FOR_COUNTS: Duration = Duration::from_secs(17);
+/// PostgreSQL 14 collects counts in another process, this much later.
+const COLLECTOR_DELAY: Duration = Duration::from_millis(1200);
 /// Time between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
@@ -30,6 +33,9 @@ const DEFINITIONS: &str = "definitions were changed";
 pub struct Mark {
     /// `pg_current_snapshot()`.
     pub snapshot: String,
+    /// When, by the server's clock, microseconds since the epoch.
+    #[serde(default)]
+    pub at: i64,
     /// What the server had counted as written to this database's tables, and when that life of it began, as one hash; none
     /// where counts may have been missing.
     #[serde(default)]
@@ -45,14 +51,13 @@ impl Mark {
     /// # Errors
     /// Of the server.
     pub async fn read(session: &Session) -> Result<Self> {
-        let moment = Sql::constant("SELECT pg_catalog.pg_current_snapshot() AS snapshot");
-        let snapshot = session.query_one(&moment).await?.string("snapshot")?;
-        let counted = catalog::read_counters(session).await?;
-        let life = Sql::constant(include_str!("sql/life.sql"));
-        let life: i64 = session.query_one(&life).await?.number("began")?;
+        let moment = Sql::constant(include_str!("sql/moment.sql"));
+        let moment = session.query_one(&moment).await?;
+        let written = catalog::read_counters(session).await?;
         Ok(Self {
-            snapshot,
-            written: Some(hash(life, &counted)),
+            snapshot: moment.string("snapshot")?,
+            at: moment.number("at")?,
+            written: Some(hash(moment.number("began")?, &written)),
             definitions: catalog::definitions_digest(session).await?,
         })
     }
@@ -94,6 +99,37 @@ impl Mark {
         }
     }
 
+    /// Whether anybody has committed since, or may have, for a mark of a moment ago: nothing is waited for, and what was not
+    /// reported by then is no later write. `session` is in no transaction, which would see who is connected only once.
+    ///
+    /// # Errors
+    /// Of the server.
+    pub async fn objection_at_once(
+        &self,
+        session: &Session,
+        counts: Counts,
+        ctx: &Context,
+    ) -> Result<Option<String>> {
+        if nothing_committed_since(session, &self.snapshot).await? {
+            return Ok(None);
+        }
+        let active = active_since(session, self.at, ctx).await?;
+        if active > 0 {
+            let sessions = counted(active, "other session was", "other sessions were");
+            return Ok(Some(format!("{sessions} at work meanwhile")));
+        }
+        if session.version().major() < counters::SINCE {
+            tokio::time::sleep(COLLECTOR_DELAY).await;
+        }
+        // Who came and left reported when leaving.
+        let now = Self::read(session).await?;
+        let changed = counts == Counts::OfOthers && now.written != self.written;
+        match changed || now.definitions != self.definitions {
+            true => Ok(self.objection(&now)),
+            false => Ok(None),
+        }
+    }
+
     /// Whether anybody has committed since, or may have; `session` is in no transaction.
     ///
     /// # Errors
@@ -113,11 +149,11 @@ impl Mark {
 }
 
 /// Named numbers in a fixed order: a mark is compared with one that another version wrote.
-fn hash(life: i64, counted: &Counters) -> String {
+fn hash(life: i64, written: &Counters) -> String {
     let mut hash = Xxh3::new();
     hash.update(&life.to_le_bytes());
-    hash.update(counted.reset.as_bytes());
-    for (oid, table) in &counted.tables {
+    hash.update(written.reset.as_bytes());
+    for (oid, table) in &written.tables {
         for number in [*oid, table.file, table.columns] {
             hash.update(&number.to_le_bytes());
         }
@@ -150,7 +186,7 @@ async fn lasting_doubt(session: &Session, ctx: &Context) -> Result<Option<String
 
 /// Whether the server's counts of written rows can be those of others alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Counts {
+pub enum Counts {
     /// Nobody of this rollback has written.
     OfOthers,
     /// An attempt before this one has: what was taken back is counted, too.
@@ -171,7 +207,7 @@ pub(super) async fn refuse_later_writes(scene: &Scene<'_>, counts: Counts) -> Re
     }
     // A transaction sees who is connected only once.
     let session = pg::connect(scene.target, "witness", scene.ctx).await?;
-    let found = since_judged(&session, mark, counts, scene.ctx).await;
+    let found = mark.objection_at_once(&session, counts, scene.ctx).await;
     session.close().await;
     match found? {
         None => Ok(()),
@@ -179,23 +215,17 @@ pub(super) async fn refuse_later_writes(scene: &Scene<'_>, counts: Counts) -> Re
     }
 }
 
-async fn since_judged(
-    session: &Session,
-    mark: &Mark,
-    counts: Counts,
-    ctx: &Context,
-) -> Result<Option<String>> {
-    if counts == Counts::OfOthers && session.version().major() >= counters::SINCE {
-        return mark.objection_now(session, ctx).await;
+/// Sessions that may have written rows of the user and were at work since.
+async fn active_since(session: &Session, at: i64, ctx: &Context) -> Result<usize> {
+    let sql = Sql::constant(include_str!("sql/active_since.sql"));
+    let mut active = 0;
+    for row in session.query(&sql).await? {
+        let ours = row.bool("same_role")? && pg::is_ours(row.text("application")?, &ctx.run_id);
+        let last: Option<i64> = row.opt_number("active")?;
+        let was_active = row.bool("hidden")? || last.is_some_and(|last| last >= at);
+        active += usize::from(!ours && was_active);
     }
-    // Counts may get lost or come late (14), or are not those of others alone: who is connected speaks beside them, and that
-    // somebody committed elsewhere on the server does not speak against every rollback.
-    let now = Mark::read(session).await?;
-    let changed = counts == Counts::OfOthers && now.written != mark.written;
-    if changed || now.definitions != mark.definitions {
-        return Ok(mark.objection(&now));
-    }
-    counters::recently_active(session, ctx).await
+    Ok(active)
 }
 
 fn withheld(scene: &Scene<'_>, why: &str) -> Error {
@@ -207,7 +237,7 @@ fn withheld(scene: &Scene<'_>, why: &str) -> Error {
         "others wrote, or may have written, before it had its locks: {why}"
     ))
     .now("the rollback has changed nothing; the database is as it was found")
-    .hint("stop the application, then `pgbelay rollback`, or `pgbelay rollback --discard-other-writes`")
+    .hint("to put it back all the same (what it holds now is saved first): `pgbelay rollback --discard-other-writes`")
 }
 
 #[cfg(test)]
@@ -218,6 +248,7 @@ mod tests {
     fn p5_what_is_not_known_counts_as_a_write() {
         let mark = |definitions: &str, written: Option<&str>| Mark {
             snapshot: "1:1:".to_owned(),
+            at: 0,
             written: written.map(str::to_owned),
             definitions: definitions.to_owned(),
         };

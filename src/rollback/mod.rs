@@ -43,7 +43,7 @@ use crate::store::Store;
 
 pub use decide::{Decision, decide, unchanged_by_transaction_ids};
 pub use estimate::Measured;
-pub use mark::Mark;
+pub use mark::{Counts, Mark};
 pub use preview::{Action, Preview, Step, preview};
 use scene::Scene;
 pub use sessions::{OtherSession, other_sessions};

@@ -85,12 +85,7 @@ fn covered(state: &State) -> String {
 /// Errors: [`Kind::InDoubt`], whatever was in the way: nobody may read of a rollback that was committed that nothing was
 /// touched.
 pub(super) async fn confirm(scene: &Scene<'_>) -> Result<()> {
-    let found = version_tables(scene).await.map_err(|error| {
-        error
-            .with_kind(Kind::InDoubt)
-            .attempting("read the version rows after the rollback")
-            .now("the rollback was proven and committed; its version rows were not read again after that")
-    })?;
+    let found = version_tables(scene).await.map_err(not_confirmed)?;
     let recorded = scene.reader.manifest().version_tables.iter();
     let recorded = recorded.map(|table| (&table.schema, &table.name, &table.revisions));
     let found = found.iter();
@@ -105,6 +100,21 @@ pub(super) async fn confirm(scene: &Scene<'_>) -> Result<()> {
                 "they are {after:?}, and the archive has {before:?}"
             ))
             .now("the rollback was proven and committed; somebody has written version rows since"),
+    )
+}
+
+/// What the server refused now (a lock that was waited for in vain) is nothing that the rollback met: only that nobody was let
+/// in is told on.
+fn not_confirmed(error: Error) -> Error {
+    let away = error.is_loss_of_connection() || error.is_no_entry();
+    let error = match away {
+        true => error.attempting("read the version rows after the rollback"),
+        false => {
+            Error::operation("read the version rows after the rollback").because(error.to_string())
+        }
+    };
+    error.with_kind(Kind::InDoubt).now(
+        "the rollback was proven and committed; its version rows were not read again after that",
     )
 }
 

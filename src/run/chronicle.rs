@@ -115,6 +115,13 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// Of those that were seen; none if nobody was.
+    pub fn of(writers: Vec<OtherWriter>) -> Option<Self> {
+        let first = writers.first()?.line();
+        let why = format!("other sessions may have written since the backup: {first}");
+        Some(Self { why, writers })
+    }
+
     /// Nobody is known by name.
     pub fn because(why: String) -> Self {
         Self {
@@ -142,6 +149,9 @@ pub struct Started {
     /// Before the tool was started.
     #[serde(default)]
     pub mark: Option<Mark>,
+    /// What was known by then of writes of others, if it is not the first attempt.
+    #[serde(default)]
+    pub others: Option<Seen>,
 }
 
 /// Migrate outcome: the tool has ended.
@@ -307,7 +317,7 @@ impl Story {
                 let begun: RollBackBegun = detail(record)?;
                 self.roll_back_intended |= !begun.not_begun;
                 // A recovery begins again without saying more.
-                if begun.mark.is_some() || begun.other_database {
+                if begun.mark.is_some() || begun.other_database || begun.not_begun {
                     self.begun_with = begun;
                 }
             }
@@ -352,9 +362,7 @@ impl Story {
         let Some(ending) = &self.ending else {
             let ended = self.tool_ended.as_ref();
             let writers = ended.map_or_else(Vec::new, |ended| ended.other_writers.clone());
-            let first = writers.first()?.line();
-            let why = format!("other sessions may have written since the backup: {first}");
-            return Some(Seen { why, writers });
+            return Seen::of(writers).or_else(|| self.seen_before_the_attempt());
         };
         match (&ending.others, ending.outcome) {
             (Some(seen), _) => Some(seen.clone()),
@@ -367,6 +375,11 @@ impl Story {
             )),
             _ => None,
         }
+    }
+
+    /// What earlier attempts of this run knew of others.
+    pub fn seen_before_the_attempt(&self) -> Option<Seen> {
+        self.started.as_ref()?.others.clone()
     }
 
     /// Checks that the run was told to make, and these options do not name.

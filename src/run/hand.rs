@@ -158,16 +158,19 @@ async fn refuse_writes_of_others(
 ) -> Result<Judged> {
     let stories = recover::stories_that_tell(store, facts)?;
     let session = pg::connect(target, "facts", ctx).await?;
-    let at = Mark::read_if_possible(&session).await;
+    let at = Mark::read(&session).await?;
     let refused = others::refuse(&session, &stories, reader, ctx).await;
     let judged = match refused {
         Ok(speaks) => Ok(Judged {
             settled: Mark::settled_if_possible(&session, ctx).await,
-            at: at.filter(|_| speaks == Speaks::ForTheWay),
+            at: (speaks == Speaks::ForTheWay).then_some(at),
         }),
         // Where nothing has to be put back nothing of theirs goes (P2 before P5).
         Err(refusal) => match rollback::decide(&session, reader, ctx).await {
-            Ok(Decision::Unchanged { .. }) => Ok(Judged::default()),
+            Ok(Decision::Unchanged { .. }) => Ok(Judged {
+                settled: None,
+                at: Some(at),
+            }),
             _ => Err(refusal),
         },
     };

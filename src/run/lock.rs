@@ -149,12 +149,12 @@ impl RunLock {
 
     /// Makes sure that no other run can have begun meanwhile, and can begin from now on. A lost connection loses the lock;
     /// it is obtained again on a new one, which holds it from now on, unless another run was quicker: then that one owns the
-    /// recovery.
+    /// recovery. Says whether it had to be obtained again.
     ///
     /// Errors: of the server; [`Kind::LockTimeout`] if another run holds it.
-    pub async fn keep(&self, target: &Target, options: &RunOptions, ctx: &Context) -> Result<()> {
+    pub async fn keep(&self, target: &Target, options: &RunOptions, ctx: &Context) -> Result<bool> {
         if self.is_held().await {
-            return Ok(());
+            return Ok(false);
         }
         ctx.warn("the connection that held the lock was lost while the migration ran");
         let calm = Context {
@@ -169,7 +169,7 @@ impl RunLock {
             swapped: held.swapped,
             ..regained
         };
-        Ok(())
+        Ok(true)
     }
 
     /// Gives the lock back by closing its connection.

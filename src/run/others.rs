@@ -59,9 +59,13 @@ pub async fn refuse(
 /// # Errors
 /// Of the server.
 pub async fn since_left(session: &Session, story: &Story, ctx: &Context) -> Result<Option<String>> {
-    let mark = story.begun_with.mark.as_ref();
-    let Some(mark) = mark.filter(|_| story.started.is_some()) else {
+    if story.started.is_none() {
         return Ok(None);
+    }
+    let begun = &story.begun_with;
+    let Some(mark) = &begun.mark else {
+        let why = "after the run had left it to the next start nobody can tell who wrote";
+        return Ok(begun.not_begun.then(|| why.to_owned()));
     };
     let found = mark.objection_now(session, ctx).await?;
     Ok(found.map(|why| format!("after the run had left it to the next start {why}")))

@@ -27,6 +27,8 @@ const EXPECT_EVERY: Duration = Duration::from_millis(2);
 const EXPECT_LATER: Duration = Duration::from_millis(10);
 /// How long a tool that has no session is expected to begin one at once, and how long soon.
 const EXPECT_FOR: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(60)];
+/// So many looks of the shortest pause are taken in an attempt; a server may log each.
+const MOST_LOOKS: u32 = 10_000;
 /// After this a session of the tool has not just begun any more.
 const SETTLED_AFTER: Duration = Duration::from_millis(200);
 /// A pause is at least so many times as long as a sample took: where hundreds are connected it takes longer.
@@ -296,6 +298,8 @@ struct Collected {
     of_tool: BTreeMap<(i32, Option<i64>), Instant>,
     /// In this attempt.
     tool_was_seen: bool,
+    /// Looks of the shortest pause that are left in this attempt.
+    looks_left: u32,
     unseen: u64,
 }
 
@@ -331,6 +335,16 @@ impl Collected {
         }
     }
 
+    fn shortest(&mut self) -> Duration {
+        match self.looks_left.checked_sub(1) {
+            Some(left) => {
+                self.looks_left = left;
+                EXPECT_EVERY
+            }
+            None => EXPECT_LATER,
+        }
+    }
+
     /// Time until the next sample.
     fn pause(&mut self) -> Duration {
         let Some(since) = self.expecting else {
@@ -340,7 +354,7 @@ impl Collected {
         let begun = first_seen.any(|seen| seen.elapsed() < SETTLED_AFTER);
         if begun {
             self.expecting = Some(Instant::now());
-            return EXPECT_EVERY;
+            return self.shortest();
         }
         if !self.of_tool.is_empty() {
             // It is expected again once this session is gone.
@@ -348,7 +362,7 @@ impl Collected {
             return SAMPLE_EVERY;
         }
         match since.elapsed() {
-            waited if waited < EXPECT_FOR[0] => EXPECT_EVERY,
+            waited if waited < EXPECT_FOR[0] => self.shortest(),
             waited if waited < EXPECT_FOR[1] => EXPECT_LATER,
             _ => SAMPLE_EVERY,
         }
@@ -415,6 +429,7 @@ impl Watch {
             collected.counted_before = counted;
             collected.new.clear();
             collected.tool_was_seen = false;
+            collected.looks_left = MOST_LOOKS;
         }
         self.window
             .send_modify(|window| window.tool_started = Some(at));
@@ -654,7 +669,10 @@ mod tests {
             started: Some(started),
             ..seen("pgbelay abcd1234 child", 3_000)
         };
-        let mut collected = Collected::default();
+        let mut collected = Collected {
+            looks_left: 6,
+            ..Collected::default()
+        };
         assert_eq!(collected.pause(), SAMPLE_EVERY);
         collected.expecting = Some(Instant::now());
         assert_eq!(collected.pause(), EXPECT_EVERY);

@@ -2,7 +2,7 @@
 //! the operator says so.
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
@@ -219,10 +219,12 @@ on_servers! {
 fn writes_at_the_pause(shop: &Shop, mut running: Running<'_>) -> Output {
     let stat = format!("/proc/{}/stat", running.id());
     let is_stopped = || std::fs::read_to_string(&stat).is_ok_and(|text| text.contains(") T "));
+    let begun = Instant::now();
     while !is_stopped() {
         if running.has_ended() {
             return running.finish();
         }
+        assert!(begun.elapsed() < Duration::from_secs(60), "no pause");
         std::thread::sleep(Duration::from_millis(10));
     }
     somebody_writes(shop, 1);
@@ -274,5 +276,16 @@ on_servers! {
         somebody_writes(&shop, 1);
         running.finish().assert_code(6);
         assert_eq!(others(&shop), "1");
+    }
+
+    /// Nobody watches others any more: another attempt would have to be withheld whatever it does.
+    fn a_run_that_lost_its_lock_does_not_try_again(server) {
+        let shop = Shop::at_head(server);
+        let script = "psql -Xqc \"SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+              WHERE datname = current_database() AND application_name LIKE 'pgbelay % lock'\" -c 'SELECT pg_sleep(0.1)';
+            echo 'ERROR: deadlock detected' >&2; exit 1";
+        let output = shop.call().run(&["run", "--json", "--", "sh", "-c", script]).assert_code(1);
+        let json = output.json();
+        assert_eq!((&json["outcome"], &json["attempts"]), (&"unchanged".into(), &1.into()), "{output}");
     }
 }

@@ -180,11 +180,12 @@ on_servers! {
     fn p3_what_left_the_process_group_is_ended_before_the_rollback(server) {
         let shop = Shop::at_head(server);
         let before = shop.database.dump();
-        let script = "psql -Xqc 'CREATE TABLE step1 (x int)'; sleep 6; psql -Xqc 'CREATE TABLE step2 (x int)'; touch step2";
-        let run = ["run", "--timeout", "2s", "--json", "--", "setsid", "-w", "sh", "-c", script];
+        let script = "psql -Xqc 'CREATE TABLE step1 (x int)'; touch step1; sleep 12; psql -Xqc 'CREATE TABLE step2 (x int)'; touch step2";
+        let run = ["run", "--timeout", "6s", "--json", "--", "setsid", "-w", "sh", "-c", script];
         let output = shop.call().run(&run).assert_code(1).assert_says("in a session of its own: ");
+        assert!(shop.workplace.directory().join("step1").exists(), "{output}");
         assert_eq!(output.json()["outcome"], "rolled-back", "{output}");
-        std::thread::sleep(Duration::from_secs(6));
+        std::thread::sleep(Duration::from_secs(8));
         assert!(!shop.workplace.directory().join("step2").exists(), "{output}");
         shop.database.assert_is(&before);
     }

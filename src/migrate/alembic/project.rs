@@ -334,14 +334,18 @@ fn read_env(path: &Path) -> EnvironmentScript {
 /// Words by which env.py chooses where plain names lead.
 const MOVING: [&str; 2] = ["search_path", "schema_translate_map"];
 
-/// Names by which env.py takes several ways, or the one that an argument names.
-const REPEATING: [&str; 3] = ["for", "while", "get_x_argument"];
+/// First words of statements by which env.py goes through several of something; comprehensions build lists, no migrations.
+const LOOPS: [&str; 2] = ["for", "while"];
+/// By which it asks an argument.
+const ARGUMENT: &str = "get_x_argument";
 
 fn scan_env(statements: &[Statement]) -> EnvironmentScript {
     let mut found = EnvironmentScript::default();
     for statement in statements {
         let mut tokens = statement.tokens.iter();
-        found.repeats |= tokens.any(|token| REPEATING.iter().any(|word| token.is_name(word)));
+        let first = tokens.next();
+        found.repeats |= first.is_some_and(|first| LOOPS.iter().any(|word| first.is_name(word)))
+            || statement.tokens.iter().any(|token| token.is_name(ARGUMENT));
         for window in statement.tokens.windows(3) {
             let [Token::Name(name), equals, value] = window else {
                 continue;
@@ -392,11 +396,15 @@ mod tests {
     fn env_py_that_goes_through_tenants_is_known() {
         for text in [
             "for t in tenants:\n    context.configure(connection=c, version_table_schema=t)",
-            "tenants = [row[0] for row in c.execute(q)]",
             "tenant = context.get_x_argument(as_dictionary=True).get('tenant')",
         ] {
             assert!(scan_env(&statements(text)).repeats, "{text}");
         }
-        assert!(!scan_env(&statements("format = 'for'\nforward = 1")).repeats);
+        for text in [
+            "format = 'for'\nforward = 1",
+            "names = {t.name for t in tables}",
+        ] {
+            assert!(!scan_env(&statements(text)).repeats, "{text}");
+        }
     }
 }

@@ -8,8 +8,8 @@ use crate::error::{Error, Kind, Result};
 use crate::journal::{Stage, Step};
 use crate::migrate::child;
 use crate::pg::{self, Secret};
-use crate::rollback::Mark;
-use crate::run::chronicle::{FenceRecord, Started, ToolEnded};
+use crate::rollback::{Counts, Mark};
+use crate::run::chronicle::{FenceRecord, Seen, Started, ToolEnded};
 use crate::run::driver::desk::Desk;
 use crate::run::driver::judge;
 use crate::run::driver::scene::Scene;
@@ -115,7 +115,16 @@ async fn begin(desk: &mut Desk<'_>, ready: &Ready<'_>, number: u32) -> Result<()
         tool_started,
         unnamed_tool_from: window.unnamed_tool_from,
         mark: Mark::settled_if_possible(&ready.lock.session(), desk.ctx).await,
+        others: match number {
+            1 => None,
+            _ => desk
+                .wrote_between
+                .clone()
+                .map(Seen::because)
+                .or_else(|| Seen::of(ready.watch.seen())),
+        },
     };
+    desk.ctx.stop.check("start the migration")?;
     desk.record(Step::Migrate, Stage::Intent, &started)?;
     desk.report.attempts = number;
     desk.to(Event::MigrationIntended)
@@ -128,7 +137,11 @@ async fn between_attempts(ready: &Ready<'_>, mark: Option<Mark>, ctx: &Context) 
         return None;
     }
     let found = match mark {
-        Some(mark) => mark.objection_now(&ready.lock.session(), ctx).await,
+        Some(mark) => {
+            let session = ready.lock.session();
+            mark.objection_at_once(&session, Counts::OfOthers, ctx)
+                .await
+        }
         None => Ok(Some("nobody can tell who wrote".to_owned())),
     };
     let why = found.unwrap_or_else(|error| Some(error.to_string()));

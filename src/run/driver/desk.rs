@@ -27,6 +27,8 @@ pub struct Desk<'a> {
     pub roll_back_intended: bool,
     /// Whether a swap is half way: the next start has to end it.
     pub swap_is_open: bool,
+    /// Whether the lock's connection was lost and had to be made again.
+    pub lock_was_lost: bool,
     /// Before the last attempt was judged, if another one follows; within, none if that could not be read.
     pub judged_at: Option<Option<Mark>>,
     /// Why others have, or may have, written between two attempts.
@@ -48,6 +50,7 @@ impl<'a> Desk<'a> {
             tool_started: false,
             roll_back_intended: false,
             swap_is_open: false,
+            lock_was_lost: false,
             judged_at: None,
             wrote_between: None,
             others: None,

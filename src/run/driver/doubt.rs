@@ -53,6 +53,11 @@ impl Doubt {
         self != Self::Failed
     }
 
+    /// Whether the database is, for certain, as the migration left it, so that what others write from now on can be told.
+    pub fn leaves_it_as_it_was(self) -> bool {
+        matches!(self, Self::NotBegun | Self::Locked | Self::NoArchive)
+    }
+
     /// What a person does now, the first line first.
     pub fn next_steps(self, archive: &Path) -> Vec<String> {
         let archive = archive.display();

@@ -30,6 +30,9 @@ const LEAVE_BY_ITSELF: Duration = Duration::from_secs(2);
 const CANCEL_FOR: Duration = Duration::from_secs(1);
 /// After this a session that cannot be ended leaves the database in doubt.
 const END_WITHIN: Duration = Duration::from_secs(20);
+/// The first major whose sessions count what they wrote themselves; before it another process does, this much later.
+const COUNTS_COME_AT_ONCE: u32 = 15;
+const COLLECTOR_DELAY: Duration = Duration::from_millis(1200);
 /// Time between two looks at the tool's sessions.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
@@ -66,7 +69,12 @@ pub enum Verdict {
         made_again: bool,
     },
     /// Nobody knows what is true.
-    InDoubt { error: Error, doubt: Doubt },
+    InDoubt {
+        error: Error,
+        doubt: Doubt,
+        /// The moment of the look at others, if it came to that.
+        mark: Option<Mark>,
+    },
 }
 
 /// Judges the database and puts it back if it has to be; `keeping` is told right before the
@@ -77,23 +85,24 @@ pub async fn judge(case: &Case<'_>, ctx: &Context, keeping: &mut dyn Keeping) ->
         stop: Stop::never(),
         ..ctx.clone()
     };
-    let (error, doubt) = match verdict(case, &calm, keeping).await {
-        Ok(Verdict::InDoubt { error, doubt }) => (error, doubt),
+    let (error, doubt, mark) = match verdict(case, &calm, keeping).await {
+        Ok(Verdict::InDoubt { error, doubt, mark }) => (error, doubt, mark),
         Err(error) => {
             let doubt = Doubt::before_it_began(&error);
-            (error, doubt)
+            (error, doubt, None)
         }
         Ok(verdict) => return verdict,
     };
     if doubt == Doubt::BrokenOff {
-        return Verdict::InDoubt { error, doubt };
+        return Verdict::InDoubt { error, doubt, mark };
     }
     match require_archive(case.archive).await {
         Err(why) => Verdict::InDoubt {
             error: without_archive(&why),
             doubt: Doubt::NoArchive,
+            mark,
         },
-        Ok(()) => Verdict::InDoubt { error, doubt },
+        Ok(()) => Verdict::InDoubt { error, doubt, mark },
     }
 }
 
@@ -135,7 +144,11 @@ async fn verdict(case: &Case<'_>, ctx: &Context, keeping: &mut dyn Keeping) -> R
         });
     }
     // Before the look at others: what they commit after it is told from this moment.
-    let mark = Mark::read_if_possible(&session).await;
+    if case.watch.is_none() && session.version().major() < COUNTS_COME_AT_ONCE {
+        // The dead tool's sessions were ended just now.
+        tokio::time::sleep(COLLECTOR_DELAY).await;
+    }
+    let mark = Mark::read(&session).await?;
     let observed = observe(case, &session).await?;
     session.close().await;
     let lifted = observed.lifted;
@@ -150,7 +163,7 @@ async fn verdict(case: &Case<'_>, ctx: &Context, keeping: &mut dyn Keeping) -> R
         proof: case.options.proof,
         discard_other_writes: discard,
         // Behind a fence nobody can write.
-        judged_at: mark.filter(|_| case.window.fenced_since.is_none() || lifted),
+        judged_at: (case.window.fenced_since.is_none() || lifted).then(|| mark.clone()),
         jobs: case.options.jobs,
         other_database: case.other_database,
         // Accepted when the archive was taken: without it this run would not have started.
@@ -173,12 +186,12 @@ async fn verdict(case: &Case<'_>, ctx: &Context, keeping: &mut dyn Keeping) -> R
     if let Ok(report) = &mut result {
         report.seconds.decide += decided.as_secs_f64();
     }
-    Ok(of_rollback(result, rung))
+    Ok(of_rollback(result, rung, mark))
 }
 
 /// Sequences that a failed migration moved on are set back, but that is no committed change: the
 /// verdict is that nothing was committed (P2).
-fn of_rollback(result: Result<RollbackReport>, rung: Rung) -> Verdict {
+fn of_rollback(result: Result<RollbackReport>, rung: Rung, mark: Mark) -> Verdict {
     match result {
         Ok(report) if matches!(report.strategy, Strategy::Nothing | Strategy::Sequences) => {
             Verdict::Unchanged {
@@ -193,6 +206,7 @@ fn of_rollback(result: Result<RollbackReport>, rung: Rung) -> Verdict {
         },
         Err(error) => Verdict::InDoubt {
             doubt: Doubt::of_rollback(&error, rung),
+            mark: Some(mark),
             error,
         },
     }

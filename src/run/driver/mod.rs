@@ -157,6 +157,7 @@ async fn settle(
             Verdict::InDoubt {
                 error,
                 doubt: Doubt::BrokenOff,
+                ..
             } if tried < JUDGED_AT_MOST && !desk.swap_is_open => {
                 desk.warn(format!("{error}; judging the database again"));
             }
@@ -166,12 +167,10 @@ async fn settle(
         tokio::time::sleep(FIRST_PAUSE).await;
         tried += 1;
     };
-    if let Verdict::InDoubt {
-        doubt: Doubt::Locked,
-        ..
-    } = verdict
+    if let Verdict::InDoubt { doubt, mark, .. } = &verdict
+        && doubt.leaves_it_as_it_was()
     {
-        note_where_left(desk, ready).await;
+        note_where_left(desk, ready, mark.clone()).await;
     }
     let concluded = conclude(desk, verdict, begun, failure.error, started.elapsed());
     // What is true now, for the report; a failure to read it changes nothing.
@@ -181,21 +180,29 @@ async fn settle(
 
 /// The next start puts back what could not be put back now. What others write until then it must not discard unseen: they are
 /// told from what was there when we left.
-async fn note_where_left(desk: &mut Desk<'_>, ready: &Ready<'_>) {
+async fn note_where_left(desk: &mut Desk<'_>, ready: &Ready<'_>, mark: Option<Mark>) {
     let scene = &ready.scene;
-    let Ok(session) = crate::pg::connect(&scene.target, "facts", scene.ctx).await else {
-        return;
+    let mark = match mark {
+        Some(mark) => Some(mark),
+        None => match crate::pg::connect(&scene.target, "facts", scene.ctx).await {
+            Ok(session) => {
+                // What is not counted yet is taken for a later write: the cautious side.
+                let mark = Mark::read_if_possible(&session).await;
+                session.close().await;
+                mark
+            }
+            Err(_) => None,
+        },
     };
-    // What is not counted yet is taken for a later write: the cautious side.
-    let mark = Mark::read_if_possible(&session).await;
-    session.close().await;
-    desk.record_if_possible(Step::RollBack, Stage::Intent, &RollBackBegun::left_at(mark));
+    let left = RollBackBegun::left_at(mark);
+    desk.record_if_possible(Step::RollBack, Stage::Intent, &left);
 }
 
 /// Judges once, under the lock. Errors: another run may have begun.
 async fn judged(desk: &mut Desk<'_>, ready: &Ready<'_>, failure: &Failure) -> Result<Verdict> {
     let (scene, lock) = (&ready.scene, &ready.lock);
-    lock.keep(&scene.target, scene.options, scene.ctx).await?;
+    let regained = lock.keep(&scene.target, scene.options, scene.ctx).await?;
+    desk.lock_was_lost |= regained;
     let mut case = case(ready, failure.by_itself);
     case.withheld_before.clone_from(&desk.wrote_between);
     Ok(judge(&case, scene.ctx, &mut OfDesk { desk, lock }).await)
@@ -293,7 +300,7 @@ fn conclude(
             why,
             made_again,
         } => withheld(desk, writers, why, made_again, &failure),
-        Verdict::InDoubt { error, doubt } => in_doubt(desk, &failure, error, doubt),
+        Verdict::InDoubt { error, doubt, .. } => in_doubt(desk, &failure, error, doubt),
     }
 }
 
@@ -401,7 +408,8 @@ async fn retry(desk: &mut Desk<'_>, ready: &Ready<'_>, number: u32, error: &Opti
         () = tokio::time::sleep(pause) => {}
         _ = ctx.stop.wait() => return false,
     }
-    if !ready.lock.is_held().await {
+    // The watch ended with the connection that was lost: another attempt would have nobody who looks at others.
+    if desk.lock_was_lost || !ready.lock.is_held().await {
         return false;
     }
     // Settled: what the next attempt does is judged by itself.
@@ -454,7 +462,8 @@ async fn without_fence(
     fence: &FenceRecord,
     concluded: (Outcome, Option<Error>),
 ) -> (Outcome, Option<Error>) {
-    if let Err(error) = lock.keep(&scene.target, scene.options, scene.ctx).await {
+    let kept = lock.keep(&scene.target, scene.options, scene.ctx).await;
+    if let Err(error) = kept {
         desk.warn(format!(
             "the fence was left to the run that holds the lock now: {error}"
         ));

@@ -332,14 +332,17 @@ async fn put_back(
         window: window_of(story, run),
         watch: None,
         seen_before: known_writers(story),
-        withheld_before: withheld_before(story).map(|seen| seen.why).or(since_left),
+        withheld_before: withheld_before(story)
+            .or_else(|| story.seen_before_the_attempt())
+            .map(|seen| seen.why)
+            .or(since_left),
         by_itself: false,
         other_database: story.begun_with.other_database,
     };
     let verdict = judge(&case, place.ctx, &mut OfJournal { journal, lock }).await;
-    let doubt = match &verdict {
-        Verdict::InDoubt { doubt, .. } => Some(*doubt),
-        _ => None,
+    let (doubt, mark) = match &verdict {
+        Verdict::InDoubt { doubt, mark, .. } => (Some(*doubt), mark.clone()),
+        _ => (None, None),
     };
     let (record, mut recovered) = of_verdict(verdict, story, run, &archive);
     if doubt == Some(Doubt::NoArchive) && place.options.force {
@@ -352,8 +355,8 @@ async fn put_back(
         .lines
         .extend(lines.map(|line| format!("outside of the database: {line}")));
     let Some(record) = record else {
-        if doubt == Some(Doubt::Locked) {
-            note_where_left(place, journal).await;
+        if doubt.is_some_and(Doubt::leaves_it_as_it_was) {
+            note_where_left(place, journal, mark).await;
         }
         return Ok(recovered);
     };
@@ -362,8 +365,12 @@ async fn put_back(
 }
 
 /// As a run does that leaves its rollback to the next start.
-async fn note_where_left(place: &Place<'_>, journal: &mut Journal) {
-    let left = RollBackBegun::left_at(Mark::read_if_possible(place.session).await);
+async fn note_where_left(place: &Place<'_>, journal: &mut Journal, mark: Option<Mark>) {
+    let mark = match mark {
+        Some(mark) => Some(mark),
+        None => Mark::read_if_possible(place.session).await,
+    };
+    let left = RollBackBegun::left_at(mark);
     let noted = journal::detail_of(&left)
         .and_then(|left| journal.append(Step::RollBack, Stage::Intent, left));
     if let Err(error) = noted {
@@ -431,7 +438,7 @@ fn of_verdict(
             let recovered = recovery_withheld(run, archive, &why, &writers, made_again);
             (None, recovered)
         }
-        Verdict::InDoubt { error, doubt } => {
+        Verdict::InDoubt { error, doubt, .. } => {
             let record = put_back(None, &error.to_string(), Vec::new());
             let recovered = not_put_back(run, error, doubt, archive);
             (record.filter(|_| !doubt.stays_open()), recovered)

@@ -185,13 +185,12 @@ async fn under_lock(
     };
     let (target, wait) = (place.target, place.options.wait);
     let taken = fence::take_down_left(lock, target, wait, place.store, place.facts, place.ctx);
-    let lines = match (taken.await, left) {
-        (Ok(lines), _) => lines,
-        (Err(error), Some((_, record))) => {
-            let database = &place.facts.database;
-            return Ok(Some(with_its_fence(recovered, &error, database, &record)));
+    let lines = match taken.await {
+        Ok(lines) => lines,
+        Err(error) => {
+            let record = left.map(|(_, record)| record).unwrap_or_default();
+            return Ok(Some(with_its_fence(&place, recovered, &error, &record)));
         }
-        (Err(error), None) => return Err(error),
     };
     if lines.is_empty() {
         return Ok(recovered);
@@ -206,30 +205,38 @@ async fn under_lock(
 
 /// What was done is told, whatever became of the fence; while it stands nobody may read that all is well.
 fn with_its_fence(
+    place: &Place<'_>,
     recovered: Option<Recovered>,
     error: &Error,
-    database: &str,
     record: &FenceRecord,
 ) -> Recovered {
-    let mut recovered =
-        recovered.unwrap_or_else(|| Recovered::ended(Outcome::Unchanged, Vec::new()));
-    recovered
-        .lines
-        .push(fence::still_up(database, record, error));
-    if recovered.error.is_some() {
-        return recovered;
-    }
+    let database = &place.facts.database;
+    let recovered = recovered.unwrap_or_else(|| Recovered::ended(Outcome::Unchanged, Vec::new()));
+    let still_up = fence::still_up(database, record, error);
+    place.ctx.warn(still_up.clone());
     let done = recovered.lines.first().cloned().unwrap_or_default();
-    let error = Error::new(Kind::InDoubt, "take the fence of the interrupted run down")
-        .because(error.to_string())
-        .now(format!(
-            "other sessions of {database} cannot write; besides that: {done}"
-        ))
-        .hint("when that is put right: pgbelay recover")
-        .hint(format!("or by hand: {}", fence::by_hand(database, record)));
+    let error = recovered.error.unwrap_or_else(|| {
+        Error::new(Kind::InDoubt, "take the fence of the interrupted run down")
+            .because(error.to_string())
+            .now(format!(
+                "other sessions of {database} cannot write; besides that: {done}"
+            ))
+            .hint("when that is put right: pgbelay recover")
+    });
+    let mut lines = recovered.lines;
+    lines.push(still_up);
     Recovered {
-        outcome: Outcome::InDoubt,
-        error: Some(error),
+        outcome: match recovered.outcome {
+            Outcome::Withheld => Outcome::Withheld,
+            _ => Outcome::InDoubt,
+        },
+        error: Some(error.hint(format!(
+            "the fence still stands; by hand: {}",
+            fence::by_hand(database, record)
+        ))),
+        lines,
+        // Nothing goes on behind a fence that is not its own.
+        after: After::Open,
         ..recovered
     }
 }
