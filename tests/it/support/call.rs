@@ -79,11 +79,10 @@ impl<'w> Call<'w> {
 
     /// Starts without waiting, for signals and for runs side by side.
     pub fn start(self, arguments: &[&str]) -> Running<'w> {
-        let words: Vec<&str> = self
-            .within
-            .iter()
-            .map(String::as_str)
-            .chain(takes_signals())
+        let within = self.within.iter().map(String::as_str);
+        let words: Vec<&str> = takes_signals()
+            .into_iter()
+            .chain(within)
             .chain([env!("CARGO_BIN_EXE_pgbelay")])
             .collect();
         let mut command = Command::new(words[0]);
@@ -108,15 +107,15 @@ impl<'w> Call<'w> {
 }
 
 /// What starts the program with signals that it takes: it leaves alone what it inherited as ignored, and so is SIGINT
-/// for tests in the background of a shell without job control.
+/// for tests in the background of a shell without job control, and SIGHUP under nohup.
 fn takes_signals() -> Vec<&'static str> {
-    const SIGINT: u64 = 1 << 1;
+    const HANGUP_OR_INTERRUPT: u64 = 1 | 1 << 1;
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mut lines = status.lines();
     let mask = lines.find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    match mask.is_some_and(|mask| mask & SIGINT != 0) {
-        true => vec!["env", "--default-signal=INT"],
+    match mask.is_some_and(|mask| mask & HANGUP_OR_INTERRUPT != 0) {
+        true => vec!["env", "--default-signal=HUP,INT"],
         false => Vec::new(),
     }
 }
