@@ -7,6 +7,7 @@
 //! does who switches counting off in his own session is not seen (docs/rollback.md).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::evidence;
 use crate::archive::{CountersRecord, Manifest, TableRecord, WrittenRecord};
@@ -17,6 +18,9 @@ use crate::pg::{self, Row, Session, Sql};
 
 /// The first major whose sessions put their counts where they cannot get lost.
 pub const SINCE: u32 = 15;
+
+/// How much later the process that collects them before [`SINCE`] has what a session wrote.
+pub const COLLECTOR_DELAY: Duration = Duration::from_millis(1200);
 
 /// What the counts say.
 #[derive(Debug, Clone, PartialEq, Eq)]

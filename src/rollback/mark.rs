@@ -21,8 +21,6 @@ use crate::pg::{self, Session, Sql};
 /// How long sessions that may have written what is not counted yet are waited for: an idle one reports after ten
 /// seconds, and is believed after fifteen.
 const WAIT_FOR_COUNTS: Duration = Duration::from_secs(17);
-/// PostgreSQL 14 collects counts in another process, this much later.
-const COLLECTOR_DELAY: Duration = Duration::from_millis(1200);
 /// Time between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
@@ -119,7 +117,7 @@ impl Mark {
             return Ok(Some(format!("{sessions} at work meanwhile")));
         }
         if session.version().major() < counters::SINCE {
-            tokio::time::sleep(COLLECTOR_DELAY).await;
+            tokio::time::sleep(counters::COLLECTOR_DELAY).await;
         }
         // Who came and left reported when leaving.
         let now = Self::read(session).await?;

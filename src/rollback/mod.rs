@@ -41,6 +41,7 @@ use crate::error::{Error, Kind, Result};
 use crate::pg::Target;
 use crate::store::Store;
 
+pub use counters::{COLLECTOR_DELAY, SINCE as COUNTS_SINCE};
 pub use decide::{Decision, decide, unchanged_by_transaction_ids};
 pub use estimate::Measured;
 pub use mark::{Counts, Mark};

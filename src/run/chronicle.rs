@@ -232,6 +232,11 @@ pub struct RollBackBegun {
 }
 
 impl RollBackBegun {
+    /// Whether it tells more than that a rollback was begun.
+    fn says_something(&self) -> bool {
+        self.mark.is_some() || self.other_database || self.not_begun
+    }
+
     /// Nothing was begun, or nothing came of it: later writes are told from this moment.
     pub fn left_at(mark: Option<Mark>) -> Self {
         Self {
@@ -316,8 +321,9 @@ impl Story {
             (Step::RollBack, Stage::Intent) => {
                 let begun: RollBackBegun = detail(record)?;
                 self.roll_back_intended |= !begun.not_begun;
-                // A recovery begins again without saying more.
-                if begun.mark.is_some() || begun.other_database || begun.not_begun {
+                // The first one speaks: a recovery begins again without saying more, or leaves it again, and what others
+                // wrote before that must be told all the same.
+                if !self.begun_with.says_something() {
                     self.begun_with = begun;
                 }
             }

@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use super::outcome::OtherWriter;
 use crate::error::Result;
 use crate::pg::{self, Row, Session, Sql};
+use crate::rollback::{COLLECTOR_DELAY, COUNTS_SINCE};
 
 /// Time between two samples. Each costs the server well under a millisecond.
 const SAMPLE_EVERY: Duration = Duration::from_millis(50);
@@ -35,8 +36,6 @@ const SETTLED_AFTER: Duration = Duration::from_millis(200);
 const PAUSES_PER_SAMPLE: u32 = 3;
 /// How long our own closed sessions may take to leave the server before the tool is started.
 const LEAVE_WITHIN: Duration = Duration::from_secs(2);
-/// PostgreSQL 14 collects statistics in another process, this much later.
-const COLLECTOR_DELAY: Duration = Duration::from_millis(1200);
 
 /// One session as `pg_stat_activity` showed it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -219,7 +218,7 @@ pub fn judge(window: &Window, seen: &Sighting) -> Option<&'static str> {
 
 /// Asks how many sessions this database has had, our own among them up to now.
 async fn session_count(session: &Session) -> Result<i64> {
-    if session.version().major() >= 15 {
+    if session.version().major() >= COUNTS_SINCE {
         flush_own_count(session).await?;
     } else {
         tokio::time::sleep(COLLECTOR_DELAY).await;
@@ -232,7 +231,7 @@ async fn session_count(session: &Session) -> Result<i64> {
 
 /// Makes the server count this session now and not some seconds later (15+).
 pub async fn flush_own_count(session: &Session) -> Result<()> {
-    if session.version().major() < 15 {
+    if session.version().major() < COUNTS_SINCE {
         return Ok(());
     }
     session

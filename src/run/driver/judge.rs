@@ -30,9 +30,6 @@ const LEAVE_BY_ITSELF: Duration = Duration::from_secs(2);
 const CANCEL_FOR: Duration = Duration::from_secs(1);
 /// After this a session that cannot be ended leaves the database in doubt.
 const END_WITHIN: Duration = Duration::from_secs(20);
-/// The first major whose sessions count what they wrote themselves; before it another process does, this much later.
-const COUNTS_COME_AT_ONCE: u32 = 15;
-const COLLECTOR_DELAY: Duration = Duration::from_millis(1200);
 /// Time between two looks at the tool's sessions.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
@@ -143,11 +140,11 @@ async fn verdict(case: &Case<'_>, ctx: &Context, keeping: &mut dyn Keeping) -> R
             made_again: true,
         });
     }
-    // Before the look at others: what they commit after it is told from this moment.
-    if case.watch.is_none() && session.version().major() < COUNTS_COME_AT_ONCE {
+    if case.watch.is_none() && session.version().major() < rollback::COUNTS_SINCE {
         // The dead tool's sessions were ended just now.
-        tokio::time::sleep(COLLECTOR_DELAY).await;
+        tokio::time::sleep(rollback::COLLECTOR_DELAY).await;
     }
+    // Before the look at others: what they commit after it is told from this moment.
     let mark = Mark::read(&session).await?;
     let observed = observe(case, &session).await?;
     session.close().await;

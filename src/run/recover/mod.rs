@@ -187,10 +187,7 @@ async fn under_lock(
     let taken = fence::take_down_left(lock, target, wait, place.store, place.facts, place.ctx);
     let lines = match taken.await {
         Ok(lines) => lines,
-        Err(error) => {
-            let record = left.map(|(_, record)| record).unwrap_or_default();
-            return Ok(Some(with_its_fence(&place, recovered, &error, &record)));
-        }
+        Err(error) => return untaken(&place, recovered, error, left.map(|(_, record)| record)),
     };
     if lines.is_empty() {
         return Ok(recovered);
@@ -203,7 +200,27 @@ async fn under_lock(
     Ok(Some(recovered))
 }
 
-/// What was done is told, whatever became of the fence; while it stands nobody may read that all is well.
+/// What was done is told, whatever became of the fence.
+fn untaken(
+    place: &Place<'_>,
+    recovered: Option<Recovered>,
+    error: Error,
+    left: Option<FenceRecord>,
+) -> Result<Option<Recovered>> {
+    match (left, recovered) {
+        (Some(record), recovered) => Ok(Some(with_its_fence(place, recovered, &error, &record))),
+        // None is known: a journal could not be read again.
+        (None, None) => Err(error),
+        (None, Some(mut recovered)) => {
+            let line = format!("whether a fence was left could not be seen again: {error}");
+            place.ctx.warn(line.clone());
+            recovered.lines.push(line);
+            Ok(Some(recovered))
+        }
+    }
+}
+
+/// While it stands nobody may read that all is well.
 fn with_its_fence(
     place: &Place<'_>,
     recovered: Option<Recovered>,

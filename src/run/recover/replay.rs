@@ -256,6 +256,32 @@ mod tests {
         }
     }
 
+    /// A recovery that could not begin either must not move the moment on past what others wrote before it, nor forget that
+    /// the archive may be of another database.
+    #[test]
+    fn p5_later_writes_are_told_from_the_first_time_a_rollback_was_left() {
+        let left = |snapshot: &str| {
+            let mark = json!({"snapshot": snapshot, "definitions": "d"});
+            let detail = json!({"mark": mark, "not_begun": true});
+            (Step::RollBack, Stage::Intent, detail)
+        };
+        let mut records = whole_run(&["b"]);
+        records.truncate(8);
+        records.extend([left("first"), left("second")]);
+        let told = story(&records).begun_with;
+        assert_eq!(told.mark.unwrap().snapshot, "first");
+        let by_hand = json!({"other_database": true});
+        let records = [(Step::RollBack, Stage::Intent, by_hand), left("second")];
+        let told = story(&records).begun_with;
+        assert!(told.other_database && told.mark.is_none());
+        // Another attempt begins afresh.
+        let mut records = whole_run(&["b"]);
+        let again = records[4].clone();
+        records.truncate(8);
+        records.extend([left("first"), again, left("second")]);
+        assert_eq!(story(&records).begun_with.mark.unwrap().snapshot, "second");
+    }
+
     #[test]
     fn a_run_is_finished_once_it_has_said_how_it_ended_and_left_nothing() {
         use Stage::{Intent, Outcome};
