@@ -76,7 +76,7 @@ impl Steady {
 /// As [`super::read`]; as [`super::require_references`]; refused when the server has no room for the locks; transient when others
 /// hold locks longer than `locking.wait` or never stop changing definitions.
 pub async fn open_steady(session: &Session, locking: Locking, ctx: &Context) -> Result<Steady> {
-    let witness = pg::connect_beside(session, "witness", ctx).await?;
+    let witness = pg::connect_beside(session, pg::Purpose::Witness, ctx).await?;
     witness.execute(&patience(locking.wait.min(SLICE))).await?;
     let mut effort = Effort::new(locking);
     loop {

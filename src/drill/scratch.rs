@@ -108,7 +108,7 @@ impl Scratch {
         ctx: &Context,
     ) -> Result<Self> {
         let name = options.scratch.clone();
-        let keeper = pg::connect_beside(server, "drill", ctx).await?;
+        let keeper = pg::connect_beside(server, pg::Purpose::Drill, ctx).await?;
         require_free(&keeper, &name).await?;
         faults::reach(Point::DrillMake)?;
         if let Err(error) = restore::create_database(&keeper, &name, archive.manifest()).await {
@@ -151,7 +151,7 @@ impl Scratch {
     /// Gives it the recorded owner, limits, settings, grants and comment, all in one transaction at whose end the comment is
     /// the mark again: nobody ever sees it unmarked.
     pub async fn dress(&self, archive: &Reader, ctx: &Context) -> Result<Dressed> {
-        let reader = pg::connect(&self.target, "drill", ctx).await?;
+        let reader = pg::connect(&self.target, pg::Purpose::Drill, ctx).await?;
         let keeper = &self.keeper;
         keeper.execute(&Sql::constant("BEGIN")).await?;
         let dressed = self.dressed(archive).await;
@@ -209,7 +209,7 @@ impl Scratch {
     }
 
     async fn drop_once_more(&self, ctx: &Context) -> Result<()> {
-        let session = pg::connect_beside(&self.keeper, "drill", ctx).await?;
+        let session = pg::connect_beside(&self.keeper, pg::Purpose::Drill, ctx).await?;
         let removed = remove(&session, &self.name, ctx).await;
         session.close().await;
         removed
@@ -260,7 +260,7 @@ pub(super) async fn prepare_drop(server: &Session, name: &str, ctx: &Context) ->
 
 /// A database with subscriptions cannot be dropped. They are let go of without their slot: that one belongs to the original.
 async fn unsubscribe(server: &Session, name: &str, ctx: &Context) -> Result<()> {
-    let session = pg::connect(&server.other_database(name), "drill", ctx).await?;
+    let session = pg::connect(&server.other_database(name), pg::Purpose::Drill, ctx).await?;
     let rows = session
         .query(&Sql::constant(include_str!("sql/subscriptions.sql")))
         .await?;
@@ -326,7 +326,7 @@ async fn not_created(error: Error, keeper: &Session, name: &str, ctx: &Context) 
 
 /// Ends the session that was making it, then drops it; without FORCE, so that whoever is connected keeps it.
 async fn undo_creation(keeper: &Session, name: &str, ctx: &Context) -> Result<()> {
-    let session = pg::connect_beside(keeper, "drill", ctx).await?;
+    let session = pg::connect_beside(keeper, pg::Purpose::Drill, ctx).await?;
     let undone = async {
         pg::end_lost(&session, &ctx.run_id, keeper).await?;
         // Ours was not marked yet. One that is was made by somebody else in the same second.

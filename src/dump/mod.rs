@@ -138,7 +138,7 @@ async fn read_out(
     ctx: &Context,
 ) -> Result<BackupReport> {
     let _phase = ctx.phase(Phase::Backup);
-    let session = pg::connect(target, "backup", ctx).await?;
+    let session = pg::connect(target, pg::Purpose::Backup, ctx).await?;
     tell_unknown_shape(&session, ctx);
     let report = async {
         tell_what_extensions_keep(&session, ctx).await?;

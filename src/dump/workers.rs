@@ -162,7 +162,7 @@ fn streams(leader: &Session, options: &DumpOptions) -> u64 {
 }
 
 async fn connected(leader: &Session, wait: Duration, ctx: &Context) -> Result<Session> {
-    let connecting = pg::connect_beside(leader, "worker", ctx);
+    let connecting = pg::connect_beside(leader, pg::Purpose::Worker, ctx);
     let late = |_| Error::operation("connect a worker").because("it took too long");
     tokio::time::timeout(wait, connecting).await.map_err(late)?
 }

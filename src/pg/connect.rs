@@ -12,6 +12,7 @@ use tokio_postgres::tls::{MakeTlsConnect, TlsConnect, TlsStream};
 use tokio_postgres::{Client, Config, NoTls};
 
 use super::diagnosis::{self, Failure, Pending, Place};
+use super::purpose::Purpose;
 use super::quote::Sql;
 use super::session::Session;
 use super::socket::{self, Socket};
@@ -30,7 +31,7 @@ const APPLICATION_NAME_LIMIT: usize = 63;
 
 /// Connects once, without waiting for a server that is not there, and pins the settings.
 /// `purpose` is shown in `pg_stat_activity` as `pgbelay <run> <purpose>`.
-pub async fn connect(target: &Target, purpose: &str, ctx: &Context) -> Result<Session> {
+pub async fn connect(target: &Target, purpose: Purpose, ctx: &Context) -> Result<Session> {
     let limit = target.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
     let session = open_any(target, purpose, limit, ctx)
         .await
@@ -40,7 +41,7 @@ pub async fn connect(target: &Target, purpose: &str, ctx: &Context) -> Result<Se
 }
 
 /// Connects as `session` did, to the same server: a worker, or a witness of what it cannot see.
-pub async fn connect_beside(session: &Session, purpose: &str, ctx: &Context) -> Result<Session> {
+pub async fn connect_beside(session: &Session, purpose: Purpose, ctx: &Context) -> Result<Session> {
     connect(session.origin(), purpose, ctx).await
 }
 
@@ -61,7 +62,7 @@ pub(super) async fn pin(session: &Session) -> Result<()> {
 /// A session on the first server that gives one, with no setting changed.
 pub(super) async fn open_any(
     target: &Target,
-    purpose: &str,
+    purpose: Purpose,
     limit: Duration,
     ctx: &Context,
 ) -> Result<Session, Failure> {
@@ -112,7 +113,7 @@ fn combined(target: &Target, mut failures: Vec<Failure>) -> Failure {
 }
 
 /// `pgbelay <run> <purpose>`, within the server's limit.
-fn application_name(run_id: &str, purpose: &str) -> String {
+fn application_name(run_id: &str, purpose: Purpose) -> String {
     let mut name = format!("pgbelay {run_id} {purpose}");
     while name.len() > APPLICATION_NAME_LIMIT {
         name.pop();
@@ -307,8 +308,8 @@ mod tests {
 
     #[test]
     fn application_names_fit_the_server() {
-        assert_eq!(application_name("ab12", "lock"), "pgbelay ab12 lock");
-        assert_eq!(application_name("ab12", &"ä".repeat(80)).len(), 63);
+        assert_eq!(application_name("ab12", Purpose::Lock), "pgbelay ab12 lock");
+        assert_eq!(application_name(&"ä".repeat(80), Purpose::Lock).len(), 63);
     }
 
     #[test]

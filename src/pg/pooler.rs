@@ -9,6 +9,7 @@
 use std::time::Duration;
 
 use super::connect::{CONNECT_TIMEOUT, open_any};
+use super::purpose::Purpose;
 use super::quote::Sql;
 use super::session::Session;
 use super::target::Target;
@@ -23,7 +24,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Refuses ([`Kind::Refused`]) a transaction or statement pooler; a pooler in session mode passes.
 pub async fn detect_pooler(target: &Target, ctx: &Context) -> Result<()> {
-    let session = open_any(target, "pooler check", CONNECT_TIMEOUT, ctx)
+    let session = open_any(target, Purpose::PoolerCheck, CONNECT_TIMEOUT, ctx)
         .await
         .map_err(|failure| settled(failure.error))?;
     let result = refuse(&session, target, ctx).await;
@@ -35,7 +36,7 @@ pub async fn detect_pooler(target: &Target, ctx: &Context) -> Result<()> {
 pub(super) async fn refuse(session: &Session, target: &Target, ctx: &Context) -> Result<()> {
     let opened = tokio::time::timeout(
         ANSWER_TIMEOUT,
-        open_any(target, "pooler check", ANSWER_TIMEOUT, ctx),
+        open_any(target, Purpose::PoolerCheck, ANSWER_TIMEOUT, ctx),
     );
     let other = match opened.await {
         Ok(Ok(other)) => other,

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::connect::{CONNECT_TIMEOUT, open_any, pin};
 use super::diagnosis::{Failure, Pending};
 use super::pooler;
+use super::purpose::Purpose;
 use super::session::Session;
 use super::target::Target;
 use crate::context::Context;
@@ -41,7 +42,7 @@ async fn open_in_time(target: &Target, wait: Duration, ctx: &Context) -> Result<
         let left = wait.saturating_sub(started.elapsed());
         let limit = attempt_limit(target, wait, left);
         let opened = tokio::select! {
-            opened = open_any(target, "connect", limit, ctx) => opened,
+            opened = open_any(target, Purpose::Connect, limit, ctx) => opened,
             signal = ctx.stop.wait() => return Err(interrupted(target, signal)),
         };
         let failure = match opened {

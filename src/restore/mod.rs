@@ -85,7 +85,7 @@ pub async fn restore(
 ) -> Result<RestoreReport> {
     let _phase = ctx.phase(Phase::Restore);
     let started = std::time::Instant::now();
-    let session = pg::connect(target, "restore", ctx).await?;
+    let session = pg::connect(target, pg::Purpose::Restore, ctx).await?;
     let result = match parallel::gather(&session, options.jobs, ctx).await {
         Ok(crew) if crew.is_empty() => at_once_or_not_at_all(&session, target, reader, ctx).await,
         Ok(crew) => parallel::restore(&session, crew, reader, ctx).await,

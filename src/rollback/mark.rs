@@ -204,7 +204,7 @@ pub(super) async fn refuse_later_writes(scene: &Scene<'_>, counts: Counts) -> Re
         return Ok(());
     }
     // A transaction sees who is connected only once.
-    let session = pg::connect(scene.target, "witness", scene.ctx).await?;
+    let session = pg::connect(scene.target, pg::Purpose::Witness, scene.ctx).await?;
     let found = mark.objection_at_once(&session, counts, scene.ctx).await;
     session.close().await;
     match found? {

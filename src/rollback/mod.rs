@@ -38,7 +38,7 @@ use crate::compare::Difference;
 use crate::context::Context;
 use crate::dump;
 use crate::error::{Error, Kind, Result};
-use crate::pg::Target;
+use crate::pg::{Purpose, Target};
 use crate::store::Store;
 
 pub use counters::{COLLECTOR_DELAY, SINCE as COUNTS_SINCE};
@@ -194,7 +194,7 @@ pub async fn roll_back(
 ) -> Result<RollbackReport> {
     refuse_losses(reader, options)?;
     let scene = (target, reader, store, options, ctx);
-    Scene::enter("rollback", scene, decide_and_act).await
+    Scene::enter(Purpose::Rollback, scene, decide_and_act).await
 }
 
 /// As [`roll_back`], for a caller that has just had [`decide`]'s answer: nothing is read twice.
@@ -208,7 +208,7 @@ pub async fn roll_back_decided(
 ) -> Result<RollbackReport> {
     refuse_losses(reader, options)?;
     let scene = (target, reader, store, options, ctx);
-    Scene::enter("rollback", scene, async |scene| {
+    Scene::enter(Purpose::Rollback, scene, async |scene| {
         require_same_database(scene).await?;
         act_on(scene, decision).await
     })
@@ -272,7 +272,7 @@ async fn by_rungs(scene: &Scene<'_>, difference: &Difference) -> Result<Rollback
         false => rebuild::rebuild(scene, difference).await,
         true => {
             let task = (scene.target, scene.reader, scene.store, options, ctx);
-            Scene::enter("rollback", task, async |scene| {
+            Scene::enter(Purpose::Rollback, task, async |scene| {
                 rebuild::rebuild(scene, difference).await
             })
             .await

@@ -14,7 +14,7 @@ use crate::catalog::Kind;
 use crate::compare::{Difference, counted};
 use crate::context::Context;
 use crate::error::Result;
-use crate::pg::Target;
+use crate::pg::{Purpose, Target};
 use crate::store::Store;
 
 /// Kinds of entries that stand for rows and values, which have steps of their own.
@@ -97,7 +97,7 @@ pub async fn preview(
 ) -> Result<Preview> {
     super::refuse_losses(reader, options)?;
     let scene = (target, reader, store, options, ctx);
-    Scene::enter("plan", scene, async |scene| {
+    Scene::enter(Purpose::Plan, scene, async |scene| {
         on_session(scene, measured).await
     })
     .await

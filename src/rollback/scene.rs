@@ -34,7 +34,7 @@ pub(super) struct Scene<'a> {
 impl<'a> Scene<'a> {
     /// Works with a connection of its own, named by `purpose`, and closes it whatever happened.
     pub async fn enter<T>(
-        purpose: &str,
+        purpose: pg::Purpose,
         task: Task<'a>,
         work: impl AsyncFnOnce(&Scene<'_>) -> Result<T>,
     ) -> Result<T> {

@@ -119,7 +119,7 @@ fn not_confirmed(error: Error) -> Error {
 }
 
 async fn version_tables(scene: &Scene<'_>) -> Result<Vec<VersionTable>> {
-    let session = pg::connect(scene.target, "proof", scene.ctx).await?;
+    let session = pg::connect(scene.target, pg::Purpose::Proof, scene.ctx).await?;
     let found = catalog::read_version_tables(&session).await;
     session.close().await;
     found

@@ -39,7 +39,7 @@ pub async fn watched<T>(
     let connected = tokio::select! {
         biased;
         result = &mut work => return result,
-        connected = pg::connect(target, "blockers", ctx) => connected,
+        connected = pg::connect(target, pg::Purpose::Blockers, ctx) => connected,
     };
     let Ok(session) = connected else {
         return work.await;

@@ -125,7 +125,7 @@ async fn in_time(
 
 async fn make(scene: &Scene<'_>, ready: &Ready<'_>) -> Result<ChangeReport> {
     let reader = Reader::open(&ready.archive)?;
-    let session = pg::connect(&scene.target, "report", scene.ctx).await?;
+    let session = pg::connect(&scene.target, pg::Purpose::Report, scene.ctx).await?;
     let locking = match scene.options.changes {
         ChangeDetail::Rows => Locking::tables(TABLE_LOCK_WAIT),
         _ => Locking {

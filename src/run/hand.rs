@@ -126,14 +126,14 @@ async fn require_undamaged(
 }
 
 async fn facts_of(target: &Target, ctx: &Context) -> Result<Facts> {
-    let session = pg::connect(target, "facts", ctx).await?;
+    let session = pg::connect(target, pg::Purpose::Facts, ctx).await?;
     let facts = Facts::read(&session).await;
     session.close().await;
     facts
 }
 
 async fn mark_of(target: &Target, ctx: &Context) -> Option<Mark> {
-    let session = pg::connect(target, "facts", ctx).await.ok()?;
+    let session = pg::connect(target, pg::Purpose::Facts, ctx).await.ok()?;
     let mark = Mark::read_if_possible(&session).await;
     session.close().await;
     mark
@@ -157,7 +157,7 @@ async fn refuse_writes_of_others(
     ctx: &Context,
 ) -> Result<Judged> {
     let stories = recover::stories_that_tell(store, facts)?;
-    let session = pg::connect(target, "facts", ctx).await?;
+    let session = pg::connect(target, pg::Purpose::Facts, ctx).await?;
     let at = Mark::read(&session).await?;
     let refused = others::refuse(&session, &stories, reader, ctx).await;
     let judged = match refused {
@@ -188,7 +188,7 @@ pub async fn foreseen_refusal(
     store: &Store,
     ctx: &Context,
 ) -> Result<Option<String>> {
-    let session = pg::connect(target, "facts", ctx).await?;
+    let session = pg::connect(target, pg::Purpose::Facts, ctx).await?;
     let found = async {
         let facts = Facts::read(&session).await?;
         let stories = recover::stories_that_tell(store, &facts)?;
@@ -335,7 +335,7 @@ pub async fn verify_live(
 /// Ends what an interrupted check is still asking the server.
 async fn end_check(target: &Target, pid: i32, ctx: &Context) {
     let ended = async {
-        let session = pg::connect(target, "verify", ctx).await?;
+        let session = pg::connect(target, pg::Purpose::Verify, ctx).await?;
         let ended = session.query(&writers::terminate(&[pid])).await.map(|_| ());
         session.close().await;
         ended

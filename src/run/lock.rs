@@ -47,7 +47,7 @@ impl RunLock {
     ///
     /// Fails with [`Kind::LockTimeout`] when the wait is over.
     pub async fn acquire(target: &Target, wait: Duration, ctx: &Context) -> Result<Self> {
-        let session = pg::connect(target, "lock", ctx).await?;
+        let session = pg::connect(target, pg::Purpose::Lock, ctx).await?;
         let database = advisory::own_database(&session).await?;
         Self::obtain(session, database, wait, ctx).await
     }
@@ -66,7 +66,7 @@ impl RunLock {
             if !holders.is_empty() {
                 return Ok(None);
             }
-            let session = pg::connect(target, "lock", ctx).await?;
+            let session = pg::connect(target, pg::Purpose::Lock, ctx).await?;
             if advisory::try_lock(&session, database).await? {
                 return Ok(Some(session));
             }

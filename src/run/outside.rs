@@ -65,7 +65,7 @@ async fn look(target: &Target, archive: &Path, ctx: &Context) -> Result<Outside>
     if before.system_identifier.is_empty() {
         return Ok(unknown("the cluster's identifier is not readable"));
     }
-    let session = pg::connect(target, "outside", ctx).await?;
+    let session = pg::connect(target, pg::Purpose::Outside, ctx).await?;
     let after = Cluster::read(&session).await;
     let kept = rollback::kept_databases(&session).await;
     session.close().await;

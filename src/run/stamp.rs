@@ -53,7 +53,7 @@ pub struct StampReport {
 pub async fn stamp(target: &Target, options: &StampOptions, ctx: &Context) -> Result<StampReport> {
     let (own, revisions) = resolve(options, ctx).await?;
     let lock = RunLock::acquire(target, options.lock_wait, ctx).await?;
-    let session = pg::connect(target, "stamp", ctx).await?;
+    let session = pg::connect(target, pg::Purpose::Stamp, ctx).await?;
     let report = write(&session, options, &own, revisions, ctx).await;
     session.close().await;
     lock.release().await;

@@ -699,7 +699,7 @@ on_all_servers! {
         bench.database.sql(GROUND);
         let plants = [&LETTERS[..], &SHAPES, &BOOKS, &REFERENCES, &OBJECTS, &ROLES].concat();
         let failures: Vec<String> = wait(async {
-            let session = pg::connect(&bench.target_as("postgres"), "test", &bench.ctx).await.expect("a session");
+            let session = pg::connect(&bench.target_as("postgres"), pg::Purpose::Facts, &bench.ctx).await.expect("a session");
             session.execute(&Sql::constant("BEGIN ISOLATION LEVEL REPEATABLE READ")).await.expect("a transaction");
             let before = refusal(&session).await;
             assert!(before.is_none(), "the ground itself is refused: {before:?}");

@@ -67,7 +67,7 @@ on_all_servers! {
             session.execute(&Sql::deparsed(sql)).await.expect("a statement");
         };
         wait(async {
-            let session = pg::connect(&bench.target(), "test", &bench.ctx).await.expect("a session");
+            let session = pg::connect(&bench.target(), pg::Purpose::Facts, &bench.ctx).await.expect("a session");
             for (change, words) in CHANGES {
                 run(&session, format!("BEGIN; {change}")).await;
                 let after = State::of_database(&session, &bench.ctx).await.expect("a state");

@@ -116,7 +116,7 @@ on_servers! {
         ));
         let (ctx, _) = context();
         block(async {
-            let session = pg::connect(&target(&database), "lock", &ctx).await.expect("a session");
+            let session = pg::connect(&target(&database), pg::Purpose::Lock, &ctx).await.expect("a session");
             let name = text(&session, "SELECT current_setting('application_name') AS value").await;
             assert_eq!(name, "pgbelay c0nn3ct1 lock");
             assert_eq!(session.version().major(), server.major);

@@ -158,7 +158,7 @@ on_servers! {
         let before = bench.database.dump();
         let reader = bench.archive();
         let quiet = wait(async {
-            let session = pg::connect(&bench.target(), "test", &bench.ctx).await.expect("a session");
+            let session = pg::connect(&bench.target(), pg::Purpose::Facts, &bench.ctx).await.expect("a session");
             for sql in ["SET application_name = 'other'", "CREATE TABLE public.made ()", "SELECT pg_sleep(1.2)", "UPDATE public.t SET b = 'x' WHERE a = 1"] {
                 session.execute(&Sql::deparsed(sql.to_owned())).await.expect("a statement");
             }

@@ -198,7 +198,8 @@ impl Bench {
     /// How another database, which the archive was restored into, differs from it.
     pub fn difference_of(&self, database: &Database, reader: &Reader) -> Vec<String> {
         wait(async {
-            let session = pg::connect(&target(database, "app"), "test", &self.ctx).await;
+            let session =
+                pg::connect(&target(database, "app"), pg::Purpose::Facts, &self.ctx).await;
             let session = session.expect("a session");
             let begin = Sql::constant("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
             session.execute(&begin).await.expect("a transaction");
@@ -221,7 +222,7 @@ impl Bench {
 
     /// A session in a transaction.
     pub async fn session(&self) -> Session {
-        let session = pg::connect(&self.target(), "test", &self.ctx).await;
+        let session = pg::connect(&self.target(), pg::Purpose::Facts, &self.ctx).await;
         let session = session.expect("a session");
         let begin = Sql::constant("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
         session.execute(&begin).await.expect("a transaction");

@@ -334,7 +334,7 @@ on_servers! {
         let taken = Database::create(server);
         let options = DrillOptions { scratch: taken.name().to_owned(), ..DrillOptions::new(&archive, 1, &bench.ctx) };
         let error = wait(async {
-            let session = pg::connect(&bench.target_as("postgres"), "test", &bench.ctx).await.unwrap();
+            let session = pg::connect(&bench.target_as("postgres"), pg::Purpose::Facts, &bench.ctx).await.unwrap();
             drill(&session, &archive, &options, &bench.ctx).await.unwrap_err()
         });
         assert_eq!(error.kind(), Kind::Refused);

@@ -109,7 +109,12 @@ pub fn archive(bench: &Bench) -> Reader {
 /// How a database differs from an archive, as the superuser sees it.
 pub fn differences(bench: &Bench, reader: &Reader, database: &Database) -> Vec<String> {
     wait(async {
-        let session = pg::connect(&target(database, "postgres"), "test", &bench.ctx).await;
+        let session = pg::connect(
+            &target(database, "postgres"),
+            pg::Purpose::Facts,
+            &bench.ctx,
+        )
+        .await;
         let session = session.expect("a session");
         let after = State::of_database(&session, &bench.ctx)
             .await

@@ -77,7 +77,7 @@ fn statements(server: &'static Server, tables: usize) -> Vec<String> {
     let watched = Watched::with_tables(server, tables);
     let bench = &watched.bench;
     let process = wait(async {
-        let session = pg::connect(&bench.target(), "reading", &bench.ctx)
+        let session = pg::connect(&bench.target(), pg::Purpose::Facts, &bench.ctx)
             .await
             .expect("a session");
         session

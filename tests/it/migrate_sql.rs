@@ -15,7 +15,7 @@ const OPTIONS: ApplyOptions = ApplyOptions {
 };
 
 async fn session(bench: &Bench) -> Session {
-    pg::connect(&bench.target(), "test", &bench.ctx)
+    pg::connect(&bench.target(), pg::Purpose::Facts, &bench.ctx)
         .await
         .unwrap()
 }

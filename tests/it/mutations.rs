@@ -186,7 +186,7 @@ fn of_file(server: &'static Server, file: &CorpusFile, with_generated: bool) -> 
     let reader = Reader::open(&report.archive).expect("an archive");
     let before = State::of_archive(&reader).expect("the archive's state");
     wait(async {
-        let session = pg::connect(&bench.target_as("postgres"), "test", &bench.ctx)
+        let session = pg::connect(&bench.target_as("postgres"), pg::Purpose::Facts, &bench.ctx)
             .await
             .expect("a session");
         assert_unchanged(&session, &before, &bench).await;

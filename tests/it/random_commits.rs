@@ -138,7 +138,8 @@ impl<'a> Migration<'a> {
     async fn execute(&mut self, number: usize, sql: &str) {
         let work = &mut self.works[number];
         if work.session.is_none() {
-            let session = pg::connect(&self.bench.target(), "test", &self.bench.ctx).await;
+            let session =
+                pg::connect(&self.bench.target(), pg::Purpose::Facts, &self.bench.ctx).await;
             let session = session.expect("a session");
             let settings = "SET application_name = 'migration'; SET search_path = public; \
                 SET lock_timeout = '100ms'; SET statement_timeout = '1s'";

@@ -17,7 +17,7 @@ const SCHEMA: &str = "CREATE TYPE mood AS ENUM ('sad', 'ok');
     INSERT INTO songs (title, mood) VALUES ('a', 'ok'), ('a', 'ok');";
 
 async fn session(bench: &Bench) -> Session {
-    pg::connect(&bench.target(), "test", &bench.ctx)
+    pg::connect(&bench.target(), pg::Purpose::Facts, &bench.ctx)
         .await
         .unwrap()
 }

@@ -8,7 +8,7 @@ use crate::cli::args::RestoreArguments;
 use crate::cli::render::{Row, units};
 use crate::cli::report::Done;
 use crate::error::{Error, Kind, Result};
-use crate::pg::Target;
+use crate::pg::{self, Purpose, Target};
 use crate::restore::{self, RestoreOptions, RestoreReport};
 
 /// Loads the archive; a database that was created for it goes again when that fails.
@@ -87,7 +87,7 @@ async fn dress(
     arguments: &RestoreArguments,
     reader: &Reader,
 ) -> Result<()> {
-    let session = crate::pg::connect(maintenance, "restore", &app.ctx).await?;
+    let session = pg::connect(maintenance, Purpose::Restore, &app.ctx).await?;
     let dressed = restore::dress_database(&session, &arguments.into, reader.manifest()).await;
     session.close().await;
     dressed
@@ -110,7 +110,7 @@ async fn drop_again(
 ) -> Error {
     let name = &arguments.into;
     let dropped = async {
-        let session = crate::pg::connect(maintenance, "restore", &app.ctx).await?;
+        let session = pg::connect(maintenance, Purpose::Restore, &app.ctx).await?;
         let dropped = restore::drop_database(&session, name).await;
         session.close().await;
         dropped

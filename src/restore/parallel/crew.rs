@@ -41,7 +41,7 @@ const TRIES: usize = 5;
 pub(super) async fn gather(leader: &Session, jobs: usize, ctx: &Context) -> Result<Vec<Session>> {
     let mut crew = Vec::new();
     while crew.len() < jobs {
-        match pg::connect_beside(leader, "restore worker", ctx).await {
+        match pg::connect_beside(leader, pg::Purpose::RestoreWorker, ctx).await {
             Ok(session) => crew.push(session),
             Err(error) if error.sqlstate() == Some(TOO_MANY_CONNECTIONS) => {
                 ctx.note(format!(

@@ -222,7 +222,9 @@ async fn given_up(
     error: Error,
     ctx: &Context,
 ) -> Error {
-    let beside = pg::connect_beside(leader, "cleanup", ctx).await.ok();
+    let beside = pg::connect_beside(leader, pg::Purpose::Cleanup, ctx)
+        .await
+        .ok();
     let session = beside.as_ref().unwrap_or(leader);
     let found = cleaned_up(session, pids, begun).await;
     if let Some(session) = beside {

@@ -171,7 +171,7 @@ impl Attempt<'_> {
         let mut aides = Vec::new();
         // Two sessions for each job: one works while the other one's rows travel.
         while !self.alone && aides.len() + 1 < 2 * options.jobs && aides.len() < wanted {
-            let aide = pg::connect_beside(session, "proof", ctx).await?;
+            let aide = pg::connect_beside(session, pg::Purpose::Proof, ctx).await?;
             let wait = transaction::lock_wait(options, "SET lock_timeout = ");
             aide.execute(&wait).await?;
             aides.push(aide);

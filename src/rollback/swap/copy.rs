@@ -118,10 +118,10 @@ impl Copy<'_> {
         let bytes: u64 = reader.manifest().tables.iter().map(|one| one.bytes).sum();
         let worth = usize::try_from(bytes / WORTH_ANOTHER).unwrap_or(usize::MAX);
         let target = session.other_database(self.name);
-        let mut readers = vec![pg::connect(&target, "proof", ctx).await?];
+        let mut readers = vec![pg::connect(&target, pg::Purpose::Proof, ctx).await?];
         // Two sessions for each job: one works while the other one's rows travel.
         while readers.len() < worth.min(2 * options.jobs) {
-            readers.push(pg::connect(&target, "proof", ctx).await?);
+            readers.push(pg::connect(&target, pg::Purpose::Proof, ctx).await?);
         }
         Ok(readers)
     }

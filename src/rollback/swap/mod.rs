@@ -36,7 +36,7 @@ use crate::context::{Context, Phase};
 use crate::error::{Error, Kind, Result};
 use crate::faults::{self, Point};
 use crate::journal::Stage;
-use crate::pg::{Session, Target, advisory};
+use crate::pg::{Purpose, Session, Target, advisory};
 use crate::store::Store;
 use copy::Copy;
 use doors::Patience;
@@ -58,7 +58,7 @@ pub async fn swap(
 ) -> Result<RollbackReport> {
     refuse_losses(reader, options)?;
     let scene = (target, reader, store, options, ctx);
-    Scene::enter("rollback", scene, async |scene| {
+    Scene::enter(Purpose::Rollback, scene, async |scene| {
         require_same_database(scene).await?;
         let started = Instant::now();
         let decision = match decision {

@@ -35,7 +35,7 @@ pub async fn maintenance(target: &Target, ctx: &Context) -> Result<Session> {
         if name == target.database() {
             continue;
         }
-        match pg::connect(&target.with_database(name), "swap", ctx).await {
+        match pg::connect(&target.with_database(name), pg::Purpose::Swap, ctx).await {
             Ok(session) => return Ok(session),
             Err(error) => reasons.push(format!("{name}: {}", error.reason().unwrap_or_default())),
         }

@@ -23,7 +23,7 @@ use std::time::Duration;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::journal::{Stage, Step};
-use crate::pg::Target;
+use crate::pg::{self, Purpose, Target};
 use crate::rollback::Mark;
 use crate::run::chronicle::{FenceRecord, Proven, PutBack, RollBackBegun, Seen};
 use crate::run::fence;
@@ -184,7 +184,7 @@ async fn note_where_left(desk: &mut Desk<'_>, ready: &Ready<'_>, mark: Option<Ma
     let scene = &ready.scene;
     let mark = match mark {
         Some(mark) => Some(mark),
-        None => match crate::pg::connect(&scene.target, "facts", scene.ctx).await {
+        None => match pg::connect(&scene.target, Purpose::Facts, scene.ctx).await {
             Ok(session) => {
                 // What is not counted yet is taken for a later write: the cautious side.
                 let mark = Mark::read_if_possible(&session).await;

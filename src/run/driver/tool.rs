@@ -275,7 +275,7 @@ pub async fn run_command(
 pub async fn run_sql(directory: &Path, scene: &Scene<'_>) -> Result<ToolReport> {
     let started = Instant::now();
     let plan = Plan::read(directory)?;
-    let session = pg::connect(&scene.target, "child", scene.ctx).await?;
+    let session = pg::connect(&scene.target, pg::Purpose::Child, scene.ctx).await?;
     let tables = versions::read(&session).await?;
     // The server says which one is written to: what is read must be that.
     session.execute(&Sql::constant("RESET ALL")).await?;

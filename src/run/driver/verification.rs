@@ -52,7 +52,7 @@ async fn check(desk: &mut Desk<'_>, ready: &Ready<'_>) -> Result<()> {
     let _phase = scene.ctx.phase(Phase::Verify);
     scene.ctx.stop.check("verify the migration")?;
     let current = attempt::read_versions(desk, ready).await?;
-    let session = pg::connect(&scene.target, "verify", scene.ctx).await?;
+    let session = pg::connect(&scene.target, pg::Purpose::Verify, scene.ctx).await?;
     let expected = ready.prospect.expected.clone();
     let checks = checks(scene.options, expected, Some(&ready.before), scene.ctx);
     let settings = command_settings(&scene.target, scene.options, &ready.variables, &ready.log);

@@ -153,7 +153,7 @@ async fn remove_scratch_at(
     scratch: &str,
     run: &str,
 ) -> Result<()> {
-    let server = pg::connect(target, "recover", place.ctx).await?;
+    let server = pg::connect(target, pg::Purpose::Recover, place.ctx).await?;
     let removed = drill::remove_dead(&server, scratch, run, place.ctx).await;
     server.close().await;
     removed.map(|_| ())
@@ -264,7 +264,7 @@ fn unchecked(run: &str, missing: &[String]) -> Recovered {
 }
 
 async fn check(place: &Place<'_>, story: &Story) -> Result<()> {
-    let session = pg::connect(place.target, "verify", place.ctx).await?;
+    let session = pg::connect(place.target, pg::Purpose::Verify, place.ctx).await?;
     let expected = story.plan.as_ref().and_then(|plan| plan.expected.clone());
     let expected = expected.map(|heads| heads.into_iter().collect());
     let checks = verification::checks(place.options, expected, None, place.ctx);

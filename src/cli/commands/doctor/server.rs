@@ -27,7 +27,7 @@ pub(super) async fn examine(
     findings: &mut Findings,
 ) -> Live {
     findings.section("Server");
-    let session = match pg::connect(&resolved.target, "doctor", &app.ctx).await {
+    let session = match pg::connect(&resolved.target, pg::Purpose::Doctor, &app.ctx).await {
         Ok(session) => session,
         Err(error) => {
             findings.row(
