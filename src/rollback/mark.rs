@@ -12,6 +12,7 @@ use xxhash_rust::xxh3::Xxh3;
 use super::counters;
 use super::evidence::nothing_committed_since;
 use super::scene::Scene;
+use super::sequences;
 use crate::catalog::{self, Counters};
 use crate::compare::counted;
 use crate::context::Context;
@@ -25,6 +26,7 @@ const WAIT_FOR_COUNTS: Duration = Duration::from_secs(17);
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 const DEFINITIONS: &str = "definitions were changed";
+const VALUES: &str = "values were taken from sequences";
 
 /// By what later writes of others are told (P5).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +42,9 @@ pub struct Mark {
     pub written: Option<String>,
     /// [`catalog::definitions_digest`].
     pub definitions: String,
+    /// Values of all sequences as one hash; marks of older versions have none.
+    #[serde(default)]
+    pub sequences: Option<String>,
 }
 
 impl Mark {
@@ -57,6 +62,7 @@ impl Mark {
             at: moment.number("at")?,
             written: Some(hash(moment.number("began")?, &written)),
             definitions: catalog::definitions_digest(session).await?,
+            sequences: Some(sequences::digest(session).await?),
         })
     }
 
@@ -87,7 +93,9 @@ impl Mark {
             return Some(DEFINITIONS.to_owned());
         }
         match (&self.written, &later.written) {
-            (Some(then), Some(now)) if then == now => None,
+            (Some(then), Some(now)) if then == now => {
+                self.moved_until(later).then(|| VALUES.to_owned())
+            }
             (Some(_), Some(_)) => Some(
                 "rows were written (or the server was started again, or its counts were reset: \
                  then nobody knows)"
@@ -109,7 +117,7 @@ impl Mark {
         ctx: &Context,
     ) -> Result<Option<String>> {
         if nothing_committed_since(session, &self.snapshot).await? {
-            return Ok(None);
+            return self.values_taken(session).await;
         }
         let active = active_since(session, self.at, ctx).await?;
         if active > 0 {
@@ -122,9 +130,32 @@ impl Mark {
         // Who came and left reported when leaving.
         let now = Self::read(session).await?;
         let changed = counts == Counts::OfOthers && now.written != self.written;
-        match changed || now.definitions != self.definitions {
-            true => Ok(self.objection(&now)),
-            false => Ok(None),
+        if changed || now.definitions != self.definitions {
+            return Ok(self.objection(&now));
+        }
+        Ok(self.moved_until(&now).then(|| VALUES.to_owned()))
+    }
+
+    /// Whether sequences moved on until then; marks of older versions do not know.
+    fn moved_until(&self, later: &Self) -> bool {
+        let both = self.sequences.as_ref().zip(later.sequences.as_ref());
+        both.is_some_and(|(then, now)| then != now)
+    }
+
+    /// Whether sequences moved on since: most values are taken without a transaction id, and no transaction gives one back.
+    async fn values_taken(&self, session: &Session) -> Result<Option<String>> {
+        let Some(then) = &self.sequences else {
+            return Ok(None);
+        };
+        let now = sequences::digest(session).await?;
+        Ok((*then != now).then(|| VALUES.to_owned()))
+    }
+
+    /// As [`refuse_later_writes`], of values of sequences that are held by now.
+    pub(super) async fn refuse_taken_values(&self, scene: &Scene<'_>) -> Result<()> {
+        match self.values_taken(scene.session).await? {
+            Some(why) => Err(withheld(scene, &why)),
+            None => Ok(()),
         }
     }
 
@@ -134,7 +165,7 @@ impl Mark {
     /// Of the server.
     pub async fn objection_now(&self, session: &Session, ctx: &Context) -> Result<Option<String>> {
         if nothing_committed_since(session, &self.snapshot).await? {
-            return Ok(None);
+            return self.values_taken(session).await;
         }
         if let Some(doubt) = lasting_doubt(session, ctx).await? {
             return Ok(Some(format!(
@@ -198,10 +229,11 @@ pub(super) async fn refuse_later_writes(scene: &Scene<'_>, counts: Counts) -> Re
     let Some(mark) = &options.judged_at else {
         return Ok(());
     };
-    if options.discard_other_writes
-        || nothing_committed_since(scene.session, &mark.snapshot).await?
-    {
+    if options.discard_other_writes {
         return Ok(());
+    }
+    if nothing_committed_since(scene.session, &mark.snapshot).await? {
+        return mark.refuse_taken_values(scene).await;
     }
     // A transaction sees who is connected only once.
     let session = pg::connect(scene.target, pg::Purpose::Witness, scene.ctx).await?;
@@ -249,12 +281,24 @@ mod tests {
             at: 0,
             written: written.map(str::to_owned),
             definitions: definitions.to_owned(),
+            sequences: Some("1".to_owned()),
         };
         let then = mark("a", Some("1"));
         assert_eq!(then.objection(&then), None);
         for now in [mark("b", Some("1")), mark("a", Some("2")), mark("a", None)] {
             assert!(then.objection(&now).is_some(), "{now:?}");
         }
+        let moved = Mark {
+            sequences: Some("2".to_owned()),
+            ..then.clone()
+        };
+        assert!(then.objection(&moved).is_some());
+        // A mark of an older version knows nothing of sequences.
+        let old = Mark {
+            sequences: None,
+            ..then.clone()
+        };
+        assert_eq!(old.objection(&then), None);
         let blind = mark("a", None);
         assert!(blind.objection(&blind).is_some());
     }

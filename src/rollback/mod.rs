@@ -38,7 +38,7 @@ use crate::compare::Difference;
 use crate::context::Context;
 use crate::dump;
 use crate::error::{Error, Kind, Result};
-use crate::pg::{Purpose, Target};
+use crate::pg::{Purpose, Sql, Target};
 use crate::store::Store;
 
 pub use counters::{COLLECTOR_DELAY, SINCE as COUNTS_SINCE};
@@ -53,6 +53,7 @@ pub use swap::{
     Custody, Kept, LeftFence, Settled, SwapAct, SwapRecord, kept_databases, maintenance, settle,
     swap, swap_obstacles,
 };
+use transaction::Held;
 pub use written::{Written, WrittenTable, unwritten, written};
 
 /// Which rungs may be taken, the cheapest first.
@@ -179,6 +180,11 @@ pub struct RollbackReport {
     pub seconds: RollbackSeconds,
 }
 
+/// How often locks are asked for where the server ends a deadlock.
+const LOCK_ATTEMPTS: u32 = 3;
+/// SQLSTATE `deadlock_detected`.
+const DEADLOCK: &str = "40P01";
+
 /// Puts the target's database back to the archive.
 ///
 /// Errors: [`Kind::Refused`] before anything was looked at (another database's archive, an
@@ -234,7 +240,7 @@ async fn act_on(scene: &Scene<'_>, decision: Decision) -> Result<RollbackReport>
             evidence,
         } => {
             sessions::refuse_open_transactions(session, options).await?;
-            sequences::set_back(session, scene.reader, &difference, &evidence).await?
+            sequences::set_back(scene, &difference, evidence).await?
         }
         Decision::Changed { difference } => {
             sessions::refuse_open_transactions(session, options).await?;
@@ -245,43 +251,84 @@ async fn act_on(scene: &Scene<'_>, decision: Decision) -> Result<RollbackReport>
 
 /// Repairs what differs; where that does not lead to the archive's state, rebuilds everything.
 async fn by_rungs(scene: &Scene<'_>, difference: &Difference) -> Result<RollbackReport> {
-    let Scene { options, ctx, .. } = *scene;
-    if options.rung == Rung::Swap {
+    let rung = scene.options.rung;
+    if rung == Rung::Swap {
         return Err(Error::operation("swap the database").because("nobody keeps its journal"));
     }
-    if options.rung != Rung::Rebuild {
-        match repair::repair(scene, difference).await {
-            Ok(report) => return Ok(report),
-            Err(repair::Missed::Final(error)) if options.rung == Rung::Auto => {
-                return Err(swap::named_as_next(scene, error).await);
+    let climbed = match held(scene, Counts::OfOthers).await {
+        Ok(held) => {
+            let climbed = climb(&held, difference).await;
+            if climbed.is_err() {
+                held.let_go().await;
             }
-            Err(repair::Missed::Final(error)) => return Err(error),
-            Err(repair::Missed::NextRung(why)) if options.rung == Rung::Repair => {
-                return Err(not_repaired(why));
-            }
-            Err(repair::Missed::NextRung(why)) => ctx.note(format!(
-                "repairing only what differs did not do ({why}): rebuilding everything"
-            )),
+            climbed
         }
-        // All of it is needed now.
-        dump::check(scene.reader.path(), ctx)
-            .await
-            .map_err(|error| undone(error, None))?;
-    }
-    let rebuilt = match scene.session.is_closed() {
-        false => rebuild::rebuild(scene, difference).await,
-        true => {
-            let task = (scene.target, scene.reader, scene.store, options, ctx);
-            Scene::enter(Purpose::Rollback, task, async |scene| {
-                rebuild::rebuild(scene, difference).await
-            })
-            .await
-        }
+        Err(error) => Err(undone(error, None)),
     };
-    match rebuilt {
-        Err(error) => Err(swap::named_as_next(scene, error).await),
-        rebuilt => rebuilt,
+    match climbed {
+        Err(error) if rung != Rung::Repair => Err(swap::named_as_next(scene, error).await),
+        climbed => climbed,
     }
+}
+
+/// All tables, against writers first: a repair lets readers go on. Two that lock in another order are told so by the server,
+/// and one tries again.
+async fn held<'a>(scene: &Scene<'a>, counts: Counts) -> Result<Held<'a>> {
+    let mode = match scene.options.rung {
+        Rung::Rebuild => transaction::EVERYBODY,
+        _ => transaction::WRITERS,
+    };
+    for _ in 1..LOCK_ATTEMPTS {
+        match Held::take(scene, mode, counts).await {
+            Err(error) if error.sqlstate() == Some(DEADLOCK) && !scene.session.is_closed() => {
+                scene.session.execute(&Sql::constant("ROLLBACK")).await?;
+            }
+            Err(error) => {
+                // The server undoes it anyway when the connection ends.
+                let _ = scene.session.execute(&Sql::constant("ROLLBACK")).await;
+                return Err(error);
+            }
+            Ok(held) => return Ok(held),
+        }
+    }
+    Held::take(scene, mode, counts).await
+}
+
+async fn climb(held: &Held<'_>, difference: &Difference) -> Result<RollbackReport> {
+    let Scene { options, ctx, .. } = held.scene;
+    if options.rung == Rung::Rebuild {
+        return rebuild::rebuild(held, difference).await;
+    }
+    match repair::repair(held, difference).await {
+        Ok(report) => return Ok(report),
+        Err(repair::Missed::Final(error)) => return Err(error),
+        Err(repair::Missed::NextRung(why)) if options.rung == Rung::Repair => {
+            return Err(not_repaired(why));
+        }
+        Err(repair::Missed::NextRung(why)) => ctx.note(format!(
+            "repairing only what differs did not do ({why}): rebuilding everything"
+        )),
+    }
+    // All of it is needed now.
+    dump::check(held.scene.reader.path(), ctx)
+        .await
+        .map_err(|error| undone(error, None))?;
+    match held.scene.session.is_closed() {
+        false => rebuild::rebuild(held, difference).await,
+        true => rebuild_anew(&held.scene, difference).await,
+    }
+}
+
+/// With another connection, where the repair lost its own and the locks with it. What it wrote is counted, too: only who is
+/// connected and changed definitions speak of others.
+async fn rebuild_anew(lost: &Scene<'_>, difference: &Difference) -> Result<RollbackReport> {
+    let task = (lost.target, lost.reader, lost.store, lost.options, lost.ctx);
+    Scene::enter(Purpose::Rollback, task, async |scene| {
+        let held = held(scene, Counts::Mixed).await;
+        let held = held.map_err(|error| undone(error, None))?;
+        rebuild::rebuild(&held, difference).await
+    })
+    .await
 }
 
 fn not_repaired(why: String) -> Error {

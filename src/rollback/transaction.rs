@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::mark::{self, Counts};
 use super::{RollbackOptions, Scene};
 use crate::archive::Reader;
 use crate::catalog::{AcceptedLosses, Catalog, DatabaseProperties, Part};
@@ -48,6 +49,51 @@ pub(super) fn unknown(error: Error, reader: &Reader, saved: Option<&PathBuf>) ->
             reader.path().display()
         ))
 }
+
+/// Every table held against writers, and nobody wrote between the judgement and that (P5). An attempt that fails goes back to
+/// this moment, and the next one begins with the locks still held: between two transactions those who waited for a lock would
+/// commit, and be pulled away unseen.
+pub(super) struct Held<'a> {
+    /// Where it happens.
+    pub scene: Scene<'a>,
+}
+
+impl<'a> Held<'a> {
+    /// Opens the transaction, locks and judges.
+    pub(super) async fn take(
+        scene: &Scene<'a>,
+        mode: &'static str,
+        counts: Counts,
+    ) -> Result<Self> {
+        begin(scene).await?;
+        lock_all(scene.session, mode).await?;
+        mark::refuse_later_writes(scene, counts).await?;
+        let savepoint = Sql::constant("SAVEPOINT attempt");
+        scene.session.execute(&savepoint).await?;
+        Ok(Self { scene: *scene })
+    }
+
+    /// Undoes what an attempt did.
+    pub(super) async fn start_over(&self) -> Result<()> {
+        let back = Sql::constant("ROLLBACK TO SAVEPOINT attempt");
+        self.scene.session.execute(&back).await
+    }
+
+    /// Keeps readers out, too. Whoever waits for us lets us pass: a holder's request goes before theirs.
+    pub(super) async fn keep_everybody_out(&self) -> Result<()> {
+        lock_all(self.scene.session, EVERYBODY).await
+    }
+
+    /// Nothing of it is left, which the server does anyway when the connection ends.
+    pub(super) async fn let_go(&self) {
+        let _ = self.scene.session.execute(&Sql::constant("ROLLBACK")).await;
+    }
+}
+
+/// Keeps writers out.
+pub(super) const WRITERS: &str = " IN SHARE MODE";
+/// Keeps readers out, too.
+pub(super) const EVERYBODY: &str = " IN ACCESS EXCLUSIVE MODE";
 
 /// Opens the transaction.
 pub(super) async fn begin(scene: &Scene<'_>) -> Result<()> {

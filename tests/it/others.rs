@@ -216,7 +216,12 @@ on_servers! {
 }
 
 /// Lets a run go on that a fault point has stopped, after somebody has written meanwhile.
-fn writes_at_the_pause(shop: &Shop, mut running: Running<'_>) -> Output {
+fn writes_at_the_pause(shop: &Shop, running: Running<'_>) -> Output {
+    at_the_pause(shop, running, || somebody_writes(shop, 1))
+}
+
+/// As [`writes_at_the_pause`], with something else done meanwhile.
+fn at_the_pause(shop: &Shop, mut running: Running<'_>, meanwhile: impl FnOnce()) -> Output {
     let stat = format!("/proc/{}/stat", running.id());
     let is_stopped = || std::fs::read_to_string(&stat).is_ok_and(|text| text.contains(") T "));
     let begun = Instant::now();
@@ -227,7 +232,7 @@ fn writes_at_the_pause(shop: &Shop, mut running: Running<'_>) -> Output {
         assert!(begun.elapsed() < Duration::from_secs(60), "no pause");
         std::thread::sleep(Duration::from_millis(10));
     }
-    somebody_writes(shop, 1);
+    meanwhile();
     if shop.database.server().major < 15 {
         // Another process collects the counts there.
         std::thread::sleep(Duration::from_millis(1_500));
@@ -254,7 +259,73 @@ on_all_servers! {
     }
 }
 
+const COMPARE: &str = "compare=pause";
+
+/// The tool's own use of a sequence and a committed change.
+const MOVES_AND_ALTERS: &str = "psql -Xq -c \"SELECT nextval('users_id_seq')\" -c 'ALTER TABLE comps ADD COLUMN half int' \
+     -c 'SELECT pg_sleep(0.1)' >&2; exit 1";
+
 on_servers! {
+    fn p5_what_is_written_while_the_database_is_compared_is_kept(server) {
+        let shop = Shop::at_head(server);
+        let run = ["run", "--json", "--", "sh", "-c", MOVES_AND_ALTERS];
+        let running = shop.call().env("PGBELAY_FAULT", COMPARE).start(&run);
+        writes_at_the_pause(&shop, running).assert_code(6);
+        assert_eq!(others(&shop), "1");
+    }
+
+    /// Whoever waits for a table goes on after the rollback, not between its tries.
+    fn p5_who_waits_for_a_table_commits_after_the_rollback(server) {
+        let shop = Shop::at_head(server);
+        let name = shop.database.name().to_owned();
+        let locked = format!("SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database
+            WHERE datname = '{name}' AND mode = 'ShareLock' AND granted AND locktype = 'relation'");
+        let running = shop.call().env("PGBELAY_FAULT", "rollback-commit=error").start(&["run", "--json", "--", "sh", "-c", MOVES_AND_ALTERS]);
+        let begun = Instant::now();
+        while server.psql("postgres", &locked) == "0" {
+            assert!(begun.elapsed() < Duration::from_secs(60), "no lock");
+        }
+        somebody_writes(&shop, 1);
+        let output = running.finish().assert_code(1);
+        assert_eq!(output.json()["outcome"], "rolled-back", "{output}");
+        output.assert_says("trying without changes in place");
+        assert_eq!(others(&shop), "1");
+    }
+
+    /// Numbers that somebody has are not given out again.
+    fn p5_values_that_others_took_from_a_sequence_are_kept(server) {
+        let takes = |shop: &Shop| shop.database.sql("SELECT nextval('users_id_seq')");
+        // Only sequences moved.
+        let shop = Shop::at_head(server);
+        let moves = "psql -Xq -c \"SELECT nextval('users_id_seq')\" -c 'SELECT pg_sleep(0.1)' >&2; exit 1";
+        let running = shop.call().env("PGBELAY_FAULT", COMPARE).start(&["run", "--json", "--", "sh", "-c", moves]);
+        let mut taken = String::new();
+        let output = at_the_pause(&shop, running, || taken = takes(&shop)).assert_code(1);
+        assert_eq!(output.json()["outcome"], "unchanged", "{output}");
+        output.assert_says("sequences moved on and were left there");
+        assert_ne!(takes(&shop), taken);
+        // Between the judgement and the locks.
+        let run = ["run", "--json", "--", "sh", "-c", MOVES_AND_ALTERS];
+        let running = shop.call().env("PGBELAY_FAULT", PAUSE).start(&run);
+        let output = at_the_pause(&shop, running, || taken = takes(&shop)).assert_code(6);
+        output.assert_says("values were taken from sequences");
+        shop.call().run(&["rollback", "--discard-other-writes"]).assert_code(0);
+        // Nobody takes one while the rollback is at work.
+        for strategy in ["repair", "rebuild"] {
+            let mut run = run.to_vec();
+            run.splice(1..1, ["--strategy", strategy]);
+            let running = shop.call().env("PGBELAY_FAULT", "rollback-commit=pause").start(&run);
+            let waits = || {
+                let mut psql = server.client("psql", shop.database.name());
+                let output = psql.args(["-Xc", "SELECT nextval('users_id_seq')"]).env("PGOPTIONS", "-c lock_timeout=200ms").output().unwrap();
+                let said = String::from_utf8_lossy(&output.stderr);
+                assert!(said.contains("lock timeout"), "{strategy}: {said}");
+            };
+            let output = at_the_pause(&shop, running, waits).assert_code(1);
+            assert_eq!(output.json()["outcome"], "rolled-back", "{output}");
+        }
+    }
+
     fn p5_by_hand_neither(server) {
         let shop = Shop::two_behind(server);
         shop.run(&[], &["alembic", "upgrade", "head"]).assert_code(0);

@@ -1,10 +1,10 @@
 //! The repair rung: only what differs is put back, in one transaction (design.md §7.4).
 //!
-//! Order inside the transaction: lock all tables against writers, read the definitions, read the rows
+//! Order inside the transaction, which holds all tables against writers: read the definitions, read the rows
 //! (with several sessions: locks and not a snapshot keep them equal), plan, save what will go
 //! (P4), drop, empty, change in place, load, read again and compare (P3), commit. What is proven
 //! before the repair stays proven where the transaction counts no row of its own. A repair that
-//! guessed wrong is not committed, and the next rung is taken.
+//! guessed wrong is undone, and the next rung is taken, under the same locks.
 
 mod drops;
 mod foresee;
@@ -19,8 +19,8 @@ mod rename;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 
-use super::mark::{self, Counts};
-use super::transaction::{self, Ended};
+use super::sequences::{self, Wanted};
+use super::transaction::{self, Ended, Held};
 use super::verdict::{self, Proof};
 use super::{ProofMode, RollbackReport, RollbackSeconds, Scene};
 use crate::archive::TableDigest;
@@ -48,9 +48,10 @@ pub(super) enum Missed {
 
 /// Puts back what differs; commits only what is proven equal to the archive.
 pub(super) async fn repair(
-    scene: &Scene<'_>,
+    held: &Held<'_>,
     difference: &Difference,
 ) -> Result<RollbackReport, Missed> {
+    let scene = &held.scene;
     let Scene {
         session, reader, ..
     } = *scene;
@@ -77,13 +78,12 @@ pub(super) async fn repair(
             }
             Err(Ended::NotCommitted(error)) => error,
         };
-        // The server undoes it anyway when the connection ends.
-        let _ = session.execute(&Sql::constant("ROLLBACK")).await;
+        let started_over = held.start_over().await;
         // A COPY that the server refuses at once takes the driver's connection with it: that is no loss of one.
         if session.is_closed() && error.sqlstate().is_some() && !error.is_loss_of_connection() {
             return Err(Missed::NextRung(error.reason().unwrap_or_default()));
         }
-        if is_final(&error, session) {
+        if is_final(&error, session) || started_over.is_err() {
             return Err(Missed::Final(super::undone(error, saved.as_ref())));
         }
         if !in_place {
@@ -129,13 +129,6 @@ impl<'a> Attempt<'a> {
     }
 
     async fn run(&mut self) -> Result<Proof, Ended> {
-        transaction::begin(&self.scene).await?;
-        transaction::lock_all(self.scene.session, " IN SHARE MODE").await?;
-        let counts = match self.in_place {
-            true => Counts::OfOthers,
-            false => Counts::Mixed,
-        };
-        mark::refuse_later_writes(&self.scene, counts).await?;
         self.alone = transaction::read_freely(self.scene.session).await?;
         let archive = State::of_archive(self.scene.reader)?;
         let live = self.with_names_back(&archive).await?;
@@ -305,6 +298,7 @@ impl<'a> Attempt<'a> {
         } = self.scene;
         let phase = ctx.phase(Phase::Rollback);
         transaction::silence_event_triggers(session).await?;
+        self.hold_sequences(plan).await?;
         let mends = plan.mends.iter().flat_map(|(_, mends)| mends);
         // Columns that the archive's rows know nothing of go before these rows come; what its rows have
         // to fulfil comes after.
@@ -328,6 +322,17 @@ impl<'a> Attempt<'a> {
         transaction::set_properties(&self.scene, &live.database).await?;
         self.seconds.rollback = phase.elapsed().as_secs_f64();
         Ok(())
+    }
+
+    /// Nobody may take a value from a sequence that is set back (P5).
+    async fn hold_sequences(&self, plan: &Plan) -> Result<()> {
+        let records = &self.scene.reader.manifest().sequences;
+        let set = plan.parts.sequences.iter().map(|&at| &records[at]);
+        let names: BTreeSet<(&str, &str)> = set.map(|one| (&*one.schema, &*one.name)).collect();
+        match names.is_empty() {
+            true => Ok(()),
+            false => sequences::hold(&self.scene, &Wanted::These(names)).await,
+        }
     }
 
     /// Reads everything again inside the transaction but the rows that nobody could have changed (P3).

@@ -223,16 +223,15 @@ impl Attempt<'_> {
             return Ok(None);
         }
         transaction::begin(&self.scene).await?;
-        transaction::lock_all(session, " IN SHARE MODE").await?;
+        transaction::lock_all(session, transaction::WRITERS).await?;
         mark::refuse_later_writes(&self.scene, Counts::OfOthers).await?;
         self.definitions().await.map(Some)
     }
 
-    /// What locks on tables do not hold: definitions.
+    /// What locks on tables do not hold: definitions, and values of sequences.
     async fn definitions(&self) -> Result<State> {
         let catalog = catalog::read_steady(self.scene.session).await?;
         let mut state = State::of_catalog(&catalog).without_rows();
-        state.sequences.clear();
         state.properties.remove("allow_connections");
         Ok(state)
     }
@@ -296,7 +295,7 @@ fn refuse_changes(session: &Session, before: &State, now: &State) -> Result<()> 
     Err(
         Error::new(Kind::Withheld, format!("roll back {}", session.target()))
             .because(format!(
-                "others have changed definitions meanwhile:\n{}",
+                "others have changed definitions, or taken values from sequences, meanwhile:\n{}",
                 difference.lines().join("\n")
             ))
             .hint("`pgbelay rollback --discard-other-writes` leaves them to the failed database"),

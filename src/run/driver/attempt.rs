@@ -46,6 +46,8 @@ pub struct Failure {
     pub transient: bool,
     /// Whether the tool ended by itself.
     pub by_itself: bool,
+    /// The moment of its end, where the tool failed and left no session: what commits later is not its own.
+    pub mark: Option<Mark>,
 }
 
 /// Starts the tool and verifies what it did. `Err` before it was started: nothing was touched.
@@ -57,10 +59,10 @@ pub async fn attempt(
 ) -> Result<Option<Failure>> {
     begin(desk, ready, number).await?;
     let ran = run_tool(ready).await;
-    quiet_down(desk, ready, &ran).await;
+    let mark = quiet_down(desk, ready, &ran).await;
     let report = match ran {
         Ok(report) => report,
-        Err(error) => return Ok(Some(not_run(desk, error)?)),
+        Err(error) => return Ok(Some(not_run(desk, error, mark)?)),
     };
     desk.spend("migrate", report.elapsed);
     desk.report.child_last_lines.clone_from(&report.last_lines);
@@ -72,7 +74,7 @@ pub async fn attempt(
     desk.record_if_possible(Step::Migrate, Stage::Outcome, &ended);
     if !report.succeeded {
         desk.to(Event::ToolFailed)?;
-        return Ok(Some(of_tool(ready, report)));
+        return Ok(Some(of_tool(ready, report, mark)));
     }
     desk.to(Event::ToolSucceeded)?;
     let failure = verification::verify(desk, ready).await?;
@@ -170,11 +172,16 @@ async fn run_tool(ready: &Ready<'_>) -> Result<ToolReport> {
 }
 
 /// Ends the tool's sessions and counts, before any session of ours is opened. The judge looks at
-/// the sessions again; if the lock's connection is lost, the watch says so.
-async fn quiet_down(desk: &mut Desk<'_>, ready: &Ready<'_>, ran: &Result<ToolReport>) {
+/// the sessions again; if the lock's connection is lost, the watch says so. The moment of the end, if it failed.
+async fn quiet_down(
+    desk: &mut Desk<'_>,
+    ready: &Ready<'_>,
+    ran: &Result<ToolReport>,
+) -> Option<Mark> {
     let session = &ready.lock.session();
     let by_itself = ran.as_ref().is_ok_and(|report| report.by_itself);
-    if !ran.as_ref().is_ok_and(|report| report.succeeded) {
+    let succeeded = ran.as_ref().is_ok_and(|report| report.succeeded);
+    if !succeeded {
         end_left(ready.scene.ctx).await;
     }
     let window = ready.watch.window();
@@ -186,11 +193,16 @@ async fn quiet_down(desk: &mut Desk<'_>, ready: &Ready<'_>, ran: &Result<ToolRep
         desk.warn(format!(
             "other sessions could not be watched to the end: {error}"
         ));
+        return None;
+    }
+    match succeeded {
+        true => None,
+        false => Mark::read_if_possible(session).await,
     }
 }
 
 /// The tool could not be started or watched; whether it did anything is for the judge.
-fn not_run(desk: &mut Desk<'_>, error: Error) -> Result<Failure> {
+fn not_run(desk: &mut Desk<'_>, error: Error, mark: Option<Mark>) -> Result<Failure> {
     let ended = ToolEnded {
         ended: error.to_string(),
         succeeded: false,
@@ -202,10 +214,11 @@ fn not_run(desk: &mut Desk<'_>, error: Error) -> Result<Failure> {
         transient: error.is_transient(),
         error: error.narrowed(Kind::Failed),
         by_itself: true,
+        mark,
     })
 }
 
-fn of_tool(ready: &Ready<'_>, report: ToolReport) -> Failure {
+fn of_tool(ready: &Ready<'_>, report: ToolReport, mark: Option<Mark>) -> Failure {
     let word = transient::reason(&report.last_lines);
     let kind = match report.interrupted {
         Some(signal) => Kind::Interrupted(signal),
@@ -230,6 +243,7 @@ fn of_tool(ready: &Ready<'_>, report: ToolReport) -> Failure {
         transient: report.interrupted.is_none() && word.is_some(),
         by_itself: report.by_itself,
         error,
+        mark,
     }
 }
 

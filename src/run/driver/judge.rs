@@ -46,6 +46,8 @@ pub struct Case<'a> {
     pub seen_before: Vec<OtherWriter>,
     /// Why a run withheld the rollback that is due. That a writer has left since makes nothing undone.
     pub withheld_before: Option<String>,
+    /// When the tool had ended, if nobody has written for us since; else the moment is now.
+    pub ended_at: Option<Mark>,
     /// Whether the tool ended by itself: its sessions then get a moment to disconnect.
     pub by_itself: bool,
     /// Whether the archive may be of another database: a rollback by hand said so.
@@ -124,6 +126,13 @@ async fn verdict(case: &Case<'_>, ctx: &Context, keeping: &mut dyn Keeping) -> R
     end_tool_sessions(&session, &case.window, case.by_itself, ctx).await?;
     let reader = Reader::open(case.archive)?;
     let started = Instant::now();
+    let evidence = rollback::unchanged_by_transaction_ids(&session, &reader, ctx).await?;
+    if let Some(evidence) = evidence {
+        return Ok(Verdict::Unchanged { evidence });
+    }
+    // Before anything is compared: what others commit meanwhile is told from this moment.
+    let mark = moment(case, &session).await?;
+    faults::reach(Point::Compare)?;
     let decision = rollback::decide(&session, &reader, ctx).await?;
     let decided = started.elapsed();
     if let Decision::Unchanged { evidence } = decision {
@@ -140,12 +149,6 @@ async fn verdict(case: &Case<'_>, ctx: &Context, keeping: &mut dyn Keeping) -> R
             made_again: true,
         });
     }
-    if case.watch.is_none() && session.version().major() < rollback::COUNTS_SINCE {
-        // The dead tool's sessions were ended just now.
-        tokio::time::sleep(rollback::COLLECTOR_DELAY).await;
-    }
-    // Before the look at others: what they commit after it is told from this moment.
-    let mark = Mark::read(&session).await?;
     let observed = observe(case, &session).await?;
     session.close().await;
     let lifted = observed.lifted;
@@ -184,6 +187,18 @@ async fn verdict(case: &Case<'_>, ctx: &Context, keeping: &mut dyn Keeping) -> R
         report.seconds.decide += decided.as_secs_f64();
     }
     Ok(of_rollback(result, rung, mark))
+}
+
+async fn moment(case: &Case<'_>, session: &Session) -> Result<Mark> {
+    if session.version().major() >= rollback::COUNTS_SINCE {
+        if let Some(mark) = &case.ended_at {
+            return Ok(mark.clone());
+        }
+        return Mark::read(session).await;
+    }
+    // The tool's sessions were ended just now, and what they wrote is counted by another process there.
+    tokio::time::sleep(rollback::COLLECTOR_DELAY).await;
+    Mark::read(session).await
 }
 
 /// Sequences that a failed migration moved on are set back, but that is no committed change: the

@@ -99,14 +99,19 @@ async fn migrate(desk: &mut Desk<'_>, ready: Ready<'_>) -> (Outcome, Option<Erro
                 error,
                 transient: false,
                 by_itself: false,
+                mark: None,
             },
         };
         let again = number <= ready.scene.options.retries && failure.transient;
-        let mark = match again {
-            true => Mark::read_if_possible(&ready.lock.session()).await,
-            false => None,
+        let mut mark = match (again, &failure.mark) {
+            (true, None) => Mark::read_if_possible(&ready.lock.session()).await,
+            (_, mark) => mark.clone(),
         };
         let (outcome, error) = settle(desk, &ready, failure).await;
+        if again && desk.roll_back_intended {
+            // Sequences that were set back are our own doing.
+            mark = Mark::read_if_possible(&ready.lock.session()).await;
+        }
         if !(again && outcome == Outcome::Unchanged && retry(desk, &ready, number, &error).await) {
             let outcome = or_interrupted(outcome, desk.ctx);
             break finish(desk, ready, outcome, error).await;
@@ -146,7 +151,9 @@ async fn settle(
     // Whether a judgement that was broken off may have put it back.
     let mut begun = false;
     let verdict = loop {
-        let verdict = match judged(desk, ready, &failure).await {
+        // A judgement that was broken off may have written itself.
+        let mark = failure.mark.clone().filter(|_| tried == 1);
+        let verdict = match judged(desk, ready, &failure, mark).await {
             Ok(verdict) => verdict,
             Err(error) => {
                 let doubt = Doubt::before_it_began(&error);
@@ -199,12 +206,18 @@ async fn note_where_left(desk: &mut Desk<'_>, ready: &Ready<'_>, mark: Option<Ma
 }
 
 /// Judges once, under the lock. Errors: another run may have begun.
-async fn judged(desk: &mut Desk<'_>, ready: &Ready<'_>, failure: &Failure) -> Result<Verdict> {
+async fn judged(
+    desk: &mut Desk<'_>,
+    ready: &Ready<'_>,
+    failure: &Failure,
+    mark: Option<Mark>,
+) -> Result<Verdict> {
     let (scene, lock) = (&ready.scene, &ready.lock);
     let regained = lock.keep(&scene.target, scene.options, scene.ctx).await?;
     desk.lock_was_lost |= regained;
     let mut case = case(ready, failure.by_itself);
     case.withheld_before.clone_from(&desk.wrote_between);
+    case.ended_at = mark;
     Ok(judge(&case, scene.ctx, &mut OfDesk { desk, lock }).await)
 }
 
@@ -219,6 +232,7 @@ fn case<'a>(ready: &'a Ready<'_>, by_itself: bool) -> Case<'a> {
         watch: Some(&ready.watch),
         seen_before: Vec::new(),
         withheld_before: None,
+        ended_at: None,
         by_itself,
         other_database: false,
     }

@@ -41,6 +41,7 @@ pub async fn verify(desk: &mut Desk<'_>, ready: &Ready<'_>) -> Result<Option<Fai
             Ok(Some(Failure {
                 transient: false,
                 by_itself: true,
+                mark: None,
                 error: error.narrowed(Kind::Failed),
             }))
         }

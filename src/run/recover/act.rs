@@ -336,6 +336,7 @@ async fn put_back(
             .or_else(|| story.seen_before_the_attempt())
             .map(|seen| seen.why)
             .or(since_left),
+        ended_at: None,
         by_itself: false,
         other_database: story.begun_with.other_database,
     };
