@@ -33,7 +33,7 @@ fn files(bench: &Bench) -> usize {
     found.count()
 }
 
-on_all_servers! {
+on_three_servers! {
     /// What was planned is what is done, and planning changed nothing.
     fn a_plan_says_what_the_rollback_then_does(server) {
         let bench = Bench::of_corpus(server, "everyday.sql");

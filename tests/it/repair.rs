@@ -32,7 +32,7 @@ fn takes_a_rebuild(damage: &str) -> bool {
     damage.starts_with("DROP SCHEMA public")
 }
 
-on_all_servers! {
+on_three_servers! {
     /// P3: everything that a rebuild undoes a repair undoes, too, and no more than that.
     fn p3_a_repair_is_proven(server) {
         let bench = Bench::of_corpus(server, "everyday.sql");

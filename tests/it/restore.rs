@@ -18,7 +18,7 @@ fn refuses_a_newer_archive(server: &'static Server) {
     output.assert_says("it comes from PostgreSQL 15, this server is 14");
 }
 
-on_all_servers! {
+on_three_servers! {
     /// Real pg_dump finds no difference between the original and what we restored.
     fn a_restored_database_is_the_original(server) {
         let bench = Bench::of_corpus(server, "everyday.sql");

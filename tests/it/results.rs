@@ -97,7 +97,7 @@ const WORDS: &str = "CREATE TABLE orders (id int PRIMARY KEY, status varchar(20)
     CREATE VIEW two AS SELECT id, status IN ('new', 'x') AS is_new FROM orders WHERE EXISTS (SELECT 'x');
     INSERT INTO orders VALUES (1, 'new', 1); INSERT INTO painted VALUES (1, 'red')";
 
-on_all_servers! {
+on_three_servers! {
     fn p3_what_code_has_left_behind_is_made_again(server) {
         for case in OF_CODE.iter().chain(&OF_VIEWS) {
             let bench = Bench::settled(server, case.made);
@@ -157,7 +157,7 @@ on_all_servers! {
     }
 }
 
-on_all_servers! {
+on_three_servers! {
     /// P4: what a column has that was added, and that no definition says.
     fn p4_the_moment_of_a_default_is_saved(server) {
         let bench = Bench::settled(server, "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'a'), (2, 'b')");
@@ -194,7 +194,7 @@ on_all_servers! {
     }
 }
 
-on_all_servers! {
+on_three_servers! {
     /// The server writes `TO 'Y'::text` for such a view, and does not read it: whoever restores is told which statement it was.
     fn a_statement_that_does_not_parse_is_named(server) {
         let bench = Bench::settled(
@@ -251,7 +251,7 @@ on_servers! {
     }
 }
 
-on_all_servers! {
+on_three_servers! {
     /// The choice of an index outlives the index, and forbids updates of published tables then: pg_dump does not show it,
     /// the catalogs do.
     fn a_table_lets_go_of_an_index_that_it_had_not_chosen(server) {

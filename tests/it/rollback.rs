@@ -53,7 +53,7 @@ fn proven_with(
     report
 }
 
-on_all_servers! {
+on_three_servers! {
     /// P3, P4: whatever was committed is undone, saved first, and proven by content.
     fn p3_rollback_is_proven(server) {
         // One database for all: what is proven to be back is good for the next failure.
@@ -202,7 +202,7 @@ impl Drop for Blocker {
     }
 }
 
-on_all_servers! {
+on_three_servers! {
     /// Other databases and autovacuum commit too: then every row decides, and still nothing is touched.
     fn p2_content_decides_where_ids_are_silent(server) {
         let bench = Bench::of_corpus(server, "everyday.sql");
@@ -345,7 +345,7 @@ fn with_a_false_digest(bench: &Bench, reader: &Reader) -> Reader {
     Reader::open(&writer.finish(manifest).expect("an archive")).expect("an archive")
 }
 
-on_all_servers! {
+on_three_servers! {
     /// "Rolled back" is never said on trust: what cannot be proven equal is not committed.
     fn p3_what_is_not_proven_is_not_committed(server) {
         let bench = Bench::of_corpus(server, "everyday.sql");

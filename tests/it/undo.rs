@@ -356,7 +356,7 @@ on_servers! {
     }
 }
 
-on_all_servers! {
+on_three_servers! {
     /// P3: each scenario by repair and by rebuild.
     fn p3_scenarios_are_undone_on_every_rung(server) {
         let bench = shop(server);

@@ -48,7 +48,8 @@ pub const MAJORS: [u32; 5] = [14, 15, 16, 17, 18];
 
 /// Makes one test per major out of a function that takes a `&'static Server`:
 /// `tests_of_majors! { [pg15 15, pg18 18] fn all_is_well(server) { … } }` gives `all_is_well::pg15`
-/// and `all_is_well::pg18`. Tests say `on_servers!` or `on_all_servers!`.
+/// and `all_is_well::pg18`. Tests say `on_servers!`, `on_three_servers!` or
+/// `on_all_servers!`.
 macro_rules! tests_of_majors {
     ($majors:tt $($(#[$attribute:meta])* fn $name:ident($server:ident) $body:block)*) => {$(
         $(#[$attribute])*
@@ -75,6 +76,13 @@ macro_rules! tests_of_majors {
 /// that Debian has, and the newest.
 macro_rules! on_servers {
     ($($tests:tt)*) => { tests_of_majors!([pg15 15, pg18 18] $($tests)*); };
+}
+
+/// For single cases of what reads, writes or compares what is in a database: the oldest major, the one that Debian has, the
+/// newest. What goes through whole databases (corpus, scenarios, mutations) is tested on every major, and would show what
+/// only one in between does.
+macro_rules! on_three_servers {
+    ($($tests:tt)*) => { tests_of_majors!([pg14 14, pg15 15, pg18 18] $($tests)*); };
 }
 
 /// For what reads, writes or compares what is in a database: every major.
