@@ -1,8 +1,8 @@
 //! Grants and default privileges (spec §1.6).
 //!
 //! The difference between an ACL and its base, item by item: what the base has and the ACL lacks
-//! is revoked, what the ACL has and the base lacks is granted, the owner's own grants first and
-//! the others in array order, which keeps chains of grant options valid. The drop statement goes
+//! is revoked, what the ACL has and the base lacks is granted, the owner's own grants to itself first,
+//! nothing before its grantor may grant it, and else in array order. The drop statement goes
 //! the other way, back to the base.
 
 use std::collections::BTreeSet;
@@ -320,32 +320,114 @@ fn grouped(privileges: Vec<Privilege>) -> Option<Vec<Item>> {
 /// Statements that lead from one ACL to another.
 fn statements(object: &Object<'_>, from: &[Item], to: &[Item]) -> String {
     let mut text = String::new();
-    for item in from.iter().filter(|item| !to.contains(item)) {
-        let privileges: Vec<&str> = item
-            .privileges
-            .iter()
-            .map(|(name, _)| name.as_str())
-            .collect();
-        text.push_str(&as_grantor(
-            object,
-            item,
-            &format!(
-                "{}REVOKE {} {} FROM {};\n",
-                object.prefix,
-                list(object, &privileges),
-                object.on,
-                item.grantee
-            ),
-        ));
+    for item in revoked(object, without(object, from, to)) {
+        text.push_str(&revoke(object, &item));
     }
-    let mut missing: Vec<&Item> = to.iter().filter(|item| !from.contains(item)).collect();
-    missing.sort_by_key(|item| item.grantee != object.owner);
-    for item in missing {
+    let mut missing = without(object, to, from);
+    missing.sort_by_key(|item| !is_own(object, item));
+    let standing: Vec<Item> = to
+        .iter()
+        .filter(|item| from.contains(item))
+        .cloned()
+        .collect();
+    for item in granted(object, missing, standing) {
         for grantable in [false, true] {
-            text.push_str(&grant(object, item, grantable));
+            text.push_str(&grant(object, &item, grantable));
         }
     }
     text
+}
+
+/// What the owner has from itself, as it has everything from the start.
+fn is_own(object: &Object<'_>, item: &Item) -> bool {
+    item.grantee == object.owner && item.grantor == object.owner
+}
+
+/// The items that the others lack, or have otherwise. Of the owner's own rights on a table of before 17 only those that
+/// differ: what REVOKE ALL takes from it on a newer server, where that is more, nothing would give back.
+fn without(object: &Object<'_>, items: &[Item], others: &[Item]) -> Vec<Item> {
+    let differing = items.iter().filter(|item| !others.contains(item)).cloned();
+    let parts = differing.map(|mut item| {
+        if object.is_short && is_own(object, &item) {
+            let same = others.iter().find(|other| is_own(object, other));
+            let same = same.map(|other| &other.privileges);
+            item.privileges
+                .retain(|one| !same.is_some_and(|same| same.contains(one)));
+        }
+        item
+    });
+    parts.filter(|item| !item.privileges.is_empty()).collect()
+}
+
+/// Grants in an order in which each grantor may make them when its turn comes. An option that nobody here gives comes from
+/// elsewhere: a column's from its table.
+fn granted(object: &Object<'_>, mut missing: Vec<Item>, standing: Vec<Item>) -> Vec<Item> {
+    let kept = standing.len();
+    let mut made = standing;
+    while let Some((place, now)) = next_grant(object, &missing, &made) {
+        let item = &mut missing[place];
+        item.privileges.retain(|one| !now.privileges.contains(one));
+        if item.privileges.is_empty() {
+            missing.remove(place);
+        }
+        made.push(now);
+    }
+    made.drain(..kept);
+    made.extend(missing);
+    made
+}
+
+/// The first item that can be granted by now; where none can be as a whole, the first one of which a part can, and that part.
+fn next_grant(object: &Object<'_>, missing: &[Item], made: &[Item]) -> Option<(usize, Item)> {
+    let possible = || {
+        let items = missing.iter().enumerate();
+        items.map(|(place, item)| (place, possible_part(object, item, missing, made)))
+    };
+    let is_whole = |(place, part): &(usize, Item)| *part == missing[*place];
+    let has_any = |(_, part): &(usize, Item)| !part.privileges.is_empty();
+    possible()
+        .find(is_whole)
+        .or_else(|| possible().find(has_any))
+}
+
+/// What of an item its grantor may grant once `made` is there.
+fn possible_part(object: &Object<'_>, item: &Item, missing: &[Item], made: &[Item]) -> Item {
+    let may = |items: &[Item], name: &str| {
+        let mut items = items.iter().filter(|one| one.grantee == item.grantor);
+        items.any(|one| one.privileges.iter().any(|(own, may)| own == name && *may))
+    };
+    let is_possible =
+        |name: &str| item.grantor == object.owner || may(made, name) || !may(missing, name);
+    let privileges = item.privileges.iter().filter(|(name, _)| is_possible(name));
+    Item {
+        privileges: privileges.cloned().collect(),
+        ..item.clone()
+    }
+}
+
+/// The other way round: what was passed on goes before the option that it was passed on by.
+fn revoked(object: &Object<'_>, gone: Vec<Item>) -> Vec<Item> {
+    let (by_owner, passed_on): (Vec<Item>, Vec<Item>) = granted(object, gone, Vec::new())
+        .into_iter()
+        .partition(|item| item.grantor == object.owner);
+    passed_on.into_iter().rev().chain(by_owner).collect()
+}
+
+fn revoke(object: &Object<'_>, item: &Item) -> String {
+    let privileges: Vec<&str> = item
+        .privileges
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .collect();
+    let mut rights = list(object, &privileges);
+    if object.is_short && rights == "ALL" && is_own(object, item) {
+        rights = BEFORE_MAINTAIN.to_owned();
+    }
+    let statement = format!(
+        "{}REVOKE {rights} {} FROM {};\n",
+        object.prefix, object.on, item.grantee
+    );
+    as_grantor(object, item, &statement)
 }
 
 fn grant(object: &Object<'_>, item: &Item, grantable: bool) -> String {
@@ -508,6 +590,71 @@ mod tests {
             statements(&defaults, &[], &[passed_on]),
             "ALTER DEFAULT PRIVILEGES FOR ROLE owner GRANT SELECT ON TABLES TO reader;\n"
         );
+    }
+
+    /// The owner has it from somebody else, who has it from the owner; and an option may come from an item further behind.
+    #[test]
+    fn nothing_is_granted_before_its_grantor_may_and_nothing_revoked_too_late() {
+        let by = |grantor: &str, one: Item| Item {
+            grantor: grantor.to_owned(),
+            ..one
+        };
+        let base = [item("owner", &[("SELECT", false), ("INSERT", false)])];
+        let now = [
+            by("b", item("owner", &[("SELECT", false)])),
+            by("b", item("c", &[("SELECT", false), ("INSERT", false)])),
+            item("a", &[("SELECT", true)]),
+            by("a", item("b", &[("SELECT", true)])),
+            item("b", &[("INSERT", true)]),
+        ];
+        let on = "ON TABLE public.t";
+        let as_role =
+            |role: &str, statement: &str| format!("SET ROLE {role};\n{statement};\nRESET ROLE;\n");
+        let expected = [
+            format!("REVOKE ALL {on} FROM owner;\n"),
+            format!("GRANT SELECT {on} TO a WITH GRANT OPTION;\n"),
+            as_role("a", &format!("GRANT SELECT {on} TO b WITH GRANT OPTION")),
+            as_role("b", &format!("GRANT SELECT {on} TO owner")),
+            format!("GRANT INSERT {on} TO b WITH GRANT OPTION;\n"),
+            as_role("b", &format!("GRANT ALL {on} TO c")),
+        ];
+        assert_eq!(statements(&table(), &base, &now), expected.concat());
+        let back = statements(&table(), &now, &base);
+        let place = |text: &str| {
+            back.find(text)
+                .unwrap_or_else(|| panic!("{text} in {back}"))
+        };
+        assert!(place("FROM owner;") < place("FROM b;"), "{back}");
+        assert!(
+            place("REVOKE ALL ON TABLE public.t FROM c")
+                < place("REVOKE INSERT ON TABLE public.t FROM b"),
+            "{back}"
+        );
+        assert!(
+            place("REVOKE SELECT ON TABLE public.t FROM b") < place("FROM a;"),
+            "{back}"
+        );
+        assert!(
+            back.ends_with(&format!("GRANT ALL {on} TO owner;\n")),
+            "{back}"
+        );
+    }
+
+    /// What a newer server adds stays the owner's: MAINTAIN was in no list before 17, and the owner could do it all the same.
+    #[test]
+    fn an_owner_of_before_17_loses_only_what_it_had_lost() {
+        let older = Object {
+            is_short: true,
+            ..table()
+        };
+        let base = [item("owner", &[("SELECT", false), ("INSERT", false)])];
+        let less = [item("owner", &[("SELECT", false)])];
+        let revoke = "REVOKE INSERT ON TABLE public.t FROM owner;\n";
+        assert_eq!(statements(&older, &base, &less), revoke);
+        let grant = "GRANT INSERT ON TABLE public.t TO owner;\n";
+        assert_eq!(statements(&older, &less, &base), grant);
+        let all = format!("REVOKE {BEFORE_MAINTAIN} ON TABLE public.t FROM owner;\n");
+        assert_eq!(statements(&older, &base, &[]), all);
     }
 
     #[test]

@@ -720,3 +720,22 @@ fn all_rights_of_an_older_major_are_no_more_on_a_newer_one() {
         }
     }
 }
+
+/// Before 17 an owner might VACUUM, REINDEX and REFRESH whatever its rights on the table: it still may, and has no more.
+#[test]
+fn an_owner_without_all_rights_may_maintain_on_a_newer_major() {
+    let Some(old) = Server::of_major(15) else {
+        return;
+    };
+    let made_by = "SET ROLE app; CREATE SCHEMA s; CREATE TABLE s.less (); REVOKE INSERT ON s.less FROM app;
+        CREATE TABLE s.none (); REVOKE ALL ON s.none FROM app; ALTER DEFAULT PRIVILEGES REVOKE DELETE ON TABLES FROM app";
+    let query = "SET ROLE app; CREATE TABLE s.later (); \
+        SELECT string_agg(has_table_privilege('app', 's.' || what, may)::text, ' ' ORDER BY what, may)
+          FROM unnest(ARRAY['later', 'less', 'none']) what, unnest(ARRAY['DELETE', 'INSERT', 'MAINTAIN', 'SELECT']) may";
+    if let Some(found) = on_18(old, made_by, "app", query) {
+        assert_eq!(
+            found,
+            "false true true true true false true true false false true false"
+        );
+    }
+}

@@ -2,9 +2,9 @@
 
 use pgbelay::archive::Reader;
 use pgbelay::error::Kind;
-use pgbelay::rollback::{ProofMode, RollbackOptions, RollbackReport, Rung, Strategy};
+use pgbelay::rollback::{ProofMode, RollbackOptions, RollbackReport, Rung, Strategy, roll_back};
 
-use crate::data::Bench;
+use crate::data::{Bench, wait};
 use crate::rollback::{Blocker, DAMAGE};
 
 /// Only the repair rung may be taken.
@@ -243,6 +243,26 @@ on_three_servers! {
         let report = by_counters(&bench, &reader, &before, "DELETE FROM shop.fast; CREATE TABLE shop.more ()");
         assert!(report.proof.contains("not counted yet"), "{}", report.proof);
         drop(busy);
+    }
+}
+
+on_servers! {
+    /// Grants that rest on one another: taken away in a row, made since in a row, each put back by a repair.
+    fn grants_that_were_passed_on_are_put_back_in_their_order(server) {
+        let bench = Bench::of_corpus(server, "grant_chains.sql");
+        let (before, report) = (bench.database.dump(), bench.backup_as("postgres").expect("a backup"));
+        let reader = Reader::open(&report.archive).expect("an archive");
+        for damage in [
+            "REVOKE ALL (a) ON s.back FROM reader CASCADE",
+            "REVOKE SELECT ON s.lent, s.q FROM reader CASCADE; REVOKE INSERT ON s.older FROM reader CASCADE",
+            "GRANT DELETE ON s.back TO reader WITH GRANT OPTION; SET ROLE reader; GRANT DELETE ON s.back TO app, postgres",
+        ] {
+            bench.database.sql(damage);
+            let target = bench.target_as("postgres");
+            let report = wait(roll_back(&target, &reader, &bench.store, &repair_only(), &bench.ctx));
+            report.unwrap_or_else(|error| panic!("{damage}\n{error}"));
+            bench.database.assert_is(&before);
+        }
     }
 }
 

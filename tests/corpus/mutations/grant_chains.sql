@@ -7,3 +7,7 @@ SET LOCAL ROLE reader; REVOKE EXECUTE ON FUNCTION s.f() FROM postgres; RESET ROL
 SET LOCAL ROLE reader; REVOKE GRANT OPTION FOR INSERT ON s.t FROM postgres; RESET ROLE;
 -- change: a column passed on
 SET LOCAL ROLE reader; REVOKE UPDATE (b) ON s.t FROM PUBLIC; RESET ROLE;
+-- change: what was passed on to the owner
+REVOKE ALL (a) ON s.back FROM reader CASCADE;
+-- change: the owner's own grant to itself
+REVOKE SELECT ON s.lent FROM reader CASCADE; GRANT SELECT ON s.lent TO app;
