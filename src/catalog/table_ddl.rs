@@ -37,6 +37,7 @@ pub(super) fn add(reading: &mut Reading) -> Result<()> {
     for mut relation in reading.own_relations(&['r', 'p', 'f']) {
         refuse_oddities(reading, &relation);
         put_columns_in_order(reading, &mut relation);
+        set_what_parents_give(reading, &mut relation);
         let kind = if relation.kind == 'f' {
             Kind::ForeignTable
         } else {
@@ -90,6 +91,30 @@ fn put_columns_in_order(reading: &mut Reading, relation: &mut Arc<Relation>) {
     Arc::make_mut(relation).columns = columns;
     let identity = relation.identity();
     reading.refuse(Loss::ColumnOrder, identity, "pg_attribute", reason);
+}
+
+/// CREATE TABLE … INHERITS gives a column the storage and the compression of its parent's column: the type's own have to be
+/// said, then.
+fn set_what_parents_give(reading: &Reading, relation: &mut Arc<Relation>) {
+    if relation.is_partition || relation.parents.is_empty() {
+        return;
+    }
+    let parents = relation.parents.iter();
+    let parents: Vec<&Arc<Relation>> = parents
+        .filter_map(|&parent| reading.relations.get(parent))
+        .collect();
+    let can_compress = relation.kind != 'f';
+    for column in &mut Arc::make_mut(relation).columns {
+        let inherited: Vec<&Column> = parents
+            .iter()
+            .filter_map(|parent| parent.columns.iter().find(|one| one.name == column.name))
+            .collect();
+        column.sets_storage |= inherited.iter().any(|one| one.storage != column.storage);
+        let is_given = inherited.iter().any(|one| one.compression.is_some());
+        if column.compression.is_none() && is_given && can_compress {
+            column.compression = Some("DEFAULT".into());
+        }
+    }
 }
 
 /// Enough names to see what is meant.
@@ -275,7 +300,8 @@ pub(super) fn column_settings(relation: &Relation, column: &Column, create: &mut
             column.statistics_target
         ));
     }
-    if let Some(storage) = &column.storage {
+    if column.sets_storage {
+        let storage = storage_word(column.storage);
         create.push_str(&format!("{alter} SET STORAGE {storage};\n"));
     }
     if let Some(compression) = &column.compression {
@@ -286,6 +312,15 @@ pub(super) fn column_settings(relation: &Relation, column: &Column, create: &mut
     }
     if let Some(options) = &column.foreign_options {
         create.push_str(&format!("{alter} OPTIONS ({options});\n"));
+    }
+}
+
+fn storage_word(letter: char) -> &'static str {
+    match letter {
+        'p' => "PLAIN",
+        'e' => "EXTERNAL",
+        'm' => "MAIN",
+        _ => "EXTENDED",
     }
 }
 

@@ -1,4 +1,4 @@
--- Columns of user relations, dropped ones left out. What equals the type's own default is null.
+-- Columns of user relations, dropped ones left out. What equals the type's own default is null; storage says so beside it.
 -- pg_attver is kept by the server itself (minor releases of 2026) and is nobody's setting.
 SELECT a.attrelid AS relation,
        a.attnum AS number,
@@ -14,9 +14,8 @@ SELECT a.attrelid AS relation,
        CASE WHEN a.attcollation <> t.typcollation
             THEN format('%I.%I', cn.nspname, co.collname) END AS collation,
        coalesce(a.attstattarget, -1) AS statistics_target,
-       CASE WHEN a.attstorage <> t.typstorage
-            THEN CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL'
-                                   WHEN 'm' THEN 'MAIN' WHEN 'x' THEN 'EXTENDED' END END AS storage,
+       a.attstorage AS storage,
+       a.attstorage <> t.typstorage AS sets_storage,
        CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END AS compression,
        CASE WHEN a.attoptions IS NOT NULL THEN
             (SELECT string_agg(quote_ident(split_part(o, '=', 1)) || '=' || quote_literal(substr(o, strpos(o, '=') + 1)), ', ')
