@@ -22,7 +22,7 @@ use crate::compare::Difference;
 use crate::context::{Context, Phase};
 use crate::error::{Error, Kind, Result};
 use crate::pg::Session;
-use crate::restore::{self, RestoreOptions};
+use crate::restore::{self, RestoreOptions, Unfilled};
 
 pub use leftovers::{Leftover, leftovers, remove_dead, sweep};
 pub use record::{Record, path_beside, read as read_record};
@@ -247,26 +247,27 @@ async fn examine(
     seconds: &mut Seconds,
     ctx: &Context,
 ) -> Result<Answer> {
-    let restored = timed(&mut seconds.restore, fill(scratch, archive, options, ctx)).await?;
+    let (dressed, unfilled) =
+        timed(&mut seconds.restore, fill(scratch, archive, options, ctx)).await?;
     timed(
         &mut seconds.compare,
-        prove::prove(scratch, archive, restored, options, ctx),
+        prove::prove(scratch, archive, (dressed, &unfilled), options, ctx),
     )
     .await
     .map(|proof| Answer::Compared(Box::new(proof)))
 }
 
-/// Restores, then gives the database its recorded owner, limits, settings and grants.
+/// Restores, then gives the database its recorded owner, limits, settings and grants. What could not be filled is named.
 async fn fill(
     scratch: &Scratch,
     archive: &Reader,
     options: &DrillOptions,
     ctx: &Context,
-) -> Result<scratch::Dressed> {
+) -> Result<(scratch::Dressed, Vec<Unfilled>)> {
     ctx.stop.check("restore into the scratch database")?;
     let how = RestoreOptions { jobs: options.jobs };
-    restore::restore(&scratch.target, archive, &how, ctx).await?;
-    scratch.dress(archive, ctx).await
+    let restored = restore::restore(&scratch.target, archive, &how, ctx).await?;
+    Ok((scratch.dress(archive, ctx).await?, restored.unfilled))
 }
 
 /// Drops the scratch database, or leaves it as asked. Signals are no reason to leave it behind.

@@ -11,6 +11,7 @@ use crate::catalog::Locking;
 use crate::compare::{Difference, State, compare, counted};
 use crate::context::{Context, Phase};
 use crate::error::{Error, Kind, Result};
+use crate::restore::Unfilled;
 
 /// Names in one line about what is not proven.
 const NAMED: usize = 8;
@@ -49,7 +50,7 @@ pub(super) fn major_of(archive: &Reader) -> u32 {
 pub(super) async fn prove(
     scratch: &Scratch,
     archive: &Reader,
-    dressed: Dressed,
+    (dressed, unfilled): (Dressed, &[Unfilled]),
     options: &DrillOptions,
     ctx: &Context,
 ) -> Result<Proof> {
@@ -69,11 +70,21 @@ pub(super) async fn prove(
     let majors = (major_of(archive), dressed.reader.version().major());
     dressed.reader.close().await;
     without_mark(&mut found.properties, dressed.comment);
-    Ok(judge(expected, found, &dressed.left_out, majors))
+    Ok(judge(
+        expected,
+        found,
+        (&dressed.left_out, unfilled),
+        majors,
+    ))
 }
 
 /// Compares, and sets aside what this comparison cannot speak about.
-fn judge(mut expected: State, found: State, left_out: &[&str], majors: (u32, u32)) -> Proof {
+fn judge(
+    mut expected: State,
+    found: State,
+    (left_out, unfilled): (&[&str], &[Unfilled]),
+    majors: (u32, u32),
+) -> Proof {
     let mut not_proven = Vec::new();
     // What the archive does not hold by consent cannot be in what is restored from it.
     for label in std::mem::take(&mut expected.uncovered) {
@@ -89,6 +100,11 @@ fn judge(mut expected: State, found: State, left_out: &[&str], majors: (u32, u32
             ));
         }
         compared
+    });
+    difference.removed.retain(|entry| {
+        let view = unfilled.iter().find(|view| view.identity == entry.identity);
+        not_proven.extend(view.map(Unfilled::line));
+        view.is_none()
     });
     if majors.0 != majors.1 {
         not_proven.extend(set_aside_rewritten(&mut difference, majors));
@@ -172,21 +188,21 @@ mod tests {
 
     #[test]
     fn one_major_compares_every_word() {
-        assert!(judge(state("a"), state("a"), &[], (15, 15)).is_equal());
-        let proof = judge(state("a"), state("b"), &[], (15, 15));
+        assert!(judge(state("a"), state("a"), (&[], &[]), (15, 15)).is_equal());
+        let proof = judge(state("a"), state("b"), (&[], &[]), (15, 15));
         assert!(!proof.is_equal() && !proof.lines().is_empty());
     }
 
     #[test]
     fn other_words_of_a_newer_major_are_not_called_equal() {
-        let proof = judge(state("a"), state("b"), &[], (15, 18));
+        let proof = judge(state("a"), state("b"), (&[], &[]), (15, 18));
         assert!(proof.is_equal());
         assert_eq!(proof.definitions, 0);
         assert_eq!(
             proof.not_proven,
             ["1 definition that PostgreSQL 18 writes in other words than 15: table t"]
         );
-        let proof = judge(state("a"), State::default(), &[], (15, 18));
+        let proof = judge(state("a"), State::default(), (&[], &[]), (15, 18));
         assert!(!proof.is_equal(), "a missing table stays a difference");
     }
 
@@ -201,19 +217,27 @@ mod tests {
             with("version 1.2 in schema s"),
             with("version 1.3 in schema s"),
         );
-        assert!(!judge(old.clone(), new.clone(), &[], (15, 15)).is_equal());
-        let proof = judge(old.clone(), new, &[], (15, 17));
+        assert!(!judge(old.clone(), new.clone(), (&[], &[]), (15, 15)).is_equal());
+        let proof = judge(old.clone(), new, (&[], &[]), (15, 17));
         assert!(proof.is_equal() && proof.not_proven.len() == 1);
-        assert!(!judge(old.clone(), with("version 1.3 in schema t"), &[], (15, 17)).is_equal());
-        assert!(!judge(old, state("a"), &[], (15, 17)).is_equal());
+        assert!(
+            !judge(
+                old.clone(),
+                with("version 1.3 in schema t"),
+                (&[], &[]),
+                (15, 17)
+            )
+            .is_equal()
+        );
+        assert!(!judge(old, state("a"), (&[], &[]), (15, 17)).is_equal());
     }
 
     #[test]
     fn what_the_role_may_not_set_is_named_not_passed_over() {
         let mut found = state("a");
         found.properties.insert("owner".to_owned(), "me".to_owned());
-        assert!(!judge(state("a"), found.clone(), &[], (15, 15)).is_equal());
-        let proof = judge(state("a"), found, &["owner", "acl"], (15, 15));
+        assert!(!judge(state("a"), found.clone(), (&[], &[]), (15, 15)).is_equal());
+        let proof = judge(state("a"), found, (&["owner", "acl"], &[]), (15, 15));
         assert!(proof.is_equal());
         assert_eq!(
             proof.not_proven,
@@ -225,11 +249,11 @@ mod tests {
     fn what_the_archive_does_not_hold_is_named() {
         let mut expected = state("a");
         expected.uncovered.push("cast: cast (a as b)".to_owned());
-        let proof = judge(expected, state("a"), &[], (15, 15));
+        let proof = judge(expected, state("a"), (&[], &[]), (15, 15));
         assert!(proof.is_equal());
         assert_eq!(proof.not_proven.len(), 1);
         let mut found = state("a");
         found.uncovered.push("cast: cast (a as b)".to_owned());
-        assert!(!judge(state("a"), found, &[], (15, 15)).is_equal());
+        assert!(!judge(state("a"), found, (&[], &[]), (15, 15)).is_equal());
     }
 }

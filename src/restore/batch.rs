@@ -106,7 +106,7 @@ pub(super) async fn run_one(session: &Session, statement: &Statement) -> Result<
 }
 
 /// Adds the cure for what an operator can cure.
-fn explained(error: Error) -> Error {
+pub(super) fn explained(error: Error) -> Error {
     match error.sqlstate() {
         Some("53200") => error.hint(
             "the server's lock table is full: each table, index and sequence of one transaction \

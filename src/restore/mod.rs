@@ -14,6 +14,7 @@ mod memory;
 mod parallel;
 mod preflight;
 mod properties;
+mod refresh;
 mod rows;
 mod whole;
 mod work;
@@ -31,6 +32,7 @@ pub use batch::{Statement, run as run_statements};
 pub use create::{create_database, dress_database, dress_within, drop_database};
 pub use empty::user_objects;
 pub use properties::set_properties;
+pub use refresh::Unfilled;
 pub use whole::{Parts, load_except, load_parts};
 
 /// How to restore.
@@ -67,6 +69,9 @@ pub struct RestoreReport {
     pub rows: u64,
     /// Bytes of COPY text.
     pub bytes: u64,
+    /// Materialized views that could not be filled.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unfilled: Vec<Unfilled>,
     /// Connecting to committing.
     #[serde(skip)]
     pub elapsed: Duration,

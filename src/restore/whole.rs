@@ -104,6 +104,6 @@ pub async fn load_parts(
     }
     batch::run(session, &loans.take_back()).await?;
     work.entries(Section::Acl).await?;
-    work.entries(Section::Last).await?;
+    work.last().await?;
     Ok(work.report)
 }

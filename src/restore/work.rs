@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::batch::{self, Statement};
 use super::lend::Loans;
 use super::memory::{self, Memory, Sizes};
-use super::{RestoreReport, rows};
+use super::{RestoreReport, refresh, rows};
 use crate::archive::{MemberKind, MemberRecord, Reader, Section};
 use crate::catalog::{self, Rights, set_sequence};
 use crate::context::{Context, Progress};
@@ -96,6 +96,25 @@ impl<'a> Work<'a> {
     pub async fn entries(&mut self, section: Section) -> Result<()> {
         let wanted = self.wanted(section);
         self.make(&wanted).await
+    }
+
+    /// What comes last, inside a transaction: event triggers, and then each materialized view is filled by itself.
+    pub async fn last(&mut self) -> Result<()> {
+        let entries = &self.reader.manifest().entries;
+        let is_refresh =
+            |index: &usize| entries[*index].kind == catalog::Kind::MaterializedViewData.name();
+        let (refreshes, others): (Vec<usize>, Vec<usize>) =
+            self.wanted(Section::Last).into_iter().partition(is_refresh);
+        self.make(&others).await?;
+        for index in refreshes {
+            let statement = creation(self.reader, index)?;
+            self.progress.what.clone_from(&statement.what);
+            let identity = &entries[index].identity;
+            let unfilled = refresh::fill(self.session, identity, statement).await?;
+            self.made(1);
+            self.report.unfilled.extend(unfilled);
+        }
+        Ok(())
     }
 
     /// The entries of one section that are to be made, in restore order.

@@ -174,7 +174,8 @@ pub struct RollbackReport {
     pub proof: String,
     /// What had changed and was put back, one statement per line.
     pub undone: Vec<String>,
-    /// What the archive does not hold and the rollback could not keep, as `kind: object`.
+    /// What the archive does not hold and the rollback could not keep, as `kind: object`, and materialized views that could
+    /// not be filled.
     pub not_brought_back: Vec<String>,
     /// Time by phase.
     pub seconds: RollbackSeconds,

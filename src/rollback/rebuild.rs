@@ -14,7 +14,7 @@ use crate::catalog::{self, Rights};
 use crate::compare::{Difference, State};
 use crate::context::Phase;
 use crate::error::Result;
-use crate::restore;
+use crate::restore::{self, Unfilled};
 
 /// Rebuilds the database; commits only what is proven equal to the archive.
 pub(super) async fn rebuild(held: &Held<'_>, difference: &Difference) -> Result<RollbackReport> {
@@ -22,6 +22,7 @@ pub(super) async fn rebuild(held: &Held<'_>, difference: &Difference) -> Result<
     let mut attempt = Attempt {
         held,
         saved: None,
+        unfilled: Vec::new(),
         seconds: RollbackSeconds::default(),
     };
     let result = attempt.run().await;
@@ -48,6 +49,7 @@ pub(super) async fn rebuild(held: &Held<'_>, difference: &Difference) -> Result<
 struct Attempt<'a> {
     held: &'a Held<'a>,
     saved: Option<PathBuf>,
+    unfilled: Vec<Unfilled>,
     seconds: RollbackSeconds,
 }
 
@@ -95,7 +97,8 @@ impl Attempt<'_> {
         if plan.create_public {
             public::create(session).await?;
         }
-        restore::load_except(session, reader, &plan.present, ctx).await?;
+        let loaded = restore::load_except(session, reader, &plan.present, ctx).await?;
+        self.unfilled = loaded.unfilled;
         transaction::set_properties(&self.held.scene, &live.database).await?;
         self.seconds.rollback = phase.elapsed().as_secs_f64();
         Ok(())
@@ -111,6 +114,6 @@ impl Attempt<'_> {
         } = self.held.scene;
         let before = State::of_archive(reader)?;
         let after = State::of_database_like(session, Some(reader.manifest()), ctx).await?;
-        verdict::verdict(&before, &after, "content", "")
+        verdict::verdict(&before, &after, &self.unfilled, "content", "")
     }
 }

@@ -8,6 +8,7 @@ use crate::catalog::{self, VersionTable};
 use crate::compare::{Difference, State, compare, counted};
 use crate::error::{Error, Kind, Result};
 use crate::pg;
+use crate::restore::Unfilled;
 
 /// Lines of a failed proof that are shown.
 const SHOWN_DIFFERENCES: usize = 20;
@@ -18,12 +19,20 @@ pub(super) struct Proof {
     pub not_brought_back: Vec<String>,
 }
 
-/// The proof, if the states are equal; `mode` names it, `how` says more about the reading.
-pub(super) fn verdict(before: &State, after: &State, mode: &str, how: &str) -> Result<Proof> {
+/// The proof, if the states are equal but for what could not be filled; `mode` names it, `how` says more about the reading.
+pub(super) fn verdict(
+    before: &State,
+    after: &State,
+    unfilled: &[Unfilled],
+    mode: &str,
+    how: &str,
+) -> Result<Proof> {
     let mut difference = compare(before, after);
-    let not_brought_back = take_lost(&mut difference);
+    let mut not_brought_back = take_lost(&mut difference);
+    let empty = take_unfilled(&mut difference, unfilled);
     if difference.is_empty() && !difference.rows_not_compared {
-        let mut text = format!("{mode}: {}{how}", covered(before));
+        let mut text = format!("{mode}: {}{how}", covered(before, empty.len()));
+        not_brought_back.extend(empty);
         if !not_brought_back.is_empty() {
             text += &format!("; not brought back: {}", not_brought_back.join(", "));
         }
@@ -58,12 +67,24 @@ fn take_lost(difference: &mut Difference) -> Vec<String> {
     lost.into_iter().map(|change| change.name).collect()
 }
 
-/// What a content proof covers, and what it does not.
-pub(super) fn proof_text(state: &State) -> String {
-    format!("content: {}", covered(state))
+/// Takes materialized views out of a difference that were filled and cannot be today; what is told of them.
+fn take_unfilled(difference: &mut Difference, unfilled: &[Unfilled]) -> Vec<String> {
+    let removed = &mut difference.removed;
+    let empty = unfilled.iter().filter(|view| {
+        let before = removed.len();
+        removed.retain(|entry| entry.identity != view.identity);
+        removed.len() < before
+    });
+    empty.map(Unfilled::line).collect()
 }
 
-fn covered(state: &State) -> String {
+/// What a content proof covers, and what it does not.
+pub(super) fn proof_text(state: &State) -> String {
+    format!("content: {}", covered(state, 0))
+}
+
+/// All of a state but so many definitions.
+fn covered(state: &State, missing: usize) -> String {
     let by_name = match state.uncovered.len() {
         0 => String::new(),
         count => format!(
@@ -73,7 +94,7 @@ fn covered(state: &State) -> String {
     };
     format!(
         "{}, {} with {}, {} equal{by_name}",
-        counted(state.entries.len(), "definition", "definitions"),
+        counted(state.entries.len() - missing, "definition", "definitions"),
         counted(state.tables.len(), "table", "tables"),
         counted(state.row_count(), "row", "rows"),
         counted(state.sequences.len(), "sequence", "sequences")

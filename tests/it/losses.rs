@@ -220,7 +220,7 @@ on_servers! {
         assert_eq!(json["outcome"], "rolled-back", "{output}");
         assert_eq!(json["accepted_losses"].as_array().map(Vec::len), Some(2), "{output}");
         assert_eq!(json["not_brought_back"], serde_json::json!(["invalid-index: index public.broken"]), "{output}");
-        assert!(output.last_line().contains("except what was accepted to be lost: invalid-index: index public.broken"), "{output}");
+        assert!(output.last_line().contains("except what could not be brought back: invalid-index: index public.broken"), "{output}");
         assert!(json["proof"].as_str().unwrap().contains("not brought back: invalid-index"), "{output}");
         assert_eq!(database.sql("SELECT 'pg_catalog.stowaway()'::regprocedure::oid"), oid);
         assert_eq!(database.sql("SELECT count(*) FROM public.t"), "2");

@@ -81,4 +81,5 @@ mod swap;
 mod tenants;
 mod tls;
 mod undo;
+mod unfilled;
 mod verify_checks;

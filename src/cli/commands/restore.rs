@@ -148,13 +148,22 @@ fn told(arguments: &RestoreArguments, reader: &Reader, report: &RestoreReport) -
         true => format!("take from {} what is needed", arguments.into),
         false => format!("prove it: pgbelay diff {archive} db:{}", arguments.into),
     };
-    let rows = vec![
+    let mut rows = vec![
         Row::new("archive", archive.as_str()),
         Row::new("database", arguments.into.as_str()),
         Row::new("content", content),
-        Row::new("next", next),
     ];
-    Done::with_rows(format!("Restored into {}.", arguments.into), rows)
+    let empty = report.unfilled.iter();
+    rows.extend(empty.map(|view| Row::new("not back", view.line())));
+    rows.push(Row::new("next", next));
+    let last_line = match report.unfilled.is_empty() {
+        true => format!("Restored into {}.", arguments.into),
+        false => format!(
+            "Restored into {}, except the content of materialized views that could not be filled, named above.",
+            arguments.into
+        ),
+    };
+    Done::with_rows(last_line, rows)
         .member("archive", archive)
         .member("database", arguments.into.as_str())
         .member("restore", json!(report))

@@ -114,8 +114,8 @@ fn told(reader: &Reader, report: &RollbackReport) -> Done {
         ),
         RollbackOutcome::RolledBack if !report.not_brought_back.is_empty() => (
             "rolled-back",
-            "Rolled back: the database is what the archive holds (proven); what it does not hold and \
-             could not stay is named above.",
+            "Rolled back: the database is what the archive holds (proven), except what could not be \
+             brought back, which is named above.",
         ),
         RollbackOutcome::RolledBack => (
             "rolled-back",

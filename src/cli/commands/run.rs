@@ -231,11 +231,11 @@ fn other_writers(report: &RunReport) -> String {
     lines.join("\n")
 }
 
-/// What a rollback could not bring back because its loss was accepted: no proof may claim it.
+/// What a rollback could not bring back: no proof may claim it.
 fn exceptions(report: &RunReport) -> String {
     match report.not_brought_back.join(", ").as_str() {
         "" => String::new(),
-        lost => format!(", except what was accepted to be lost: {lost}"),
+        lost => format!(", except what could not be brought back: {lost}"),
     }
 }
 
@@ -369,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn p8_what_was_accepted_to_be_lost_is_no_part_of_the_proof() {
+    fn p8_what_could_not_be_brought_back_is_no_part_of_the_proof() {
         let rolled_back = true;
         let outcomes = [
             Outcome::RolledBack,
@@ -384,7 +384,7 @@ mod tests {
             report.not_brought_back = vec!["index a".into(), "index b".into()];
             report.conclude(outcome, None);
             let line = told(report).unwrap().last_line;
-            let end = "(proven), except what was accepted to be lost: index a, index b.";
+            let end = "(proven), except what could not be brought back: index a, index b.";
             assert!(line.ends_with(end), "{line}");
         }
     }

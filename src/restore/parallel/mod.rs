@@ -141,7 +141,7 @@ async fn finish(leader: &Session, work: &mut Work<'_>) -> Result<()> {
     tuning::sync_at_commit(leader).await?;
     mark::remove(leader).await?;
     work.ending = Ending::Callers;
-    work.entries(Section::Last).await?;
+    work.last().await?;
     faults::reach(Point::RestoreLastCommit)?;
     leader.execute(&Sql::constant("COMMIT")).await
 }

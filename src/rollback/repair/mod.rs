@@ -29,7 +29,7 @@ use crate::compare::{self, Difference, State};
 use crate::context::Phase;
 use crate::error::{Error, Kind, Result};
 use crate::pg::{Session, Sql};
-use crate::restore::{self, Statement};
+use crate::restore::{self, Statement, Unfilled};
 use crate::store::revision_label;
 
 pub(super) use foresee::{Foreseen, Intent, foresee};
@@ -112,6 +112,7 @@ struct Attempt<'a> {
     /// By table identity, the rows that were deleted one by one.
     gone: BTreeMap<String, TableDigest>,
     saved: Option<PathBuf>,
+    unfilled: Vec<Unfilled>,
     seconds: RollbackSeconds,
 }
 
@@ -124,6 +125,7 @@ impl<'a> Attempt<'a> {
             alone: false,
             gone: BTreeMap::new(),
             saved: None,
+            unfilled: Vec::new(),
             seconds: RollbackSeconds::default(),
         }
     }
@@ -318,7 +320,8 @@ impl<'a> Attempt<'a> {
         }
         let others: Vec<Statement> = others.into_iter().cloned().collect();
         transaction::run_all(session, &others).await?;
-        restore::load_parts(session, reader, &plan.parts, ctx).await?;
+        let loaded = restore::load_parts(session, reader, &plan.parts, ctx).await?;
+        self.unfilled = loaded.unfilled;
         transaction::set_properties(&self.scene, &live.database).await?;
         self.seconds.rollback = phase.elapsed().as_secs_f64();
         Ok(())
@@ -353,7 +356,7 @@ impl<'a> Attempt<'a> {
             false => found.large_objects.clone(),
         };
         let how = proof::how(found, self.mode(found), &rows);
-        verdict::verdict(archive, &after, self.mode(found), &how)
+        verdict::verdict(archive, &after, &self.unfilled, self.mode(found), &how)
     }
 
     /// Every table's rows after the repair: those that nobody could have changed as they were found, of a table

@@ -13,7 +13,7 @@ use crate::context::Phase;
 use crate::error::{Error, Kind, Result};
 use crate::faults::{self, Point};
 use crate::pg::{self, Session, Sql};
-use crate::restore::{self, RestoreOptions};
+use crate::restore::{self, RestoreOptions, Unfilled};
 use crate::rollback::Scene;
 use crate::rollback::verdict::{self, Proof};
 
@@ -74,8 +74,8 @@ impl Copy<'_> {
         )
     }
 
-    /// Restores the archive, closes the doors, and proves what is inside.
-    pub async fn fill(&self) -> Result<()> {
+    /// Restores the archive; what could not be filled is named.
+    pub async fn fill(&self) -> Result<Vec<Unfilled>> {
         let Scene {
             session,
             reader,
@@ -88,17 +88,17 @@ impl Copy<'_> {
             false => options.jobs,
         };
         let target = session.other_database(self.name);
-        restore::restore(&target, reader, &RestoreOptions { jobs }, ctx).await?;
-        Ok(())
+        let restored = restore::restore(&target, reader, &RestoreOptions { jobs }, ctx).await?;
+        Ok(restored.unfilled)
     }
 
     /// Shuts the doors behind our own readers and reads everything (P3).
-    pub async fn prove(&self) -> Result<Proof> {
+    pub async fn prove(&self, unfilled: &[Unfilled]) -> Result<Proof> {
         let _phase = self.scene.ctx.phase(Phase::Proof);
         let readers = self.readers().await?;
         let proof = async {
             self.close_behind(&readers).await?;
-            self.compare(&readers).await
+            self.compare(&readers, unfilled).await
         }
         .await;
         for reader in readers {
@@ -150,7 +150,7 @@ impl Copy<'_> {
         Ok(())
     }
 
-    async fn compare(&self, readers: &[Session]) -> Result<Proof> {
+    async fn compare(&self, readers: &[Session], unfilled: &[Unfilled]) -> Result<Proof> {
         let Some(first) = readers.first() else {
             return Err(Error::operation("prove the new database").because("nobody reads it"));
         };
@@ -167,6 +167,7 @@ impl Copy<'_> {
         verdict::verdict(
             &expected,
             &found,
+            unfilled,
             "content",
             "; read in the new database, closed to others",
         )

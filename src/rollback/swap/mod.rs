@@ -37,6 +37,7 @@ use crate::error::{Error, Kind, Result};
 use crate::faults::{self, Point};
 use crate::journal::Stage;
 use crate::pg::{Purpose, Session, Target, advisory};
+use crate::restore::Unfilled;
 use crate::store::Store;
 use copy::Copy;
 use doors::Patience;
@@ -179,11 +180,11 @@ impl Attempt<'_> {
     async fn run(&mut self, custody: &mut dyn Custody) -> Result<Proof> {
         let phase = self.scene.ctx.phase(Phase::Rollback);
         let before = self.hold_writers().await?;
-        self.make(custody).await?;
+        let unfilled = self.make(custody).await?;
         self.seconds.rollback = phase.elapsed().as_secs_f64();
         drop(phase);
         let started = Instant::now();
-        let proof = self.copy()?.prove().await?;
+        let proof = self.copy()?.prove(&unfilled).await?;
         self.seconds.proof = started.elapsed().as_secs_f64();
         self.record.proof = Some(proof.text.clone());
         self.record
@@ -236,7 +237,7 @@ impl Attempt<'_> {
         Ok(state)
     }
 
-    async fn make(&mut self, custody: &mut dyn Custody) -> Result<()> {
+    async fn make(&mut self, custody: &mut dyn Custody) -> Result<Vec<Unfilled>> {
         self.act(SwapAct::Make, Stage::Intent, custody)?;
         let name = self.record.new_name.clone();
         faults::reach(Point::SwapMake)?;
@@ -250,8 +251,9 @@ impl Attempt<'_> {
         }
         let copy = self.copy()?;
         copy.rehearse().await?;
-        copy.fill().await?;
-        faults::reach(Point::SwapFilled)
+        let unfilled = copy.fill().await?;
+        faults::reach(Point::SwapFilled)?;
+        Ok(unfilled)
     }
 
     /// Closes the failed database and ends its sessions: first those of others, then, if nobody defined anything

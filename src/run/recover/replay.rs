@@ -20,7 +20,7 @@ pub enum Action {
     Verify,
     /// The migration was verified; only the last record is missing.
     ConcludeMigrated,
-    /// The database is proven to be as it was, except for what was accepted to be lost; only the
+    /// The database is proven to be as it was, except for what could not be brought back; only the
     /// last record is missing.
     ConcludeAsBefore(Proven, Vec<String>),
     /// Ended with a rollback withheld: try again, it may be allowed now.
