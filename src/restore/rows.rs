@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::archive::{Manifest, MemberRecord, Reader, TableRecord, copy_rows};
 use crate::error::{Error, Kind, Result};
-use crate::pg::{CopyIn, Session, Sql};
+use crate::pg::{CopyIn, Session, Sql, quote_ident};
 
 /// Bytes per message: large enough to be cheap, small enough to keep the sockets' buffers small.
 const CHUNK_BYTES: usize = 128 << 10;
@@ -100,7 +100,7 @@ impl<'a> Loading<'a> {
     pub async fn finish(self) -> Result<(u64, u64)> {
         let table = self.table;
         let taken = self.copy.finish().await;
-        let taken = taken.map_err(|error| error.attempting(attempted(table)))?;
+        let taken = taken.map_err(|error| unfit(error, table).attempting(attempted(table)))?;
         if taken == self.rows {
             return Ok((self.bytes, self.rows));
         }
@@ -114,6 +114,26 @@ impl<'a> Loading<'a> {
             self.rows
         )))
     }
+}
+
+/// A check that holds for rows that it once let in no longer does: no way of loading them gets around that, and nothing but a
+/// scan of the rows makes a check valid again.
+fn unfit(error: Error, table: &TableRecord) -> Error {
+    if error.sqlstate() != Some("23514") {
+        return error;
+    }
+    let (schema, name) = (quote_ident(&table.schema), quote_ident(&table.name));
+    error
+        .hint(format!(
+            "rows that the archive holds of {} do not fulfil that check any more: a function that it calls has changed since \
+             they were written, or it depends on time, on settings or on other tables; every way of putting them back meets it",
+            table.identity
+        ))
+        .hint(format!(
+            "make the check hold again (the function as it was), or load the archive beside the database by hand without that \
+             line: `pgbelay show` names what it holds, `gunzip -c` prints it; for later backups: ALTER TABLE {schema}.{name} DROP CONSTRAINT …, \
+             and ADD it again as NOT VALID, which asks nothing of old rows"
+        ))
 }
 
 /// The rows as a slice that shares the member's memory.

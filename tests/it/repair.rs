@@ -6,6 +6,7 @@ use pgbelay::rollback::{ProofMode, RollbackOptions, RollbackReport, Rung, Strate
 
 use crate::data::{Bench, wait};
 use crate::rollback::{Blocker, DAMAGE};
+use crate::support::{Database, Workplace};
 
 /// Only the repair rung may be taken.
 fn repair_only() -> RollbackOptions {
@@ -246,6 +247,17 @@ on_three_servers! {
     }
 }
 
+/// Old rows that only new ones would have to fulfil: a table, a parent, a partitioned table, a domain.
+const NOT_VALID: &str = "
+    CREATE TABLE t (id int PRIMARY KEY, a int, other int); INSERT INTO t VALUES (1, -1, NULL), (2, 5, 1);
+    ALTER TABLE t ADD CONSTRAINT new_only CHECK (a > 0) NOT VALID; COMMENT ON CONSTRAINT new_only ON t IS 'for new rows';
+    CREATE TABLE above (id int, a int); CREATE TABLE below () INHERITS (above); INSERT INTO below VALUES (1, -1);
+    ALTER TABLE above ADD CONSTRAINT new_only CHECK (a > 0) NOT VALID;
+    CREATE TABLE parted (id int, a int) PARTITION BY RANGE (id); CREATE TABLE part PARTITION OF parted FOR VALUES FROM (0) TO (9);
+    INSERT INTO parted VALUES (1, -1); ALTER TABLE parted ADD CONSTRAINT new_only CHECK (a > 0) NOT VALID;
+    CREATE DOMAIN positive AS int; CREATE TABLE typed (id int, a positive); INSERT INTO typed VALUES (1, -1);
+    ALTER DOMAIN positive ADD CONSTRAINT new_only CHECK (VALUE > 0) NOT VALID;";
+
 on_servers! {
     /// Grants that rest on one another: taken away in a row, made since in a row, each put back by a repair.
     fn grants_that_were_passed_on_are_put_back_in_their_order(server) {
@@ -263,6 +275,37 @@ on_servers! {
             report.unwrap_or_else(|error| panic!("{damage}\n{error}"));
             bench.database.assert_is(&before);
         }
+    }
+
+    /// One row of many is no reason for a rebuild because it would not be let in today.
+    fn rows_that_only_new_ones_have_to_be_like_are_put_back(server) {
+        let bench = Bench::empty(server);
+        bench.database.sql_as_owner(NOT_VALID);
+        if server.major >= 18 {
+            bench.database.sql_as_owner("ALTER TABLE t ADD CONSTRAINT filled NOT NULL other NOT VALID");
+        }
+        let reader = bench.archive();
+        let before = bench.database.dump();
+        for damage in [
+            "DELETE FROM t WHERE id = 1", "TRUNCATE t", "DELETE FROM below", "DELETE FROM part; CREATE TABLE made ()",
+            "UPDATE typed SET a = 3", "ALTER TABLE t DROP CONSTRAINT new_only; DELETE FROM t",
+        ] {
+            repaired(&bench, &reader, &before, damage);
+        }
+    }
+
+    /// A check that says otherwise today than when it let its rows in: nothing gets around it, and nothing else is promised.
+    fn rows_that_a_check_no_longer_lets_in_are_told_with_it(server) {
+        let (workplace, database) = (Workplace::new(), Database::create(server));
+        database.sql("CREATE FUNCTION fits(int) RETURNS bool IMMUTABLE LANGUAGE sql AS 'SELECT $1 > 0';
+            CREATE TABLE t (a int CONSTRAINT must_fit CHECK (fits(a))); INSERT INTO t VALUES (1);
+            CREATE OR REPLACE FUNCTION fits(int) RETURNS bool IMMUTABLE LANGUAGE sql AS 'SELECT $1 > 9'");
+        let call = || workplace.call(&database).env("DATABASE_URL", database.url_as("postgres"));
+        call().run(&["backup"]).assert_code(0);
+        database.sql("DELETE FROM t");
+        let output = call().run(&["rollback"]).assert_code(7).assert_says("must_fit");
+        let output = output.assert_says("do not fulfil that check any more").assert_says("NOT VALID");
+        assert!(!output.stderr.contains("strategy swap"), "{output}");
     }
 }
 

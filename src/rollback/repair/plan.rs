@@ -296,6 +296,43 @@ fn make_way(sides: &Sides<'_>, loaded: &BTreeSet<usize>, fates: &mut [Fate]) {
             fates[at] = Fate::Goes;
         }
     }
+    let_old_rows_in(sides, &bytes, fates);
+}
+
+/// What is NOT VALID holds for new rows and not for the old ones that come back: it is taken off the tables, those that they
+/// inherit from, and the domains of their columns, and comes back after the rows as the archive makes it.
+fn let_old_rows_in(sides: &Sides<'_>, touched: &BTreeMap<&str, u64>, fates: &mut [Fate]) {
+    let entries = &sides.live.entries;
+    let mut checked: Vec<bool> = entries
+        .iter()
+        .map(|entry| touched.contains_key(entry.identity.as_str()))
+        .collect();
+    let checks = |at: usize| {
+        matches!(
+            entries[at].kind,
+            Kind::Table | Kind::Domain | Kind::Type | Kind::TableAttach
+        )
+    };
+    let mut before = Vec::new();
+    while before != checked {
+        before.clone_from(&checked);
+        for (at, entry) in entries.iter().enumerate().filter(|(at, _)| checks(*at)) {
+            let child = entry.identity.strip_prefix("attach of ");
+            let needs = entry.depends.iter().filter(|&&need| checks(need));
+            let attaches =
+                |need: &&usize| checked[**need] && child == Some(entries[**need].identity.as_str());
+            if checked[at] || needs.clone().any(|need| attaches(&need)) {
+                needs.for_each(|&need| checked[need] = true);
+            }
+        }
+    }
+    for (at, entry) in entries.iter().enumerate() {
+        let is_for_new_rows =
+            entry.kind == Kind::CheckConstraint && entry.create.ends_with(" NOT VALID;\n");
+        if is_for_new_rows && entry.depends.iter().any(|&need| checked[need]) {
+            fates[at] = Fate::Goes;
+        }
+    }
 }
 
 /// Kinds whose objects compute something: what they once returned may be stored elsewhere.

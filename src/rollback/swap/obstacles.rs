@@ -13,8 +13,9 @@ use crate::rollback::Scene;
 /// Databases that tools connect to when they need some database; the first that can be reached is ours, too.
 pub(super) const MAINTENANCE: [&str; 2] = ["postgres", "template1"];
 
-/// Classes of SQLSTATE whose reason a swap would meet as well: the connection, the operator, the system.
-const MEETS_TOO: [&str; 3] = ["08", "57", "58"];
+/// Classes of SQLSTATE whose reason a swap would meet as well: the connection, rows that a constraint refuses, the operator,
+/// the system.
+const MEETS_TOO: [&str; 4] = ["08", "23", "57", "58"];
 
 /// What stands in the way of swapping the database that `session` is connected to; empty if nothing does. `manifest` is
 /// that of the archive that it would be made from, where there is one already.
