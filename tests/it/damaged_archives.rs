@@ -101,8 +101,9 @@ on_servers! {
             let damaged = damage(whole.clone(), &members);
             assert_ne!(damaged, whole, "{what}");
             std::fs::write(&archive, damaged).unwrap();
-            let commands: [&[&str]; 8] = [
+            let commands: [&[&str]; 9] = [
                 &["check", &path],
+                &["diff", &path],
                 &["restore", &path, "--into", empty.name(), "--jobs", "1"],
                 &["restore", &path, "--into", empty.name(), "--jobs", "2"],
                 &["restore", &path, "--into", &new, "--create"],

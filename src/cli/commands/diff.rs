@@ -15,6 +15,7 @@ use crate::compare::{Change, Cluster, Difference, OutsideChange, State, compare}
 use crate::context::Phase;
 use crate::error::Result;
 use crate::pg::Target;
+use crate::restore;
 
 /// What a side of the comparison is.
 enum Side {
@@ -105,7 +106,11 @@ async fn state(
     locking: Locking,
 ) -> Result<State> {
     let target = match side {
-        Side::Archive(reader) => return State::of_archive(reader),
+        // The manifest has the digests of the rows; whether the rows are there still it cannot know.
+        Side::Archive(reader) => {
+            restore::require_undamaged(reader, &app.ctx).await?;
+            return State::of_archive(reader);
+        }
         Side::Database(target) => target,
     };
     let session = app.connect(target).await?;
