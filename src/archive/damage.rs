@@ -28,6 +28,22 @@ pub(super) fn incomplete(path: &Path, length: u64) -> Error {
     .hint("use another copy or an older archive")
 }
 
+/// The archive is whole and the file goes on after it.
+pub(super) fn followed(path: &Path, end: u64, length: u64) -> Error {
+    Error::new(
+        Kind::Difference,
+        format!("read the archive {}", path.display()),
+    )
+    .because(format!(
+        "damaged: the archive ends at byte {end}, and {} more follow it: something was appended",
+        length - end
+    ))
+    .hint(format!(
+        "`head -c {end} {} > COPY` cuts the archive out; `pgbelay check COPY` tells whether it is whole",
+        path.display()
+    ))
+}
+
 /// The file was never an archive.
 pub(super) fn foreign(path: &Path, why: &str) -> Error {
     Error::new(

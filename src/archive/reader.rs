@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::compress::{decompress, hash_hex};
-use super::damage::{damaged, foreign, incomplete, member_place, newer};
+use super::damage::{damaged, followed, foreign, incomplete, member_place, newer};
 use super::footer::{self, Footer, NotAFooter};
 use super::manifest::{Manifest, MemberRecord};
 use super::manifest_text::{self, Unreadable};
@@ -315,6 +315,36 @@ fn read_range(source: &dyn Source, path: &Path, offset: u64, length: u64) -> Res
     Ok(bytes)
 }
 
+/// Where the last footer ends that is not at the end of the file; none if there is none near it. It is looked for backwards in
+/// pieces that overlap, and is one only if its manifest ends where it begins.
+fn last_footer(source: &dyn Source, path: &Path, length: u64) -> Result<Option<u64>> {
+    const PIECE: u64 = 1 << 20;
+    // Of a large file that was cut off not all has to be read to say so.
+    const FAR: u64 = 64 << 20;
+    let mut end = length;
+    while end >= footer::LENGTH as u64 && length - end < FAR {
+        let start = end.saturating_sub(PIECE);
+        let piece = read_range(source, path, start, end - start)?;
+        let found = piece.windows(footer::LENGTH).enumerate().rev();
+        let found = found.filter(|(_, bytes)| bytes.starts_with(&[0x1f, 0x8b]));
+        let found = found
+            .filter_map(|(at, bytes)| {
+                Some((at as u64, Footer::decode(bytes.try_into().ok()?).ok()?))
+            })
+            .find(|(at, footer)| {
+                footer.manifest_offset.checked_add(footer.manifest_length) == Some(start + at)
+            });
+        if let Some((at, _)) = found {
+            return Ok(Some(start + at + footer::LENGTH as u64));
+        }
+        if start == 0 {
+            return Ok(None);
+        }
+        end = start + footer::LENGTH as u64 - 1;
+    }
+    Ok(None)
+}
+
 /// Says what a file without a footer is, by its first bytes.
 fn without_footer(source: &dyn Source, path: &Path, length: u64) -> Error {
     if length == 0 {
@@ -325,7 +355,11 @@ fn without_footer(source: &dyn Source, path: &Path, length: u64) -> Error {
         Err(error) => return error,
     };
     match super::foreign::recognise(&head) {
-        super::foreign::Looks::Ours => incomplete(path, length),
+        super::foreign::Looks::Ours => match last_footer(source, path, length) {
+            Ok(Some(end)) => followed(path, end, length),
+            Ok(None) => incomplete(path, length),
+            Err(error) => error,
+        },
         super::foreign::Looks::Foreign(what, hint) => foreign(path, what).hint(hint),
     }
 }

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use super::address::CLASS;
 use super::entry::{Kind, Sequence};
 use super::graph::{Body, Node, NodeId};
+use super::guard::block;
 use super::loss::Loss;
 use super::read::Reading;
 use super::relations::Relation;
 use super::source::Source;
 use super::table_data;
 use crate::error::{Error, Result};
-use crate::pg::{Row, Sql};
+use crate::pg::{Row, Sql, quote_literal};
 
 /// Sequences whose values are read with one statement.
 const VALUES_BATCH: usize = 500;
@@ -96,15 +97,28 @@ fn identity_column(row: &Row, relation: &Relation, table: &Relation) -> Result<S
         relation.quoted,
         parameters(row)?,
     );
-    if relation.persistence != table.persistence && row.bool("can_be_unlogged")? {
-        let to = if relation.persistence == 'u' {
-            "UNLOGGED"
-        } else {
-            "LOGGED"
-        };
-        create.push_str(&format!("ALTER SEQUENCE {} SET {to};\n", relation.quoted));
+    if relation.persistence == table.persistence {
+        return Ok(create);
     }
+    let to = match relation.persistence {
+        'u' => "UNLOGGED",
+        _ => "LOGGED",
+    };
+    let alter = format!("ALTER SEQUENCE {} SET {to}", relation.quoted);
+    create.push_str(&match row.bool("can_be_unlogged")? {
+        true => format!("{alter};\n"),
+        false => where_known(&alter),
+    });
     Ok(create)
+}
+
+/// Up to 14 every sequence is logged, and no statement says so; a newer server takes an identity's from its table.
+fn where_known(alter: &str) -> String {
+    block(&format!(
+        "BEGIN\n    IF pg_catalog.current_setting('server_version_num')::pg_catalog.int4 >= 150000 THEN\n        \
+         EXECUTE {};\n    END IF;\nEND\n",
+        quote_literal(alter)
+    ))
 }
 
 fn parameters(row: &Row) -> Result<String> {

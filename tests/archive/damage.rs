@@ -168,10 +168,16 @@ fn members_swapped_doubled_or_lost_are_seen() {
     assert!(error.contains("bytes are missing or were added"), "{error}");
 
     let appended = [&bytes[..], b"\n"].concat();
-    assert_eq!(
-        complaint(directory.path(), &appended).kind(),
-        Kind::Difference
+    let error = complaint(directory.path(), &appended);
+    assert_eq!(error.kind(), Kind::Difference);
+    let ends = format!(
+        "the archive ends at byte {}, and 1 more follow it",
+        bytes.len()
     );
+    assert!(error.to_string().contains(&ends), "{error}");
+    let far = [&bytes[..], &[b'x'; 3 << 20]].concat();
+    let error = complaint(directory.path(), &far).to_string();
+    assert!(error.contains("something was appended"), "{error}");
     let twice = [&bytes[..], &bytes].concat();
     assert_eq!(complaint(directory.path(), &twice).kind(), Kind::Difference);
 }

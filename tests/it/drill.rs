@@ -739,3 +739,16 @@ fn an_owner_without_all_rights_may_maintain_on_a_newer_major() {
         );
     }
 }
+
+/// Up to 14 there are no unlogged sequences; what counts an unlogged table's identity outlived a crash, and still does.
+#[test]
+fn the_identity_of_an_unlogged_table_stays_logged_on_a_newer_major() {
+    let Some(old) = Server::of_major(14) else {
+        return;
+    };
+    let made_by = "SET ROLE app; CREATE UNLOGGED TABLE u (a int GENERATED ALWAYS AS IDENTITY)";
+    let query = "SELECT string_agg(relname || relpersistence::text, ' ' ORDER BY relname) FROM pg_class WHERE relname LIKE 'u%' AND relnamespace = 'public'::regnamespace";
+    if let Some(found) = on_18(old, made_by, "app", query) {
+        assert_eq!(found, "uu u_a_seqp");
+    }
+}

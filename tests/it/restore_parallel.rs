@@ -296,7 +296,8 @@ on_servers! {
         let workplace = Workplace::new();
         let (copy, running) = in_the_middle(&workplace, &bench);
         running.signal(Signal::SIGTERM);
-        running.finish().assert_code(7).assert_says("is not complete");
+        let output = running.finish().assert_code(7).assert_says("is not complete");
+        output.assert_says("drop the database and restore again");
         assert!(is_marked(&copy));
         assert_eq!(sessions(&copy), "0");
     }
@@ -310,10 +311,11 @@ on_servers! {
         let call = || workplace.call(&bench.database).env("DATABASE_URL", bench.database.url_as("postgres"));
         call().run(&["backup", "--output", "a.sql.gz"]).assert_code(0);
         let made = Database::to_be_made(server);
-        call()
+        let output = call()
             .run(&["restore", "a.sql.gz", "--into", made.name(), "--create", "--jobs", "4"])
             .assert_code(1)
             .assert_says("was dropped again");
+        assert!(!output.stderr.contains("drop the database"), "{output}");
         let there = format!("SELECT count(*) FROM pg_database WHERE datname = '{}'", made.name());
         assert_eq!(bench.database.sql(&there).trim(), "0");
     }

@@ -41,9 +41,13 @@ pub(super) async fn execute(app: &App, arguments: &RestoreArguments) -> Result<D
         Err(error) if arguments.create => {
             Err(drop_again(app, &maintenance, arguments, error).await)
         }
+        Err(error) if error.kind() == Kind::InDoubt => Err(error.hint(START_OVER)),
         Err(error) => Err(error),
     }
 }
+
+/// What to do about a database that is not complete.
+const START_OVER: &str = "drop the database and restore again (--into NAME --create); with --jobs 1 a restore is one transaction";
 
 /// SQLSTATE of a database that is not there.
 const NO_SUCH_DATABASE: &str = "3D000";
@@ -126,9 +130,11 @@ async fn drop_again(
             )
             .now(format!("the new database {name} was dropped again")),
         Ok(()) => error.now(format!("the new database {name} was dropped again")),
-        Err(failure) => error.now(format!(
-            "the new database {name} is left behind, empty or incomplete ({failure})"
-        )),
+        Err(failure) => error
+            .now(format!(
+                "the new database {name} is left behind, empty or incomplete ({failure})"
+            ))
+            .hint(START_OVER),
     }
 }
 

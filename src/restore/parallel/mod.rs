@@ -239,15 +239,14 @@ async fn given_up(
              restore refuse it"
         )),
         Ok(Left::Untouched) => error.narrowed(Kind::Failed).now("nothing was changed"),
-        Ok(Left::Complete) => error
-            .with_kind(Kind::InDoubt)
-            .now(format!("the last transaction was committed: the database of {database} is complete")),
+        Ok(Left::Complete) => error.with_kind(Kind::InDoubt).now(format!(
+            "the last transaction was committed: the database of {database} is complete"
+        )),
         Err(unknown) => error.with_kind(Kind::InDoubt).now(format!(
             "the database of {database} may be incomplete ({unknown}); if it has the schema \
              {UNFINISHED_RESTORE}, it is"
         )),
     }
-    .hint("drop the database and restore again (--into NAME --create); with --jobs 1 a restore is one transaction")
 }
 
 /// How a restore that ended early has left the database.
