@@ -198,7 +198,28 @@ pub struct Entry {
     pub depends: Vec<usize>,
 }
 
+/// Before a table's identity: the entry of a table that CREATE EXTENSION makes.
+pub(super) const OF_EXTENSION: &str = "extension ";
+
 impl Entry {
+    /// The identity of the table that this is the definition of, as [`Table`] and the archive's records of rows have it. The
+    /// entry of an extension's own table has another one.
+    pub fn table(&self) -> Option<&str> {
+        match self.kind {
+            Kind::Table => Some(&self.identity),
+            Kind::ExtensionTable => self.identity.strip_prefix(OF_EXTENSION),
+            _ => None,
+        }
+    }
+
+    /// The number of the large object that this is, or whose bytes it stands for.
+    pub fn large_object(&self) -> Option<u32> {
+        match self.kind {
+            Kind::LargeObject | Kind::LargeObjectData => self.name.parse().ok(),
+            _ => None,
+        }
+    }
+
     /// The text that two states are compared by. Grants mean a set: their order is free
     /// (spec §10.1), so their lines are sorted. Expressions are compared as the server writes them after it has read its own
     /// words ([`spelling`]).

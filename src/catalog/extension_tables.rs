@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::address::CLASS;
-use super::entry::Kind;
+use super::entry::{Kind, OF_EXTENSION};
 use super::graph::Node;
 use super::guard::{Installed, block, regclass};
 use super::read::Reading;
@@ -21,7 +21,7 @@ use crate::pg::quote_literal;
 pub(super) fn add(reading: &mut Reading) {
     for relation in tables(reading) {
         let extension = reading.graph.find((CLASS, relation.oid));
-        let identity = format!("extension table {}", relation.quoted);
+        let identity = format!("{OF_EXTENSION}table {}", relation.quoted);
         let node = Node::of_relation(Kind::ExtensionTable, &relation, identity)
             .commented_as(format!("{} {}", relation.word(), relation.quoted));
         let id = reading.graph.add((CLASS, relation.oid), node);

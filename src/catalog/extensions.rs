@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::address::EXTENSION;
+use super::address::{CLASS, EXTENSION};
 use super::entry::{Extension, Kind};
 use super::graph::{Comment, Node, NodeId};
 use super::guard::Installed;
@@ -132,6 +132,9 @@ pub(super) async fn add_configuration(reading: &mut Reading, source: &Source<'_>
             .text(String::new(), drop);
         let id = reading.graph.add_unaddressed(node);
         reading.graph.need(id, extension);
+        if let Some(table) = reading.graph.find((CLASS, relation.oid)) {
+            reading.graph.need(id, table);
+        }
         reading.conditions.insert(relation.oid, condition);
         nodes.insert(relation.oid, id);
     }

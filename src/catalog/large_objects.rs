@@ -101,6 +101,12 @@ impl Piece {
     }
 }
 
+/// The number of the large object that a line of an archive ([`Piece::statement`]) writes.
+pub fn large_object_written_by(line: &str) -> Option<u32> {
+    let rest = line.strip_prefix("SELECT pg_catalog.lo_put(")?;
+    rest.split_once(", ")?.0.parse().ok()
+}
+
 /// Reads one piece, inside the caller's transaction.
 pub async fn read_large_object(session: &Session, oid: u32, offset: u64) -> Result<Piece> {
     let sql = Sql::constant("SELECT pg_catalog.encode(pg_catalog.lo_get(")
@@ -128,6 +134,8 @@ mod tests {
             piece.statement(42),
             "SELECT pg_catalog.lo_put(42, 7, '\\x616263');\n"
         );
+        assert_eq!(large_object_written_by(&piece.statement(42)), Some(42));
+        assert_eq!(large_object_written_by("SELECT 42, 7;"), None);
         let (mut read, mut expected) = (BytesDigest::default(), BytesDigest::default());
         piece.digest_into(&mut read).unwrap();
         expected.add(b"abc");

@@ -70,7 +70,9 @@ pub use entry::{
 pub use extension_rows::{owners_of_extensions, rows_left_to_extensions};
 pub use identities::definitions_digest;
 pub use labels::unloaded_providers;
-pub use large_objects::{Piece, identity as large_object_identity, read_large_object};
+pub use large_objects::{
+    Piece, identity as large_object_identity, large_object_written_by, read_large_object,
+};
 pub use lock::Locking;
 pub use loss::{AcceptedLosses, Loss, UNFINISHED_RESTORE, loss_of_label};
 pub use part::Part;

@@ -14,11 +14,15 @@ pub struct Part {
     pub rows: BTreeSet<String>,
     /// Of these tables, the rows that a condition (`WHERE …`) names.
     pub only: BTreeMap<String, String>,
-    /// Whether all large objects belong to it.
-    pub large_objects: bool,
+    /// Numbers of large objects, with their bytes.
+    pub large_objects: BTreeSet<u32>,
 }
 
 impl Part {
+    fn has_rows(&self, entry: &Entry) -> bool {
+        entry.table().is_some_and(|table| self.rows.contains(table))
+    }
+
     fn has_all_rows(&self, table: &str) -> bool {
         self.rows.contains(table) && !self.only.contains_key(table)
     }
@@ -60,10 +64,12 @@ impl Catalog {
                 .filter(|one| has(&one.identity))
                 .cloned()
                 .collect(),
-            large_objects: match part.large_objects {
-                true => self.large_objects.clone(),
-                false => Vec::new(),
-            },
+            large_objects: self
+                .large_objects
+                .iter()
+                .filter(|oid| part.large_objects.contains(*oid))
+                .copied()
+                .collect(),
             version_tables: self
                 .version_tables
                 .iter()
@@ -82,11 +88,13 @@ impl Catalog {
 
     fn wanted(&self, part: &Part) -> Vec<bool> {
         let is_wanted = |entry: &Entry| match entry.kind {
-            Kind::LargeObject | Kind::LargeObjectData => part.large_objects,
+            Kind::LargeObject | Kind::LargeObjectData => entry
+                .large_object()
+                .is_some_and(|oid| part.large_objects.contains(&oid)),
             Kind::TableData => false,
             // A restore asks whether `public` is what it should be.
             Kind::Schema if entry.name == "public" => true,
-            _ => part.entries.contains(&entry.identity) || part.rows.contains(&entry.identity),
+            _ => part.entries.contains(&entry.identity) || part.has_rows(entry),
         };
         self.entries.iter().map(is_wanted).collect()
     }
@@ -109,7 +117,7 @@ impl Catalog {
             let all_there = entry.depends.iter().all(|&need| wanted[need]);
             let on_rows = entry.depends.iter().any(|&need| {
                 let relation = &self.entries[need];
-                relation.kind != Kind::Table || part.rows.contains(&relation.identity)
+                relation.kind != Kind::Table || part.has_rows(relation)
             });
             let hangs = is_part_of_another(entry.kind) && !entry.depends.is_empty();
             wanted[at] |= hangs && all_there && on_rows;
@@ -122,17 +130,14 @@ impl Catalog {
     }
 
     fn has_rows(&self, data: &Entry, part: &Part) -> bool {
-        let mut needs = data
-            .depends
-            .iter()
-            .map(|&need| &self.entries[need].identity);
-        needs.any(|identity| part.rows.contains(identity))
+        let mut needs = data.depends.iter().map(|&need| &self.entries[need]);
+        needs.any(|entry| part.has_rows(entry))
     }
 
     fn relations_have_rows(&self, key: &Entry, part: &Part) -> bool {
         let needs = key.depends.iter().map(|&need| &self.entries[need]);
-        let mut tables = needs.filter(|entry| entry.kind == Kind::Table);
-        tables.all(|table| part.has_all_rows(&table.identity))
+        let mut tables = needs.filter_map(Entry::table);
+        tables.all(|table| part.has_all_rows(table))
     }
 
     fn renumbered(&self, kept: &[usize]) -> Vec<Entry> {
@@ -223,6 +228,27 @@ mod tests {
         };
         let expected = ["schema s", "table s.a", "data of table s.a", "index s.i"];
         assert_eq!(identities(&part), expected);
+    }
+
+    #[test]
+    fn rows_of_an_extensions_table_come_with_the_extension() {
+        let catalog = Catalog {
+            entries: vec![
+                entry(Kind::Extension, "extension e", &[]),
+                entry(Kind::ExtensionTable, "extension table s.c", &[0]),
+                entry(Kind::TableData, "data of table s.c", &[0, 1]),
+            ],
+            ..Catalog::default()
+        };
+        let rows = |table: &str| {
+            let rows = BTreeSet::from([table.to_owned()]);
+            let part = catalog.part(&Part {
+                rows,
+                ..Part::default()
+            });
+            part.entries.len()
+        };
+        assert_eq!((rows("table s.c"), rows("table s.d")), (3, 0));
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub fn as_recorded(table: &Table, record: &TableRecord, manifest: &Manifest) -> 
         return Some(recorded);
     }
     let has = |column: &String| table.columns.contains(column);
-    if table.condition.is_some() || !record.columns.iter().all(has) {
+    if !record.columns.iter().all(has) {
         return None;
     }
     let mut target = Sql::default().qualified(&table.schema, &table.name);

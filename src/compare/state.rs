@@ -219,7 +219,7 @@ impl State {
             digests.add(table.compared_as(), order.columns, Some(digest));
         }
         self.tables = digests.tables();
-        self.large_objects = large_objects(session, catalog).await?;
+        self.large_objects = large_objects(session, &catalog.large_objects).await?;
         ctx.progress(progress);
         Ok(())
     }
@@ -327,16 +327,16 @@ fn content_text(bytes: u64, digest: &str) -> String {
     format!("{bytes} bytes, digest {digest}")
 }
 
-/// Bytes and digest of every large object, by identity.
+/// Bytes and digest of these large objects, by identity.
 ///
 /// # Errors
 /// Of the server.
-pub async fn large_objects(
+pub async fn large_objects<'o>(
     session: &Session,
-    catalog: &Catalog,
+    oids: impl IntoIterator<Item = &'o u32>,
 ) -> Result<BTreeMap<String, String>> {
     let mut found = BTreeMap::new();
-    for &oid in &catalog.large_objects {
+    for &oid in oids {
         let content = large_object(session, oid).await?;
         found.insert(catalog::large_object_identity(oid), content);
     }

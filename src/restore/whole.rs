@@ -35,8 +35,8 @@ pub struct Parts {
     pub tables: BTreeSet<usize>,
     /// Sequences whose values are set.
     pub sequences: BTreeSet<usize>,
-    /// Whether the bytes of large objects are written: of all or of none.
-    pub large_objects: bool,
+    /// Numbers of the large objects whose bytes are written.
+    pub large_objects: BTreeSet<u32>,
     /// Entries that are made after indexes and keys: a partition is attached to a table that stands with
     /// its indexes, and has to bring its own, or the server makes others.
     pub late: BTreeSet<usize>,
@@ -49,7 +49,7 @@ impl Parts {
             present: present.clone(),
             tables: (0..manifest.tables.len()).collect(),
             sequences: (0..manifest.sequences.len()).collect(),
-            large_objects: true,
+            large_objects: manifest.large_objects.iter().map(|one| one.oid).collect(),
             late: BTreeSet::new(),
         }
     }
@@ -84,9 +84,7 @@ pub async fn load_parts(
     work.make(&early).await?;
     work.entries(Section::Data).await?;
     work.rows(&parts.tables).await?;
-    if parts.large_objects {
-        work.large_objects().await?;
-    }
+    work.large_objects(&parts.large_objects).await?;
     work.sequences(&parts.sequences).await?;
     let is_index = |entry: &usize| {
         let kind = reader.manifest().entries.get(*entry).map(|one| &*one.kind);

@@ -12,7 +12,7 @@ use super::{RestoreReport, refresh, rows};
 use crate::archive::{MemberKind, MemberRecord, Reader, Section};
 use crate::catalog::{self, Rights, set_sequence};
 use crate::context::{Context, Progress};
-use crate::error::{Attempt, Result};
+use crate::error::{Attempt, Error, Result};
 use crate::pg::{Session, Sql};
 
 /// Who commits.
@@ -40,6 +40,17 @@ struct Entries {
     count: usize,
     /// What is said of the last one.
     last: String,
+}
+
+/// Of a member's lines, a statement each, those that write these large objects. None if a line is something else.
+fn written_into(wanted: &BTreeSet<u32>, text: &str) -> Option<String> {
+    let mut kept = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        if wanted.contains(&catalog::large_object_written_by(line)?) {
+            kept.push_str(line);
+        }
+    }
+    Some(kept)
 }
 
 /// A restore under way.
@@ -221,13 +232,18 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    /// Runs every member of `lo_put` statements.
-    pub async fn large_objects(&mut self) -> Result<()> {
+    /// Writes the bytes of these large objects.
+    pub async fn large_objects(&mut self, wanted: &BTreeSet<u32>) -> Result<()> {
+        if wanted.is_empty() {
+            return Ok(());
+        }
         let members = self.reader.manifest().members.iter().enumerate();
         for (index, _) in members.filter(|(_, member)| member.kind == MemberKind::LargeObjects) {
             let attempted = || "load large objects".to_owned();
             let number = u32::try_from(index).attempt(attempted)?;
             let text = String::from_utf8(self.reader.member_text(number)?).attempt(attempted)?;
+            let text = written_into(wanted, &text)
+                .ok_or_else(|| Error::operation(attempted()).because("a line writes none"))?;
             self.progress.what = attempted();
             self.progress.bytes += text.len() as u64;
             self.session.execute(&Sql::deparsed(text)).await?;

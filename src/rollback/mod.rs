@@ -23,6 +23,7 @@ mod sessions;
 mod stays;
 mod swap;
 mod transaction;
+mod unheld;
 mod verdict;
 mod written;
 

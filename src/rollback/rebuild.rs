@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use super::sequences::{self, Wanted};
 use super::transaction::{self, Ended, Held};
+use super::unheld::LargeObjects;
 use super::verdict::{self, Proof};
 use super::{RollbackReport, RollbackSeconds, Scene, Strategy, clear, public, undone};
 use crate::catalog::{self, Rights};
@@ -21,6 +22,7 @@ pub(super) async fn rebuild(held: &Held<'_>, difference: &Difference) -> Result<
     let scene = &held.scene;
     let mut attempt = Attempt {
         held,
+        objects: LargeObjects::default(),
         saved: None,
         unfilled: Vec::new(),
         seconds: RollbackSeconds::default(),
@@ -48,6 +50,8 @@ pub(super) async fn rebuild(held: &Held<'_>, difference: &Difference) -> Result<
 /// One attempt, with what is known about it so far.
 struct Attempt<'a> {
     held: &'a Held<'a>,
+    /// As they were before they were saved.
+    objects: LargeObjects,
     saved: Option<PathBuf>,
     unfilled: Vec<Unfilled>,
     seconds: RollbackSeconds,
@@ -70,6 +74,8 @@ impl Attempt<'_> {
         let scene = &self.held.scene;
         let phase = scene.ctx.phase(Phase::Save);
         self.held.keep_everybody_out().await?;
+        self.objects = LargeObjects::take(scene.session).await?;
+        self.held.refuse_later_writes().await?;
         transaction::read_freely(scene.session).await?;
         self.saved = Some(transaction::save(scene, None, None).await?);
         self.seconds.save = phase.elapsed().as_secs_f64();
@@ -89,6 +95,7 @@ impl Attempt<'_> {
         let live = catalog::read_steady(session).await?;
         let archive = State::of_archive(reader)?;
         let rights = Rights::of(session).await?;
+        self.objects.refuse_written(session).await?;
         let plan = clear::plan(&live, reader.manifest(), &archive, &rights);
         transaction::run_all(session, &plan.drops).await?;
         if plan.reset_public {

@@ -56,6 +56,7 @@ pub(super) fn unknown(error: Error, reader: &Reader, saved: Option<&PathBuf>) ->
 pub(super) struct Held<'a> {
     /// Where it happens.
     pub scene: Scene<'a>,
+    counts: Counts,
 }
 
 impl<'a> Held<'a> {
@@ -70,7 +71,15 @@ impl<'a> Held<'a> {
         mark::refuse_later_writes(scene, counts).await?;
         let savepoint = Sql::constant("SAVEPOINT attempt");
         scene.session.execute(&savepoint).await?;
-        Ok(Self { scene: *scene })
+        Ok(Self {
+            scene: *scene,
+            counts,
+        })
+    }
+
+    /// Judges once more, after what no lock holds was read. What this transaction wrote is not counted before its end.
+    pub(super) async fn refuse_later_writes(&self) -> Result<()> {
+        mark::refuse_later_writes(&self.scene, self.counts).await
     }
 
     /// Undoes what an attempt did.

@@ -30,6 +30,34 @@ INSERT INTO setting VALUES ('shipped', 'yes');
 SELECT pg_catalog.pg_extension_config_dump('setting', $$WHERE name <> 'shipped'$$);
 ";
 
+const JOBS_CONTROL: &str = "default_version = '1.0'\nrelocatable = false\nschema = jobs\n";
+
+/// All rows are the user's, and some of them follow others.
+const JOBS: &str = "
+CREATE TABLE job (id integer PRIMARY KEY, what text NOT NULL);
+CREATE TABLE run (job integer NOT NULL REFERENCES job ON DELETE CASCADE, at integer);
+SELECT pg_catalog.pg_extension_config_dump('job', '');
+SELECT pg_catalog.pg_extension_config_dump('run', '');
+";
+
+/// Rows of configuration tables, with what reads and what points to them.
+const CONFIGURED: &str = "
+CREATE EXTENSION pgbelay_jobs;
+CREATE TABLE own (a integer PRIMARY KEY);
+INSERT INTO belt.setting VALUES ('mine', 'yes'), ('other', 'no');
+INSERT INTO belt.log (id, setting) VALUES (1, 'mine');
+INSERT INTO jobs.job VALUES (1, 'nightly'), (2, 'weekly');
+INSERT INTO jobs.run VALUES (1, 7);
+CREATE MATERIALIZED VIEW known AS SELECT what FROM jobs.job;
+";
+
+const CONFIGURATION: &str = "
+SELECT setting::text FROM belt.setting UNION ALL SELECT log::text FROM belt.log UNION ALL SELECT job::text FROM jobs.job
+UNION ALL SELECT run::text FROM jobs.run UNION ALL SELECT what FROM known UNION ALL SELECT a::text FROM own
+UNION ALL SELECT conname || pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace IN ('belt'::regnamespace, 'jobs'::regnamespace)
+UNION ALL SELECT tgname || tgenabled::text FROM pg_trigger WHERE NOT tgisinternal
+ORDER BY 1";
+
 /// The update makes no new member, only parts of old ones.
 const UPDATE: &str =
     "CREATE INDEX log_what ON log (what);\nALTER TABLE log ADD COLUMN level integer DEFAULT 1;\n";
@@ -137,6 +165,8 @@ fn install(server: &'static Server) {
         write("pgbelay_belt.control", CONTROL);
         write("pgbelay_belt--1.0.sql", SCRIPT);
         write("pgbelay_belt--1.0--1.1.sql", UPDATE);
+        write("pgbelay_jobs.control", JOBS_CONTROL);
+        write("pgbelay_jobs--1.0.sql", JOBS);
     });
 }
 
@@ -205,6 +235,29 @@ impl Case {
         );
         self.call(&["diff", "it.sql.gz"]).assert_code(0);
         std::fs::remove_file(self.workplace.directory().join("it.sql.gz")).expect("the archive");
+    }
+}
+
+impl Case {
+    /// As [`Case::comes_back_from`], with as little as possible; gives the saved archive.
+    fn is_repaired_from(&self, damage: &str, facts: &str) -> PathBuf {
+        self.archive();
+        let before = self.database.sql(facts);
+        self.database.sql(damage);
+        let rollback = ["rollback", "it.sql.gz", "--strategy", "repair", "--json"];
+        let output = self.call(&rollback).assert_code(0);
+        assert_eq!(output.json()["strategy"], "repair", "{output}");
+        let after = self.database.sql(facts);
+        assert!(
+            after == before,
+            "{damage}:\n{}",
+            changed_lines(&before, &after)
+        );
+        self.call(&["diff", "it.sql.gz"]).assert_code(0);
+        std::fs::remove_file(self.workplace.directory().join("it.sql.gz")).expect("the archive");
+        let json = output.json();
+        let saved = json["rollback"]["saved"].as_str().expect("P4");
+        self.workplace.directory().join(saved)
     }
 }
 
@@ -280,6 +333,57 @@ on_servers! {
         assert_eq!(case.database.sql(kept), table, "the extension was not made again");
     }
 
+    /// Rows of configuration tables stay with their tables, and are put back like any others: the extension's own stay.
+    fn p3_rows_of_configuration_tables_are_repaired(server) {
+        let case = Case::new(server, &format!("CREATE EXTENSION pgbelay_belt;\n{CONFIGURED}"));
+        let written = "SELECT xmin::text FROM belt.setting UNION ALL SELECT xmin::text FROM jobs.job UNION ALL SELECT xmin::text FROM jobs.run";
+        case.is_repaired_from("INSERT INTO own VALUES (1)", &format!("{written} ORDER BY 1"));
+        for damage in [
+            "UPDATE belt.setting SET value = 'changed' WHERE name = 'mine'; DELETE FROM belt.setting WHERE name = 'other'; \
+             INSERT INTO belt.setting VALUES ('new', 'row')",
+            "TRUNCATE jobs.job CASCADE; REFRESH MATERIALIZED VIEW known",
+            "ALTER TABLE jobs.job ADD COLUMN half integer; UPDATE jobs.job SET half = 1, what = 'changed'",
+        ] {
+            case.is_repaired_from(damage, CONFIGURATION);
+        }
+        let changed = case.is_repaired_from("UPDATE jobs.job SET what = 'changed' WHERE id = 1", CONFIGURATION);
+        let copy = case.database.sibling();
+        copy.restore_plain(&gunzip(&changed));
+        assert_eq!(copy.sql("SELECT string_agg(what, ' ' ORDER BY id) FROM jobs.job"), "changed weekly", "P4");
+    }
+
+    /// One that the migration made goes by itself.
+    fn an_extension_with_tables_of_the_migration_is_taken_off_by_a_repair(server) {
+        let case = Case::new(server, "CREATE EXTENSION pgbelay_belt; INSERT INTO belt.setting VALUES ('mine', 'yes')");
+        let facts = "SELECT extname FROM pg_extension UNION ALL SELECT nspname FROM pg_namespace WHERE oid > 16384 \
+                     UNION ALL SELECT setting::text FROM belt.setting ORDER BY 1";
+        case.is_repaired_from("CREATE EXTENSION pgbelay_jobs; INSERT INTO jobs.job VALUES (1, 'nightly')", facts);
+    }
+
+    /// Nobody writes such rows while they are put back, whatever is put back.
+    fn p5_configuration_tables_are_locked_during_a_rollback(server) {
+        for (strategy, mode) in [("repair", "ShareLock"), ("rebuild", "AccessExclusiveLock")] {
+            let case = Case::new(server, &format!("CREATE EXTENSION pgbelay_belt;\n{CONFIGURED}"));
+            // A rebuild does not take the extension's own keys off.
+            case.database.sql("TRUNCATE belt.log");
+            case.archive();
+            case.database.sql("INSERT INTO own VALUES (1)");
+            let call = case.workplace.call(&case.database);
+            let call = call.env("DATABASE_URL", case.database.url_as("postgres"));
+            let mut running = call
+                .env("PGBELAY_FAULT", "file-publish=pause")
+                .start(&["rollback", "it.sql.gz", "--strategy", strategy]);
+            running.wait_for_the_pause();
+            let locks = format!("SELECT string_agg(relation::regclass::text, ' ' ORDER BY relation) FROM pg_locks
+                WHERE mode = '{mode}' AND relation IN ('belt.setting'::regclass, 'jobs.job'::regclass, 'jobs.run'::regclass)");
+            let locked = case.database.sql(&locks);
+            running.signal(nix::sys::signal::Signal::SIGCONT);
+            let output = running.finish().assert_code(0);
+            assert_eq!(locked, "belt.setting jobs.job jobs.run", "{strategy}");
+            assert!(!output.stderr.contains("without a lock"), "{output}");
+        }
+    }
+
     /// The extension itself is dropped: what hung on it comes back with it.
     fn p3_a_dropped_extension_comes_back_with_what_hung_on_it(server) {
         let case = Case::new(server, &format!("CREATE EXTENSION pgbelay_belt;\n{CHANGES}"));
@@ -304,8 +408,11 @@ on_servers! {
             shop.run(&["--strategy", strategy], &failing)
         };
         for strategy in ["repair", "rebuild"] {
-            fail(strategy).assert_code(1);
+            let output = fail(strategy).assert_code(1);
             shop.database.assert_is(&before);
+            if strategy == "repair" {
+                output.assert_says("read without a lock: table belt.setting; the others were read under lock");
+            }
         }
         shop.database.sql("INSERT INTO belt.setting VALUES ('own', 'row')");
         fail("rebuild").assert_code(3).assert_says("this role may not write them");

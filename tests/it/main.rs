@@ -82,4 +82,5 @@ mod tenants;
 mod tls;
 mod undo;
 mod unfilled;
+mod unheld;
 mod verify_checks;

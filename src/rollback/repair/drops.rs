@@ -117,7 +117,9 @@ fn goes_with_another(entry: &Entry, live: &Catalog, fates: &[Fate]) -> bool {
         | Kind::SecurityLabel
         | Kind::Owner
         | Kind::IndexAttach
-        | Kind::TriggerState => entry.depends.iter().any(goes),
+        | Kind::TriggerState
+        | Kind::TableData
+        | Kind::ExtensionTable => entry.depends.iter().any(goes),
         // A validation; a key of its own has a statement.
         Kind::FkConstraint if entry.drop.is_none() => entry.depends.iter().any(goes),
         // Not defaults: a sequence is made after its table, and goes before it.

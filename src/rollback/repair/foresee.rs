@@ -126,7 +126,7 @@ impl Attempt<'_> {
             loaded: plan.parts.tables,
             present: plan.parts.present,
             sequences: plan.parts.sequences,
-            large_objects: plan.parts.large_objects,
+            large_objects: !plan.parts.large_objects.is_empty(),
             saved,
         })
     }

@@ -9,7 +9,7 @@ use super::newer::{Candidate, Keys, Replacement};
 use super::patch::{self, Patch, Placed};
 use super::{Attempt, proof};
 use crate::archive::TableDigest;
-use crate::catalog::{Catalog, Table};
+use crate::catalog::{self, Catalog, Table};
 use crate::compare::{self, State};
 use crate::context::Phase;
 use crate::error::Result;
@@ -26,6 +26,8 @@ pub(super) struct Found {
     pub differing: BTreeSet<String>,
     /// By identity; as a state has them.
     pub large_objects: BTreeMap<String, String>,
+    /// Whether they were read, not taken from the archive because the server counted no write.
+    pub large_objects_read: bool,
     /// Identities of tables that nobody wrote to, by the server's counts. They are read all the same
     /// unless the operator trusts counts.
     pub unwritten: BTreeSet<String>,
@@ -38,6 +40,17 @@ pub(super) struct Found {
     pub partly: BTreeSet<String>,
     /// Why the counts could not be asked, if they should have been.
     pub silent: Option<String>,
+}
+
+impl Found {
+    /// Numbers of large objects that are there and are not what the archive has.
+    pub fn differing_large_objects(&self, live: &Catalog, archive: &State) -> BTreeSet<u32> {
+        let differs = |oid: &&u32| {
+            let identity = catalog::large_object_identity(**oid);
+            self.large_objects.get(&identity) != archive.large_objects.get(&identity)
+        };
+        live.large_objects.iter().filter(differs).copied().collect()
+    }
 }
 
 impl Attempt<'_> {
@@ -73,7 +86,7 @@ impl Attempt<'_> {
     async fn trust(&self, live: &Catalog, archive: &State) -> Result<Found> {
         let mut found = Found::default();
         let manifest = self.scene.reader.manifest();
-        let mut read_large_objects = true;
+        found.large_objects_read = true;
         let asked = self.scene.options.proof == ProofMode::Counters;
         match counters::untouched(self.scene.session, manifest, live, self.scene.ctx).await? {
             Counts::Silent(why) if asked => {
@@ -93,17 +106,38 @@ impl Attempt<'_> {
                     found.digests = records
                         .map(|record| (record.identity.clone(), record.rows_digest()))
                         .collect();
-                    read_large_objects = !large_objects;
+                    found.large_objects_read = !large_objects;
                 }
                 found.unwritten = tables;
                 found.counted = true;
             }
         }
-        found.large_objects = match read_large_objects {
-            true => compare::large_objects(self.scene.session, live).await?,
-            false => archive.large_objects.clone(),
-        };
+        self.read_large_objects(live, archive, &mut found).await?;
         Ok(found)
+    }
+
+    /// Reads large objects, which no lock holds. Where some differ it must be the migration's doing: whoever else wrote may have
+    /// done so up to here.
+    async fn read_large_objects(
+        &self,
+        live: &Catalog,
+        archive: &State,
+        found: &mut Found,
+    ) -> Result<()> {
+        if !found.large_objects_read {
+            found.large_objects = archive.large_objects.clone();
+        }
+        let is_new = |oid: &&u32| {
+            let identity = catalog::large_object_identity(**oid);
+            !found.large_objects.contains_key(&identity)
+        };
+        let unknown: Vec<&u32> = live.large_objects.iter().filter(is_new).collect();
+        let read = compare::large_objects(self.scene.session, unknown).await?;
+        found.large_objects.extend(read);
+        match found.large_objects == archive.large_objects {
+            true => Ok(()),
+            false => self.held.refuse_later_writes().await,
+        }
     }
 
     /// How each table is read. What was written to, by the counts, is looked at row by row; where a key and

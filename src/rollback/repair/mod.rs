@@ -22,7 +22,7 @@ use std::path::PathBuf;
 use super::sequences::{self, Wanted};
 use super::transaction::{self, Ended, Held};
 use super::verdict::{self, Proof};
-use super::{ProofMode, RollbackReport, RollbackSeconds, Scene};
+use super::{ProofMode, RollbackReport, RollbackSeconds, Scene, unheld};
 use crate::archive::TableDigest;
 use crate::catalog::{self, Catalog, Part};
 use crate::compare::{self, Difference, State};
@@ -57,7 +57,7 @@ pub(super) async fn repair(
     } = *scene;
     let mut in_place = true;
     loop {
-        let mut attempt = Attempt::new(scene, in_place);
+        let mut attempt = Attempt::new(held, in_place);
         let result = attempt.run().await;
         let Attempt { saved, seconds, .. } = attempt;
         let error = match result {
@@ -103,12 +103,15 @@ fn is_final(error: &Error, session: &Session) -> bool {
 
 /// One transaction.
 struct Attempt<'a> {
+    held: &'a Held<'a>,
     scene: Scene<'a>,
     records: Records<'a>,
     /// Whether objects are changed in place, and tables row by row.
     in_place: bool,
     /// Whether no other session could read what this transaction has locked.
     alone: bool,
+    /// Whether large objects that go were held before they went.
+    objects_held: bool,
     /// By table identity, the rows that were deleted one by one.
     gone: BTreeMap<String, TableDigest>,
     saved: Option<PathBuf>,
@@ -117,12 +120,14 @@ struct Attempt<'a> {
 }
 
 impl<'a> Attempt<'a> {
-    fn new(scene: &Scene<'a>, in_place: bool) -> Self {
+    fn new(held: &'a Held<'a>, in_place: bool) -> Self {
         Self {
-            scene: *scene,
-            records: Records::new(scene.reader.manifest()),
+            held,
+            scene: held.scene,
+            records: Records::new(held.scene.reader.manifest()),
             in_place,
             alone: false,
+            objects_held: false,
             gone: BTreeMap::new(),
             saved: None,
             unfilled: Vec::new(),
@@ -243,7 +248,7 @@ impl<'a> Attempt<'a> {
             archive,
             differing: &found.differing,
             patched: &found.patched,
-            large_objects: found.large_objects != archive.large_objects,
+            large_objects: &found.differing_large_objects(live, archive),
             unmendable,
         };
         plan::plan(&sides).map_err(|Unfit(why)| {
@@ -301,6 +306,11 @@ impl<'a> Attempt<'a> {
         let phase = ctx.phase(Phase::Rollback);
         transaction::silence_event_triggers(session).await?;
         self.hold_sequences(plan).await?;
+        let going = &plan.saved.large_objects;
+        if !going.is_empty() {
+            self.objects_held = unheld::hold_large_objects(session).await?;
+            unheld::refuse_written(session, going, &found.large_objects).await?;
+        }
         let mends = plan.mends.iter().flat_map(|(_, mends)| mends);
         // Columns that the archive's rows know nothing of go before these rows come; what its rows have
         // to fulfil comes after.
@@ -351,12 +361,25 @@ impl<'a> Attempt<'a> {
         let rows = self.rows_after(before, &live, plan, found).await?;
         let mut after = State::of_catalog(&live);
         after.set_rows(&live, manifest, &rows.digests);
-        after.large_objects = match plan.parts.large_objects {
-            true => compare::large_objects(self.scene.session, &live).await?,
-            false => found.large_objects.clone(),
-        };
-        let how = proof::how(found, self.mode(found), &rows);
+        let objects = &live.large_objects;
+        let (written, read) = (&plan.parts.large_objects, &found.large_objects);
+        after.large_objects = unheld::after(self.scene.session, objects, written, read).await?;
+        let unheld = self.unheld(&live, plan, found).await?;
+        let how = proof::how(found, self.mode(found), &rows, &unheld);
         verdict::verdict(archive, &after, &self.unfilled, self.mode(found), &how)
+    }
+
+    /// What of it was read while others could write it, for the proof's words.
+    async fn unheld(&self, live: &Catalog, plan: &Plan, found: &Found) -> Result<String> {
+        let mut objects = live.large_objects.len();
+        if self.objects_held {
+            objects = objects.saturating_sub(plan.parts.large_objects.len());
+        }
+        if found.large_objects_read {
+            return unheld::told(self.scene.session, objects).await;
+        }
+        let tables = unheld::told(self.scene.session, 0).await?;
+        Ok(proof::unread_large_objects(objects) + &tables)
     }
 
     /// Every table's rows after the repair: those that nobody could have changed as they were found, of a table

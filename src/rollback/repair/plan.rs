@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{drops, mend};
 use crate::archive::{Manifest, TableRecord};
-use crate::catalog::{Catalog, Entry, Kind, Part};
+use crate::catalog::{self, Catalog, Entry, Kind, Part};
 use crate::compare::State;
 use crate::pg::Sql;
 use crate::restore::{Parts, Statement};
@@ -45,8 +45,8 @@ pub(super) struct Sides<'a> {
     pub differing: &'a BTreeSet<String>,
     /// Of these, identities of tables that are put back row by row.
     pub patched: &'a BTreeSet<String>,
-    /// Whether a large object differs.
-    pub large_objects: bool,
+    /// Numbers of large objects whose bytes differ.
+    pub large_objects: &'a BTreeSet<u32>,
     /// Identities that cannot be changed in place.
     pub unmendable: &'a BTreeSet<String>,
 }
@@ -161,7 +161,8 @@ fn is_fit(live: &Catalog, manifest: &Manifest, archive: &State) -> Result<(), Un
 }
 
 fn fate(entry: &Entry, sides: &Sides<'_>) -> Fate {
-    if sides.large_objects && matches!(entry.kind, Kind::LargeObject | Kind::LargeObjectData) {
+    let large_object = entry.large_object();
+    if large_object.is_some_and(|oid| sides.large_objects.contains(&oid)) {
         return Fate::Goes;
     }
     let Some(archive) = sides.archive.entries.get(&entry.identity) else {
@@ -210,7 +211,7 @@ fn tables_to_load(sides: &Sides<'_>, fates: &[Fate]) -> BTreeSet<usize> {
     let mut wholes: BTreeSet<&str> = sides.differing.iter().map(String::as_str).collect();
     let missing = tables
         .iter()
-        .filter(|one| !stays.contains_key(one.identity.as_str()));
+        .filter(|one| !stays.tables.contains(one.identity.as_str()));
     wholes.extend(missing.map(whole));
     // Names in their rows stand for numbers, and what is made again has another one.
     if makes_named_again(sides, fates) {
@@ -220,7 +221,7 @@ fn tables_to_load(sides: &Sides<'_>, fates: &[Fate]) -> BTreeSet<usize> {
     let numbered = tables.iter().enumerate();
     let is_patched = |record: &TableRecord| {
         let identity = record.identity.as_str();
-        sides.patched.contains(identity) && stays.contains_key(identity)
+        sides.patched.contains(identity) && stays.tables.contains(identity)
     };
     let wanted = numbered.filter(|(_, one)| wholes.contains(whole(one)) && !is_patched(one));
     wanted.map(|(at, _)| at).collect()
@@ -254,13 +255,24 @@ fn makes_named_again(sides: &Sides<'_>, fates: &[Fate]) -> bool {
     })
 }
 
-/// Identities of what stays, with their places.
-fn staying<'a>(live: &'a Catalog, fates: &[Fate]) -> HashMap<&'a str, usize> {
+/// What stays.
+struct Standing<'a> {
+    /// Places of live entries, by their identities.
+    entries: HashMap<&'a str, usize>,
+    /// Tables, by the identities that records of rows have.
+    tables: BTreeSet<&'a str>,
+}
+
+fn staying<'a>(live: &'a Catalog, fates: &[Fate]) -> Standing<'a> {
     let entries = live.entries.iter().enumerate();
     let staying = entries.filter(|(at, _)| fates[*at] != Fate::Goes);
-    staying
-        .map(|(at, entry)| (entry.identity.as_str(), at))
-        .collect()
+    Standing {
+        entries: staying
+            .clone()
+            .map(|(at, entry)| (entry.identity.as_str(), at))
+            .collect(),
+        tables: staying.filter_map(|(_, entry)| entry.table()).collect(),
+    }
 }
 
 /// Tables whose rows are put back, with the bytes that are loaded as a whole.
@@ -284,7 +296,7 @@ fn make_way(sides: &Sides<'_>, loaded: &BTreeSet<usize>, fates: &mut [Fate]) {
     for (at, entry) in sides.live.entries.iter().enumerate() {
         let needs = entry.depends.iter().map(|&need| &sides.live.entries[need]);
         let of_loaded: Vec<u64> = needs
-            .filter_map(|need| bytes.get(need.identity.as_str()).copied())
+            .filter_map(|need| bytes.get(need.table()?).copied())
             .collect();
         let many = of_loaded.iter().any(|&bytes| bytes >= REBUILD_INDEXES);
         let in_the_way = match entry.kind {
@@ -363,7 +375,8 @@ fn code_differs(sides: &Sides<'_>, fates: &[Fate]) -> bool {
     let computing = COMPUTING.map(Kind::name);
     changed.next().is_some()
         || records.any(|record| {
-            computing.contains(&&*record.kind) && !stays.contains_key(record.identity.as_str())
+            computing.contains(&&*record.kind)
+                && !stays.entries.contains_key(record.identity.as_str())
         })
 }
 
@@ -430,12 +443,15 @@ fn changed(sides: &Sides<'_>, loaded: &BTreeSet<usize>, fates: &[Fate]) -> Vec<b
         .entries
         .iter()
         .zip(fates)
-        .map(|(entry, fate)| *fate != Fate::Stays || tables.contains_key(entry.identity.as_str()))
+        .map(|(entry, fate)| {
+            let table = entry.table();
+            *fate != Fate::Stays || table.is_some_and(|table| tables.contains_key(table))
+        })
         .collect();
     let records = &sides.manifest.entries;
     for record in records
         .iter()
-        .filter(|record| !stays.contains_key(record.identity.as_str()))
+        .filter(|record| !stays.entries.contains_key(record.identity.as_str()))
     {
         for need in record
             .depends
@@ -443,7 +459,8 @@ fn changed(sides: &Sides<'_>, loaded: &BTreeSet<usize>, fates: &[Fate]) -> Vec<b
             .filter_map(|&need| records.get(usize::try_from(need).ok()?))
         {
             let attached = matches!(&*record.kind, kind if kind == Kind::TableAttach.name() || kind == Kind::Table.name());
-            if let Some(&at) = stays.get(need.identity.as_str()).filter(|_| attached) {
+            let standing = stays.entries.get(need.identity.as_str());
+            if let Some(&at) = standing.filter(|_| attached) {
                 changed[at] = true;
             }
         }
@@ -457,7 +474,7 @@ fn suspend_default_privileges(sides: &Sides<'_>, fates: &mut [Fate]) {
     let mut records = sides.manifest.entries.iter();
     let makes = records.any(|record| {
         let has_grants = GRANTED_BY_DEFAULT.map(Kind::name).contains(&&*record.kind);
-        has_grants && !stays.contains_key(record.identity.as_str())
+        has_grants && !stays.entries.contains_key(record.identity.as_str())
     });
     if !makes {
         return;
@@ -472,13 +489,23 @@ fn suspend_default_privileges(sides: &Sides<'_>, fates: &mut [Fate]) {
 fn emptied(sides: &Sides<'_>, loaded: &BTreeSet<usize>, fates: &[Fate]) -> Vec<Statement> {
     let stays = staying(sides.live, fates);
     let records = loaded.iter().map(|&at| &sides.manifest.tables[at]);
-    let standing = records.filter(|record| stays.contains_key(record.identity.as_str()));
+    let standing = records.filter(|record| stays.tables.contains(record.identity.as_str()));
+    let tables = sides.live.tables.iter();
+    let conditions: HashMap<&str, &str> = tables
+        .filter_map(|table| Some((table.identity.as_str(), table.condition.as_deref()?)))
+        .collect();
     standing
         .map(|record| Statement {
             what: format!("empty {}", record.identity),
-            sql: Sql::constant("TRUNCATE ONLY ")
-                .qualified(&record.schema, &record.name)
-                .then(";\n"),
+            sql: match conditions.get(record.identity.as_str()) {
+                None => Sql::constant("TRUNCATE ONLY ").qualified(&record.schema, &record.name),
+                // The extension's own rows are in no archive.
+                Some(&condition) => Sql::constant("DELETE FROM ONLY ")
+                    .qualified(&record.schema, &record.name)
+                    .then(" ")
+                    .sql(&Sql::deparsed(condition)),
+            }
+            .then(";\n"),
         })
         .collect()
 }
@@ -528,7 +555,7 @@ fn saved(sides: &Sides<'_>, loaded: &BTreeSet<usize>, fates: &[Fate]) -> Part {
     let tables = sides.live.tables.iter();
     let rows = tables.filter(|table| {
         let identity = table.identity.as_str();
-        !stays.contains_key(identity) || touched.contains_key(identity)
+        !stays.tables.contains(identity) || touched.contains_key(identity)
     });
     let differs = |entry: &&Entry| {
         let archive = sides.archive.entries.get(&entry.identity);
@@ -543,7 +570,7 @@ fn saved(sides: &Sides<'_>, loaded: &BTreeSet<usize>, fates: &[Fate]) -> Part {
             .filter(differs)
             .map(|entry| entry.identity.clone())
             .collect(),
-        large_objects: sides.large_objects,
+        large_objects: large_objects_that_go(sides.live, fates),
         ..Part::default()
     }
 }
@@ -556,7 +583,7 @@ fn patched(sides: &Sides<'_>, loaded: &BTreeSet<usize>, fates: &[Fate]) -> BTree
         loaded.any(|one| one == identity)
     };
     let wanted = sides.patched.iter();
-    let wanted = wanted.filter(|one| stays.contains_key(one.as_str()) && !is_loaded(one));
+    let wanted = wanted.filter(|one| stays.tables.contains(one.as_str()) && !is_loaded(one));
     wanted.cloned().collect()
 }
 
@@ -567,14 +594,14 @@ fn untouched(sides: &Sides<'_>, loaded: &BTreeSet<usize>, fates: &[Fate]) -> BTr
     tables
         .filter(|(_, table)| {
             let identity = table.identity.as_str();
-            stays.contains_key(identity) && !touched.contains_key(identity)
+            stays.tables.contains(identity) && !touched.contains_key(identity)
         })
         .map(|(at, _)| at)
         .collect()
 }
 
 fn parts(sides: &Sides<'_>, loaded: BTreeSet<usize>, fates: &[Fate]) -> Parts {
-    let places = staying(sides.live, fates);
+    let places = staying(sides.live, fates).entries;
     let entries = sides.manifest.entries.iter().enumerate();
     let present = entries.filter(|(_, record)| {
         let place = places.get(record.identity.as_str());
@@ -597,8 +624,22 @@ fn parts(sides: &Sides<'_>, loaded: BTreeSet<usize>, fates: &[Fate]) -> Parts {
         sequences: moved.map(|(at, _)| at).collect(),
         late: attached_to_standing(sides, &places),
         tables: loaded,
-        large_objects: sides.large_objects,
+        large_objects: large_objects_to_load(sides.manifest, &places),
     }
+}
+
+fn large_objects_that_go(live: &Catalog, fates: &[Fate]) -> BTreeSet<u32> {
+    let entries = live.entries.iter().zip(fates);
+    let gone =
+        entries.filter(|(entry, fate)| **fate == Fate::Goes && entry.kind == Kind::LargeObject);
+    gone.filter_map(|(entry, _)| entry.large_object()).collect()
+}
+
+/// Those that are made again, or for the first time.
+fn large_objects_to_load(manifest: &Manifest, places: &HashMap<&str, usize>) -> BTreeSet<u32> {
+    let oids = manifest.large_objects.iter().map(|record| record.oid);
+    oids.filter(|&oid| !places.contains_key(&*catalog::large_object_identity(oid)))
+        .collect()
 }
 
 /// Partitions that are attached again to tables that stay.

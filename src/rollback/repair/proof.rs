@@ -55,7 +55,7 @@ impl RowsAfter<'_> {
 }
 
 /// How rows were compared, for the proof's words.
-pub(super) fn how(found: &Found, mode: &str, rows: &RowsAfter<'_>) -> String {
+pub(super) fn how(found: &Found, mode: &str, rows: &RowsAfter<'_>, unheld: &str) -> String {
     let (reread, patched) = (rows.reread, rows.patched);
     let unread = rows
         .untouched
@@ -95,15 +95,28 @@ pub(super) fn how(found: &Found, mode: &str, rows: &RowsAfter<'_>) -> String {
             compare::counted(rows.partly, "table", "tables")
         );
     }
-    if !trusted.is_empty() {
-        return format!("{trusted}; the others were read under lock, {again} the repair");
-    }
+    trusted += unheld;
+    let all = match trusted.is_empty() {
+        true => "all",
+        false => "the others",
+    };
     let why = found.silent.as_ref();
     let why = why.map(|why| format!("; counts could not tell: {why}"));
     format!(
-        "; all were read under lock, {again} the repair{}",
+        "{trusted}; {all} were read under lock, {again} the repair{}",
         why.unwrap_or_default()
     )
+}
+
+/// For the proof's words: large objects that were taken for what the archive has.
+pub(super) fn unread_large_objects(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        _ => format!(
+            "; {} NOT read: the server counted no write to them since the backup",
+            compare::counted(count, "large object", "large objects")
+        ),
+    }
 }
 
 /// Sums by what is compared as a whole; none where a part was not read.

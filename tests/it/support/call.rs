@@ -152,6 +152,19 @@ impl Running<'_> {
         self.child.id()
     }
 
+    /// Waits until a fault point has stopped it (`…=pause`); SIGCONT lets it go on.
+    #[track_caller]
+    pub fn wait_for_the_pause(&mut self) {
+        let stat = format!("/proc/{}/stat", self.id());
+        let is_stopped = || std::fs::read_to_string(&stat).is_ok_and(|text| text.contains(") T "));
+        let deadline = Instant::now() + TIME_LIMIT;
+        while !is_stopped() {
+            let goes_on = !self.has_ended() && Instant::now() < deadline;
+            assert!(goes_on, "pgbelay {} met no pause", self.command);
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Whether the process has ended.
     pub fn has_ended(&mut self) -> bool {
         let status = self.child.try_wait().expect("the child can be waited for");
