@@ -15,6 +15,7 @@ use crate::context::Phase;
 use crate::error::Result;
 use crate::pg::{self, Session};
 use crate::rollback::counters::{self, Counts};
+use crate::rollback::mark::{self, Counts};
 use crate::rollback::{ProofMode, Scene, evidence, transaction};
 
 /// What the rows were before anything was changed.
@@ -136,7 +137,8 @@ impl Attempt<'_> {
         found.large_objects.extend(read);
         match found.large_objects == archive.large_objects {
             true => Ok(()),
-            false => self.held.refuse_later_writes().await,
+            // What an attempt before this one wrote is not counted before the transaction's end.
+            false => mark::refuse_later_writes(&self.scene, Counts::OfOthers).await,
         }
     }
 

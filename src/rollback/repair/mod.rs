@@ -57,7 +57,7 @@ pub(super) async fn repair(
     } = *scene;
     let mut in_place = true;
     loop {
-        let mut attempt = Attempt::new(held, in_place);
+        let mut attempt = Attempt::new(scene, in_place);
         let result = attempt.run().await;
         let Attempt { saved, seconds, .. } = attempt;
         let error = match result {
@@ -103,7 +103,6 @@ fn is_final(error: &Error, session: &Session) -> bool {
 
 /// One transaction.
 struct Attempt<'a> {
-    held: &'a Held<'a>,
     scene: Scene<'a>,
     records: Records<'a>,
     /// Whether objects are changed in place, and tables row by row.
@@ -120,11 +119,10 @@ struct Attempt<'a> {
 }
 
 impl<'a> Attempt<'a> {
-    fn new(held: &'a Held<'a>, in_place: bool) -> Self {
+    fn new(scene: &Scene<'a>, in_place: bool) -> Self {
         Self {
-            held,
-            scene: held.scene,
-            records: Records::new(held.scene.reader.manifest()),
+            scene: *scene,
+            records: Records::new(scene.reader.manifest()),
             in_place,
             alone: false,
             objects_held: false,
