@@ -90,7 +90,6 @@ impl Attempt<'_> {
             ..
         } = self.held.scene;
         let phase = ctx.phase(Phase::Rollback);
-        transaction::silence_event_triggers(session).await?;
         sequences::hold(&self.held.scene, &Wanted::All).await?;
         let live = catalog::read_steady(session).await?;
         let archive = State::of_archive(reader)?;

@@ -169,7 +169,6 @@ async fn in_transaction(scene: &Scene<'_>, difference: &Difference) -> Result<()
     let moved: Vec<&SequenceRecord> = reader.manifest().sequences.iter().filter(moved).collect();
     let names = moved.iter().map(|one| (&*one.schema, &*one.name)).collect();
     transaction::begin(scene).await?;
-    transaction::silence_event_triggers(session).await?;
     hold(scene, &Wanted::These(names)).await?;
     let mut sql = Sql::default();
     for sequence in moved {

@@ -104,10 +104,14 @@ pub(super) const WRITERS: &str = " IN SHARE MODE";
 /// Keeps readers out, too.
 pub(super) const EVERYBODY: &str = " IN ACCESS EXCLUSIVE MODE";
 
-/// Opens the transaction.
+/// Opens the transaction, in which no event trigger is heard.
 pub(super) async fn begin(scene: &Scene<'_>) -> Result<()> {
     let begin = lock_wait(scene.options, "BEGIN;\nSET LOCAL lock_timeout = ");
-    scene.session.execute(&begin.then(";")).await
+    let silence = Sql::constant(include_str!("sql/silence.sql"));
+    scene
+        .session
+        .execute(&begin.then(";\n").sql(&silence))
+        .await
 }
 
 /// The statement, and how long to wait for each lock.
@@ -167,17 +171,6 @@ fn locks_missing(error: Error) -> Error {
         ),
         _ => error,
     }
-}
-
-/// Event triggers would run the user's code on our DDL. Only a superuser can make one, and only
-/// a superuser can keep them quiet.
-pub(super) async fn silence_event_triggers(session: &Session) -> Result<()> {
-    let sql = Sql::constant(
-        "SELECT pg_catalog.set_config('event_triggers', 'off', true) \
-         FROM pg_catalog.pg_roles, pg_catalog.pg_settings AS known \
-         WHERE rolname = current_user AND rolsuper AND known.name = 'event_triggers'",
-    );
-    session.execute(&sql).await
 }
 
 /// Takes off what the migration forced on us: a role that could read every row for the backup must be able

@@ -58,6 +58,7 @@ mod owner;
 mod parallel_backup;
 mod plan;
 mod promises;
+mod quiet;
 mod random_commits;
 mod random_migrations;
 mod repair;

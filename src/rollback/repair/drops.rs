@@ -120,8 +120,10 @@ fn goes_with_another(entry: &Entry, live: &Catalog, fates: &[Fate]) -> bool {
         | Kind::TriggerState
         | Kind::TableData
         | Kind::ExtensionTable => entry.depends.iter().any(goes),
-        // A validation; a key of its own has a statement.
-        Kind::FkConstraint if entry.drop.is_none() => entry.depends.iter().any(goes),
+        // A validation, or how a partition's part of a trigger is enabled; what is its own has a statement.
+        Kind::FkConstraint | Kind::Trigger if entry.drop.is_none() => {
+            entry.depends.iter().any(goes)
+        }
         // Not defaults: a sequence is made after its table, and goes before it.
         Kind::CheckConstraint
         | Kind::Constraint

@@ -3,7 +3,7 @@
 //! Our own locks keep writers out, so several sessions see the same rows. What the server counted no write
 //! for is not read if the operator trusts counts; what it counted writes for is read row by row.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::newer::{Candidate, Keys, Replacement};
 use super::patch::{self, Patch, Placed};
@@ -13,7 +13,7 @@ use crate::catalog::{self, Catalog, Table};
 use crate::compare::{self, State};
 use crate::context::Phase;
 use crate::error::Result;
-use crate::pg::{self, Session};
+use crate::pg::{self, Session, Sql};
 use crate::rollback::counters::{self, Counts};
 use crate::rollback::mark::{self, Counts};
 use crate::rollback::{ProofMode, Scene, evidence, transaction};
@@ -158,21 +158,23 @@ impl Attempt<'_> {
         } = self.scene;
         reading.since = evidence::oldest_newer(session, reader.manifest(), ctx).await?;
         reading.keys = Keys::read(session).await?;
+        reading.undeletable = undeletable(session).await?;
         for table in tables {
             let suspect = found.counted && !found.unwritten.contains(&table.identity);
             let keyed = suspect && self.candidate(&table, &reading).await?.is_some();
             match suspect {
                 true if keyed && self.mode(found) == "counters" => reading.newer.push(table),
-                true if !keyed && self.is_fit(&table) => reading.placed.push(table),
+                true if !keyed && self.is_fit(&table, &reading) => reading.placed.push(table),
                 _ => reading.whole.push(table),
             }
         }
         Ok(reading)
     }
 
-    fn is_fit(&self, table: &Table) -> bool {
+    fn is_fit(&self, table: &Table, reading: &Reading) -> bool {
         let record = self.records.of(table);
-        record.is_some_and(|record| patch::is_fit(table, record))
+        !reading.undeletable.contains(&table.oid)
+            && record.is_some_and(|record| patch::is_fit(table, record))
     }
 
     /// The table, if its newer rows can be told from the others.
@@ -183,6 +185,7 @@ impl Attempt<'_> {
     ) -> Result<Option<Candidate<'t>>> {
         let manifest = self.scene.reader.manifest();
         let known = self.records.place(table).zip(self.records.of(table));
+        let known = known.filter(|_| !reading.undeletable.contains(&table.oid));
         let Some((known, since)) = known.zip(reading.since) else {
             return Ok(None);
         };
@@ -227,7 +230,7 @@ impl Attempt<'_> {
                 .await?
             {
                 found.partly.insert(table.identity);
-            } else if self.is_fit(&table) {
+            } else if self.is_fit(&table, &reading) {
                 reading.placed.push(table);
             } else {
                 reading.whole.push(table);
@@ -341,12 +344,21 @@ struct Reading {
     /// The first transaction id that may be newer.
     since: Option<u32>,
     keys: Keys,
+    /// OIDs of tables that are loaded as a whole if they differ.
+    undeletable: HashSet<u32>,
 }
 
 impl Reading {
     fn all(&self) -> impl Iterator<Item = &Table> {
         self.whole.iter().chain(&self.placed).chain(&self.newer)
     }
+}
+
+/// OIDs of tables whose rows the server would not delete one by one, or not without running a rule.
+async fn undeletable(session: &Session) -> Result<HashSet<u32>> {
+    let sql = Sql::constant(include_str!("../sql/undeletable.sql"));
+    let rows = session.query(&sql).await?;
+    rows.iter().map(|row| row.number("oid")).collect()
 }
 
 /// The rows of these tables with their places.

@@ -302,7 +302,6 @@ impl<'a> Attempt<'a> {
             ..
         } = self.scene;
         let phase = ctx.phase(Phase::Rollback);
-        transaction::silence_event_triggers(session).await?;
         self.hold_sequences(plan).await?;
         let going = &plan.saved.large_objects;
         if !going.is_empty() {

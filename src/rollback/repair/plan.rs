@@ -4,8 +4,8 @@
 //! Pure. An entry stays if it is the same on both sides, or can be changed in place, and nothing that
 //! it needs goes. So dependents are computed from the live graph, and every drop is a plain one: a
 //! dependent that we do not know of makes the server refuse it. Rows of a table that stays are
-//! loaded again without what would act on them: foreign keys, triggers, row security, and for many
-//! rows its indexes.
+//! put back without what would act on them: foreign keys, triggers, row security, and for many
+//! rows its indexes; of the tables that it is a partition of, foreign keys and triggers.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -283,9 +283,41 @@ fn touched<'a>(sides: &Sides<'a>, loaded: &BTreeSet<usize>) -> BTreeMap<&'a str,
     patched.chain(loaded).collect()
 }
 
-/// Takes away what would act on rows that are loaded into a table that stays.
+/// Identities of the tables that these are partitions of, over however many others. Their foreign keys (both those that lead
+/// away and those that lead there) and triggers are the partitions', too, and have entries only above. Plain inheritance
+/// hands neither down.
+fn above<'a>(live: &'a Catalog, tables: &BTreeMap<&str, u64>, fates: &[Fate]) -> BTreeSet<&'a str> {
+    let mut parents: HashMap<&str, &str> = HashMap::new();
+    for (at, attach) in live.entries.iter().enumerate() {
+        // What is detached comes back with its rows, and is checked as a whole then.
+        if attach.kind != Kind::TableAttach || fates[at] == Fate::Goes {
+            continue;
+        }
+        let is_parent = |need: &usize| {
+            live.entries[*need].kind == Kind::Table && !is_child(live, attach, *need)
+        };
+        let parent = attach.depends.iter().copied().find(is_parent);
+        if let Some((child, parent)) = attach.identity.strip_prefix("attach of ").zip(parent) {
+            parents.insert(child, &live.entries[parent].identity);
+        }
+    }
+    let mut above = BTreeSet::new();
+    for table in tables.keys() {
+        let mut next = parents.get(table);
+        while let Some(parent) = next {
+            next = match above.insert(*parent) {
+                true => parents.get(parent),
+                false => None,
+            };
+        }
+    }
+    above
+}
+
+/// Takes away what would act on rows that are put back into a table that stays.
 fn make_way(sides: &Sides<'_>, loaded: &BTreeSet<usize>, fates: &mut [Fate]) {
     let bytes = touched(sides, loaded);
+    let above = above(sides.live, &bytes, fates);
     let attached: BTreeSet<usize> = sides
         .live
         .entries
@@ -294,17 +326,19 @@ fn make_way(sides: &Sides<'_>, loaded: &BTreeSet<usize>, fates: &mut [Fate]) {
         .flat_map(|entry| entry.depends.iter().copied())
         .collect();
     for (at, entry) in sides.live.entries.iter().enumerate() {
-        let needs = entry.depends.iter().map(|&need| &sides.live.entries[need]);
-        let of_loaded: Vec<u64> = needs
-            .filter_map(|need| bytes.get(need.table()?).copied())
-            .collect();
+        let needs = entry.depends.iter();
+        let needs = needs.filter_map(|&need| sides.live.entries[need].table());
+        let is_above = needs.clone().any(|need| above.contains(need));
+        let of_loaded: Vec<u64> = needs.filter_map(|need| bytes.get(need).copied()).collect();
+        let is_own = !of_loaded.is_empty();
         let many = of_loaded.iter().any(|&bytes| bytes >= REBUILD_INDEXES);
         let in_the_way = match entry.kind {
-            Kind::FkConstraint | Kind::Trigger | Kind::TriggerState | Kind::RowSecurity => true,
+            Kind::FkConstraint | Kind::Trigger | Kind::TriggerState => is_own || is_above,
+            Kind::RowSecurity => is_own,
             Kind::Index | Kind::Constraint => many && !attached.contains(&at),
             _ => false,
         };
-        if in_the_way && !of_loaded.is_empty() {
+        if in_the_way {
             fates[at] = Fate::Goes;
         }
     }
