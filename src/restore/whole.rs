@@ -86,10 +86,7 @@ pub async fn load_parts(
     work.rows(&parts.tables).await?;
     work.large_objects(&parts.large_objects).await?;
     work.sequences(&parts.sequences).await?;
-    let is_index = |entry: &usize| {
-        let kind = reader.manifest().entries.get(*entry).map(|one| &*one.kind);
-        kind == Some(Kind::Index.name()) || kind == Some(Kind::Constraint.name())
-    };
+    let is_index = |entry: &usize| is_ready_index(reader.manifest(), &parts.late, *entry);
     let after = work.wanted(Section::PostData);
     if parts.late.is_empty() {
         work.make(&after).await?;
@@ -104,4 +101,23 @@ pub async fn load_parts(
     work.entries(Section::Acl).await?;
     work.last().await?;
     Ok(work.report)
+}
+
+/// Whether it is of the indexes and keys that a partition brings when it is attached late. An index of a tree of partitions is
+/// one only with all its parts: the server makes another one beside what is not complete.
+fn is_ready_index(manifest: &Manifest, late: &BTreeSet<usize>, entry: usize) -> bool {
+    let Some(record) = manifest.entries.get(entry) else {
+        return false;
+    };
+    let kind = &*record.kind;
+    if kind != Kind::IndexAttach.name() {
+        return kind == Kind::Index.name() || kind == Kind::Constraint.name();
+    }
+    let is_late = |identity: &str| {
+        let mut late = late.iter().filter_map(|&late| manifest.entries.get(late));
+        late.any(|late| late.identity.strip_prefix("attach of ") == Some(identity))
+    };
+    let needs = record.depends.iter();
+    let mut needs = needs.filter_map(|&need| manifest.entries.get(usize::try_from(need).ok()?));
+    !needs.any(|need| is_late(&need.identity))
 }

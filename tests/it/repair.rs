@@ -201,6 +201,40 @@ on_three_servers! {
         }
     }
 
+    /// A partition's part of a key or an index gets its name back, too, and a tree below a partition its keys: the server makes
+    /// none of its own.
+    fn parts_of_indexes_come_back(server) {
+        let bench = Bench::empty(server);
+        bench.database.sql_as_owner("CREATE TABLE p (id integer PRIMARY KEY, v text) PARTITION BY RANGE (id); CREATE INDEX p_v ON p (v); \
+            CREATE TABLE p_c PARTITION OF p FOR VALUES FROM (0) TO (10); \
+            CREATE TABLE p_w PARTITION OF p FOR VALUES FROM (10) TO (30) PARTITION BY RANGE (id); \
+            CREATE TABLE p_w0 PARTITION OF p_w FOR VALUES FROM (10) TO (20); ALTER TABLE p_w0 ADD UNIQUE (v); \
+            CREATE TABLE p_w1 PARTITION OF p_w FOR VALUES FROM (20) TO (30) PARTITION BY LIST (id); \
+            CREATE TABLE p_w10 PARTITION OF p_w1 FOR VALUES IN (20); ALTER INDEX p_w10_pkey RENAME TO \"Its own\"; \
+            INSERT INTO p SELECT n, 'v' || n FROM generate_series(0, 20) n");
+        let reader = bench.archive();
+        let before = bench.database.dump();
+        let files = "SELECT string_agg(pg_relation_filenode(oid)::text, ' ' ORDER BY oid) FROM pg_class \
+            WHERE relkind IN ('r', 'i') AND relnamespace = 'public'::regnamespace";
+        let file = bench.database.sql(files);
+        for damage in [
+            "ALTER INDEX p_c_pkey RENAME TO x; ALTER INDEX p_c_v_idx RENAME TO \"Y\"",
+            "ALTER TABLE p_w RENAME CONSTRAINT p_w_pkey TO x; ALTER INDEX \"Its own\" RENAME TO p_w10_pkey",
+        ] {
+            repaired(&bench, &reader, &before, damage);
+            assert_eq!(bench.database.sql(files), file, "{damage}");
+        }
+        for damage in [
+            "DROP TABLE p_w",
+            "DROP TABLE p_w1; DROP TABLE p_c",
+            "ALTER TABLE p DETACH PARTITION p_w; DROP TABLE p_w0",
+            "DROP TABLE p_w; CREATE TABLE p_w PARTITION OF p FOR VALUES FROM (10) TO (30)",
+            "DROP TABLE p",
+        ] {
+            repaired(&bench, &reader, &before, damage);
+        }
+    }
+
     /// No pg_dump tells the names of partitions' foreign keys; the comparison does.
     fn names_of_partitions_keys_come_back(server) {
         let bench = Bench::of_corpus(server, "foreign_key_names.sql");

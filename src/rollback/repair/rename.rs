@@ -208,7 +208,10 @@ fn nameless<'t>(kind: &str, text: &'t str) -> Option<(String, &'t str)> {
 
 /// The statement that renames it; from what drops it, which has the whole name.
 fn renamed(entry: &Entry, name: &str) -> Option<Sql> {
-    let drop = entry.drop.as_deref()?.trim_end().trim_end_matches(';');
+    let Some(drop) = entry.drop.as_deref() else {
+        return renamed_part(entry, name);
+    };
+    let drop = drop.trim_end().trim_end_matches(';');
     let sql = match drop.strip_prefix("DROP INDEX ") {
         Some(index) => format!("ALTER INDEX {index} RENAME TO {name}"),
         None => {
@@ -216,6 +219,20 @@ fn renamed(entry: &Entry, name: &str) -> Option<Sql> {
             // Names of constraints that are inherited change with the parent's.
             let alter = alter.replacen("ALTER TABLE ONLY ", "ALTER TABLE ", 1);
             format!("{alter} RENAME CONSTRAINT {old} TO {name}")
+        }
+    };
+    Some(Sql::deparsed(sql))
+}
+
+/// A partition's part of an index or a key is not dropped by itself: its identity has the name.
+fn renamed_part(entry: &Entry, name: &str) -> Option<Sql> {
+    let (_, own) = nameless(entry.kind.name(), &entry.create)?;
+    let sql = match entry.identity.strip_prefix("index ") {
+        Some(index) => format!("ALTER INDEX {index} RENAME TO {name}"),
+        None => {
+            let constraint = format!("constraint {own} on ");
+            let table = entry.identity.strip_prefix(&constraint)?;
+            format!("ALTER TABLE {table} RENAME CONSTRAINT {own} TO {name}")
         }
     };
     Some(Sql::deparsed(sql))
