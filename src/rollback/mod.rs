@@ -55,6 +55,7 @@ pub use swap::{
     swap, swap_obstacles,
 };
 use transaction::Held;
+pub use verdict::is_comparison;
 pub use written::{Written, WrittenTable, unwritten, written};
 
 /// Which rungs may be taken, the cheapest first.
@@ -227,10 +228,26 @@ async fn decide_and_act(scene: &Scene<'_>) -> Result<RollbackReport> {
     require_same_database(scene).await?;
     let started = std::time::Instant::now();
     let decision = decide(scene.session, scene.reader, scene.ctx).await?;
+    let decision = as_asked_for(decision, scene.options);
     let decided = started.elapsed().as_secs_f64();
     let mut report = act_on(scene, decision).await?;
     report.seconds.decide += decided;
     Ok(report)
+}
+
+/// What was computed and stored is not compared ("What code has left behind" in docs/rollback.md), so who asks for a rebuild by
+/// hand gets one, unless it is known that nobody has committed anything.
+fn as_asked_for(decision: Decision, options: &RollbackOptions) -> Decision {
+    match decision {
+        Decision::Unchanged { evidence }
+            if options.rung == Rung::Rebuild && is_comparison(&evidence) =>
+        {
+            Decision::Changed {
+                difference: Box::default(),
+            }
+        }
+        decision => decision,
+    }
 }
 
 async fn act_on(scene: &Scene<'_>, decision: Decision) -> Result<RollbackReport> {

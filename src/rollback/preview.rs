@@ -107,7 +107,7 @@ async fn on_session(scene: &Scene<'_>, measured: Option<Measured>) -> Result<Pre
     super::require_same_database(scene).await?;
     let started = Instant::now();
     let decision = decide(scene.session, scene.reader, scene.ctx).await?;
-    let mut preview = match decision {
+    let mut preview = match super::as_asked_for(decision, scene.options) {
         Decision::Unchanged { evidence } => nothing(Strategy::Nothing, evidence, Vec::new()),
         Decision::SequencesOnly { difference, .. } => sequences(&difference),
         Decision::Changed { difference } => changed(scene, &difference, measured).await?,

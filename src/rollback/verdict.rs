@@ -78,9 +78,18 @@ fn take_unfilled(difference: &mut Difference, unfilled: &[Unfilled]) -> Vec<Stri
     empty.map(Unfilled::line).collect()
 }
 
+/// How the words of a proof begin that compared content.
+const CONTENT: &str = "content: ";
+
 /// What a content proof covers, and what it does not.
 pub(super) fn proof_text(state: &State) -> String {
-    format!("content: {}", covered(state, 0))
+    format!("{CONTENT}{}", covered(state, 0))
+}
+
+/// Whether these words of a proof tell of content that was compared, and not of transactions: that nothing differs shows not
+/// that nothing was committed.
+pub fn is_comparison(proof: &str) -> bool {
+    proof.starts_with(CONTENT)
 }
 
 /// All of a state but so many definitions.

@@ -150,7 +150,9 @@ impl Outcome {
         match self {
             Self::Migrated => "done: the migration is in place and verified",
             Self::NothingToDo => "nothing to do: the database is already there",
-            Self::Unchanged => "failed; nothing was committed, the database is as it was",
+            Self::Unchanged => {
+                "failed; the database is proven to be as it was, nothing was put back"
+            }
             Self::RolledBack => "failed; the database was put back and is proven to be as it was",
             Self::Usage => "the arguments or settings do not make sense; nothing was touched",
             Self::Refused => "refused before anything was touched",

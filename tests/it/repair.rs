@@ -8,6 +8,25 @@ use crate::data::{Bench, wait};
 use crate::rollback::{Blocker, DAMAGE};
 use crate::support::{Database, Workplace};
 
+/// Stored results of functions that read by name what they need.
+const SEARCHED: &str = "
+CREATE TEXT SEARCH CONFIGURATION doc (COPY = simple);
+CREATE DOMAIN short AS text CONSTRAINT few CHECK (length(VALUE) < 1000);
+CREATE VIEW rates AS SELECT 2 AS rate;
+CREATE FUNCTION words(t text) RETURNS tsvector LANGUAGE plpgsql IMMUTABLE AS
+  'BEGIN RETURN to_tsvector(''public.doc'', t::public.short) || (SELECT to_tsvector(''simple'', rate::text) FROM public.rates); END';
+CREATE TABLE art (id integer PRIMARY KEY, body text, ts tsvector GENERATED ALWAYS AS (words(body)) STORED);
+CREATE TABLE note (id integer PRIMARY KEY, body text); CREATE INDEX note_words ON note USING gin (words(body));
+CREATE TABLE built_in (id integer PRIMARY KEY, g integer GENERATED ALWAYS AS (id + 1) STORED); CREATE INDEX ON built_in (abs(id));
+INSERT INTO art SELECT n, 'the runners running ' || n FROM generate_series(1, 500) n; INSERT INTO note SELECT id, body FROM art;
+INSERT INTO built_in SELECT n FROM generate_series(1, 5000) n;
+";
+
+/// Rows of `art` that hold what the function no longer returns; what its index finds of one row of `note`.
+const STALE: &str = "SET enable_seqscan = off; SELECT \
+    (SELECT count(*) FROM art WHERE ts <> words(body)) || '|' || \
+    (SELECT count(*) FROM note WHERE words(body) @@ to_tsquery('simple', 'running & 77 & 2'))";
+
 /// Only the repair rung may be taken.
 fn repair_only() -> RollbackOptions {
     RollbackOptions {
@@ -233,6 +252,45 @@ on_three_servers! {
         ] {
             repaired(&bench, &reader, &before, damage);
         }
+    }
+
+    /// What a function reads by name is code, too: where it differs, what the function returned is computed again. Nothing else is.
+    fn what_code_reads_is_code(server) {
+        let bench = Bench::empty(server);
+        bench.database.sql_as_owner(SEARCHED);
+        let reader = bench.archive();
+        let before = bench.database.dump();
+        let file = "SELECT pg_relation_filenode('built_in')";
+        let kept = bench.database.sql(file);
+        for damage in [
+            "ALTER TEXT SEARCH CONFIGURATION doc ALTER MAPPING FOR asciiword WITH english_stem",
+            "CREATE OR REPLACE VIEW rates AS SELECT 3 AS rate",
+            "ALTER DOMAIN short DROP CONSTRAINT few",
+        ] {
+            let damage = format!("{damage}; UPDATE art SET body = body; REINDEX INDEX note_words; UPDATE built_in SET id = id WHERE id = 1");
+            repaired(&bench, &reader, &before, &damage);
+            assert_eq!(bench.database.sql(STALE), "0|1", "{damage}");
+            assert_eq!(bench.database.sql(file), kept, "{damage}");
+        }
+    }
+
+    /// What no comparison of content sees: an operator who asks for a rebuild by hand gets one, unless transaction ids show that
+    /// nothing was committed.
+    fn a_rebuild_that_is_asked_for_is_done(server) {
+        let bench = Bench::settled(server, SEARCHED);
+        let reader = bench.archive();
+        let before = bench.database.dump();
+        let rebuild = RollbackOptions { rung: Rung::Rebuild, ..RollbackOptions::default() };
+        bench.database.sql_as_owner("ALTER TEXT SEARCH CONFIGURATION doc ALTER MAPPING FOR asciiword WITH english_stem; \
+            UPDATE art SET body = body; ALTER TEXT SEARCH CONFIGURATION doc ALTER MAPPING FOR asciiword WITH simple");
+        assert_eq!(bench.database.sql(STALE), "500|1");
+        let report = bench.roll_back(&reader).expect("a rollback");
+        assert_eq!(report.strategy, Strategy::Nothing);
+        assert!(report.proof.starts_with("content: "), "{}", report.proof);
+        let report = bench.roll_back_with(&reader, &rebuild).expect("a rebuild");
+        assert_eq!(report.strategy, Strategy::Rebuild);
+        assert_eq!(bench.database.sql(STALE), "0|1");
+        bench.database.assert_is(&before);
     }
 
     /// No pg_dump tells the names of partitions' foreign keys; the comparison does.

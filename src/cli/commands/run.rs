@@ -10,6 +10,7 @@ use crate::cli::settings;
 use crate::error::{Attempt, Error, Result};
 use crate::pg::Target;
 use crate::pg::settings::Resolved;
+use crate::rollback::is_comparison;
 use crate::run::fence::FenceReport;
 use crate::run::{self, Outcome, RunOptions, RunReport};
 
@@ -269,14 +270,14 @@ fn line_of_outcome(report: &RunReport) -> String {
              (proven){except}."
         ),
         Outcome::Recovered { .. } => {
-            "Recovered: the interrupted run had changed nothing, the database is as before it."
+            "Recovered: nothing of the interrupted run had to be put back, the database is as before it."
                 .to_owned()
         }
         Outcome::Interrupted {
             rolled_back: true, ..
         } => format!("Interrupted; the database was put back and is as it was (proven){except}."),
         Outcome::Interrupted { .. } => {
-            "Interrupted; nothing was committed, the database is as it was.".to_owned()
+            format!("Interrupted; {}, the database is as it was.", nothing(report))
         }
     }
 }
@@ -323,6 +324,14 @@ fn line_before_migration(report: &RunReport) -> String {
     }
 }
 
+/// Equal content does not show that nobody committed anything.
+fn nothing(report: &RunReport) -> &'static str {
+    match report.proof.as_deref().is_some_and(is_comparison) {
+        true => "nothing differs from the backup",
+        false => "nothing was committed",
+    }
+}
+
 /// The migration, or the checks after it, failed.
 fn line_of_failure(report: &RunReport, except: &str) -> String {
     let failed = if verification_failed(report) {
@@ -332,7 +341,10 @@ fn line_of_failure(report: &RunReport, except: &str) -> String {
     };
     match report.outcome {
         Outcome::Unchanged => {
-            format!("{failed}; nothing was committed, the database is as it was (proven).")
+            format!(
+                "{failed}; {}, the database is as it was (proven).",
+                nothing(report)
+            )
         }
         Outcome::RolledBack => {
             format!("{failed}; the database was put back and is as it was (proven){except}.")

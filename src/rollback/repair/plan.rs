@@ -389,6 +389,31 @@ const COMPUTING: [Kind; 4] = [
     Kind::Operator,
 ];
 
+/// Kinds of what the text of a function may name, beside [`COMPUTING`]: where one differs, the function may return something
+/// else. Not tables and their rows, which differ nearly always: results of a function that reads them are not to be stored.
+const READ_BY_CODE: [Kind; 20] = [
+    Kind::Language,
+    Kind::Transform,
+    Kind::Type,
+    Kind::Domain,
+    Kind::Cast,
+    Kind::Collation,
+    Kind::Conversion,
+    Kind::OperatorFamily,
+    Kind::OperatorClass,
+    Kind::OperatorFamilyMember,
+    Kind::TsParser,
+    Kind::TsTemplate,
+    Kind::TsDictionary,
+    Kind::TsConfiguration,
+    Kind::View,
+    Kind::ForeignDataWrapper,
+    Kind::ForeignServer,
+    Kind::UserMapping,
+    Kind::ForeignTable,
+    Kind::Extension,
+];
+
 /// Which entries call user code, over however many others.
 fn callers(live: &Catalog) -> Vec<bool> {
     let mut calls = vec![false; live.entries.len()];
@@ -399,18 +424,16 @@ fn callers(live: &Catalog) -> Vec<bool> {
     calls
 }
 
-/// Whether code differs. Which code calls which is not recorded for bodies that are texts.
+/// Whether code differs, or what it may read. Which code names what is not recorded for bodies that are texts.
 fn code_differs(sides: &Sides<'_>, fates: &[Fate]) -> bool {
-    let live = sides.live.entries.iter().zip(fates);
-    let mut changed =
-        live.filter(|(entry, fate)| **fate != Fate::Stays && COMPUTING.contains(&entry.kind));
+    let kinds = || COMPUTING.iter().chain(&READ_BY_CODE);
+    let mut live = sides.live.entries.iter().zip(fates);
     let stays = staying(sides.live, fates);
     let mut records = sides.manifest.entries.iter();
-    let computing = COMPUTING.map(Kind::name);
-    changed.next().is_some()
+    live.any(|(entry, fate)| *fate != Fate::Stays && kinds().any(|kind| *kind == entry.kind))
         || records.any(|record| {
-            computing.contains(&&*record.kind)
-                && !stays.entries.contains_key(record.identity.as_str())
+            let is_code = kinds().any(|kind| kind.name() == record.kind);
+            is_code && !stays.entries.contains_key(record.identity.as_str())
         })
 }
 

@@ -24,7 +24,7 @@ use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::journal::{Stage, Step};
 use crate::pg::{self, Purpose, Target};
-use crate::rollback::Mark;
+use crate::rollback::{Mark, is_comparison};
 use crate::run::chronicle::{FenceRecord, Proven, PutBack, RollBackBegun, Seen};
 use crate::run::fence;
 use crate::run::keeping::OfDesk;
@@ -337,6 +337,8 @@ fn proven(
     let rolled_back = what == Proven::Restored;
     let now = if rolled_back {
         format!("the database was put back: {proof}")
+    } else if is_comparison(&proof) {
+        format!("nothing differs from the backup, the database is as it was: {proof}")
     } else {
         format!("nothing was committed, the database is as it was: {proof}")
     };

@@ -11,7 +11,7 @@ use crate::error::{Error, Kind, Result};
 use crate::journal::{self, Journal, Stage, Step};
 use crate::migrate::child;
 use crate::pg;
-use crate::rollback::{Mark, Settled};
+use crate::rollback::{Mark, Settled, is_comparison};
 use crate::run::chronicle::{
     Ending, Proven, PutBack, RollBackBegun, Seen, Started, Story, Verified,
 };
@@ -172,6 +172,10 @@ fn migrated(run: &str) -> Recovered {
 
 fn as_before(run: &str, proven: Proven, proof: &str, lost: Vec<String>) -> Recovered {
     let (outcome, what) = match proven {
+        Proven::Unchanged if is_comparison(proof) => (
+            Outcome::Unchanged,
+            "left nothing that differs from its backup",
+        ),
         Proven::Unchanged => (Outcome::Unchanged, "had committed nothing"),
         Proven::Restored => (Outcome::RolledBack, "was rolled back"),
     };
