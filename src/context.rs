@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use tokio::sync::watch;
@@ -231,13 +231,20 @@ impl Clock for SystemClock {
 /// The wish to stop, visible to every task.
 #[derive(Debug, Clone)]
 pub struct Stop {
-    receiver: watch::Receiver<Option<i32>>,
+    receiver: watch::Receiver<Option<Asked>>,
+}
+
+/// A wish to stop.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    signal: i32,
+    at: Instant,
 }
 
 /// The end that raises the wish to stop; kept by `cli/`.
 #[derive(Debug)]
 pub struct StopSender {
-    sender: watch::Sender<Option<i32>>,
+    sender: watch::Sender<Option<Asked>>,
 }
 
 /// How long reading may go on after a wish to stop.
@@ -257,7 +264,21 @@ impl Stop {
 
     /// The signal number, if somebody asked to stop.
     pub fn requested(&self) -> Option<i32> {
-        *self.receiver.borrow()
+        self.receiver.borrow().map(|asked| asked.signal)
+    }
+
+    /// Whether somebody asked to stop, and the time that this may take is over.
+    pub fn is_overdue(&self, grace: Duration) -> bool {
+        let asked = *self.receiver.borrow();
+        asked.is_some_and(|asked| asked.at.elapsed() >= grace)
+    }
+
+    /// Waits until somebody asks to stop and the time that this may take is over, but not less than `least` from now.
+    pub async fn overdue(&self, grace: Duration, least: Duration) {
+        let earliest = Instant::now() + least;
+        let asked = self.asked().await;
+        let due = earliest.max(asked.at + grace);
+        tokio::time::sleep_until(due.into()).await;
     }
 
     /// Fails with [`crate::error::Kind::Interrupted`] if somebody asked to stop.
@@ -297,10 +318,14 @@ impl Stop {
 
     /// Waits until somebody asks to stop; never returns if nobody can any more.
     pub async fn wait(&self) -> i32 {
+        self.asked().await.signal
+    }
+
+    async fn asked(&self) -> Asked {
         let mut receiver = self.receiver.clone();
         loop {
-            if let Some(signal) = *receiver.borrow_and_update() {
-                return signal;
+            if let Some(asked) = *receiver.borrow_and_update() {
+                return asked;
             }
             if receiver.changed().await.is_err() {
                 std::future::pending::<()>().await;
@@ -312,7 +337,8 @@ impl Stop {
 impl StopSender {
     /// Asks everybody to stop because of `signal`.
     pub fn raise(&self, signal: i32) {
-        self.sender.send_replace(Some(signal));
+        let at = Instant::now();
+        self.sender.send_replace(Some(Asked { signal, at }));
     }
 }
 
@@ -372,6 +398,15 @@ mod tests {
         sender.raise(15);
         assert_eq!(stop.requested(), Some(15));
         assert!(stop.check("x").is_err());
+    }
+
+    #[test]
+    fn a_stop_is_overdue_once_its_grace_is_over() {
+        let (sender, stop) = Stop::channel();
+        assert!(!stop.is_overdue(Duration::ZERO));
+        sender.raise(15);
+        assert!(stop.is_overdue(Duration::ZERO));
+        assert!(!stop.is_overdue(Duration::from_secs(60)));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::faults::{self, Point};
 use crate::pg::{self, Session, Target, advisory};
-use crate::run::RunOptions;
+use crate::run::{RunOptions, reach};
 
 /// First pause between two attempts; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -161,7 +161,7 @@ impl RunLock {
             stop: crate::context::Stop::never(),
             ..ctx.clone()
         };
-        let waited = pg::wait_for(target, options.wait, &calm).await?;
+        let waited = reach::reach(target, options, &ctx.stop, &calm).await?;
         waited.close().await;
         let regained = Self::acquire(target, REGAIN_WITHIN, &calm).await?.held();
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);

@@ -17,6 +17,7 @@ mod others;
 mod outcome;
 mod outside;
 pub mod preflight;
+mod reach;
 mod recover;
 mod stamp;
 mod state;

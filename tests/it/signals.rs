@@ -132,6 +132,30 @@ fn with_many_rows(server: &'static Server) -> Shop {
 }
 
 on_servers! {
+    /// A server that lets nobody in is not waited for longer than a stop may take; the next start judges.
+    fn a_stop_is_not_kept_waiting_by_a_server_that_lets_nobody_in(server) {
+        let shop = Shop::at_head(server);
+        let before = shop.database.dump();
+        let script = "psql -Xq -c 'DROP TABLE comps'; touch committed; while [ ! -e go-on ]; do sleep 0.05; done; exit 1";
+        let options = ["run", "--json", "--log-file", "said", "--grace", "1s", "--", "sh", "-c", script];
+        let running = shop.call().start(&options);
+        wait_for_file(&shop, "committed");
+        let limit = |count: &str| {
+            server.psql("postgres", &format!("ALTER DATABASE {} CONNECTION LIMIT {count}", shop.database.name()));
+        };
+        limit("0");
+        shop.workplace.write("go-on", "");
+        wait_for_log(&shop.workplace, "waiting for");
+        let asked = Instant::now();
+        running.signal(Signal::SIGTERM);
+        let output = running.finish().assert_code(7);
+        assert!(asked.elapsed() < Duration::from_secs(15), "{:?}\n{output}", asked.elapsed());
+        output.assert_says("pgbelay recover");
+        limit("-1");
+        shop.call().run(&["recover", "--json"]).assert_code(0);
+        shop.database.assert_is(&before);
+    }
+
     fn a_signal_while_the_lock_is_waited_for(server) {
         let shop = Shop::at_head(server);
         let before = shop.database.dump();

@@ -1,6 +1,6 @@
 //! After a failure: did anything commit, did others write, put it back, prove it (design.md §7).
 //!
-//! Used by a run that failed and by recovery alike. Nothing here looks at the wish to stop: once
+//! Used by a run that failed and by recovery alike. Once the server is reached nothing here looks at the wish to stop: once
 //! the tool was started, only a judged database may be left behind.
 
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::compare::counted;
 use crate::context::{Context, Stop};
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::faults::{self, Point};
-use crate::pg::{self, Session, Target};
+use crate::pg::{Session, Target};
 use crate::rollback::{self, Decision, Mark, RollbackOptions, RollbackReport, Rung, Strategy};
 use crate::run::blockers;
 use crate::run::chronicle::Seen;
@@ -20,6 +20,7 @@ use crate::run::driver::doubt::Doubt;
 use crate::run::fence;
 use crate::run::keeping::Keeping;
 use crate::run::preflight::Facts;
+use crate::run::reach;
 use crate::run::writers::{self, Observed, Watch, Window};
 use crate::run::{OnOtherWriters, OtherWriter, RunOptions};
 use crate::store::Store;
@@ -84,7 +85,7 @@ pub async fn judge(case: &Case<'_>, ctx: &Context, keeping: &mut dyn Keeping) ->
         stop: Stop::never(),
         ..ctx.clone()
     };
-    let (error, doubt, mark) = match verdict(case, &calm, keeping).await {
+    let (error, doubt, mark) = match verdict(case, &calm, &ctx.stop, keeping).await {
         Ok(Verdict::InDoubt { error, doubt, mark }) => (error, doubt, mark),
         Err(error) => {
             let doubt = Doubt::before_it_began(&error);
@@ -121,8 +122,13 @@ fn without_archive(why: &Error) -> Error {
 }
 
 /// Errors: nothing was tried.
-async fn verdict(case: &Case<'_>, ctx: &Context, keeping: &mut dyn Keeping) -> Result<Verdict> {
-    let session = pg::wait_for(case.target, case.options.wait, ctx).await?;
+async fn verdict(
+    case: &Case<'_>,
+    ctx: &Context,
+    stop: &Stop,
+    keeping: &mut dyn Keeping,
+) -> Result<Verdict> {
+    let session = reach::reach(case.target, case.options, stop, ctx).await?;
     end_tool_sessions(&session, &case.window, case.by_itself, ctx).await?;
     let reader = Reader::open(case.archive)?;
     let started = Instant::now();

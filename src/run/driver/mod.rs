@@ -160,12 +160,13 @@ async fn settle(
                 return in_doubt(desk, &failure.error, error, doubt);
             }
         };
+        let overdue = desk.ctx.stop.is_overdue(ready.scene.options.grace);
         match verdict {
             Verdict::InDoubt {
                 error,
                 doubt: Doubt::BrokenOff,
                 ..
-            } if tried < JUDGED_AT_MOST && !desk.swap_is_open => {
+            } if tried < JUDGED_AT_MOST && !desk.swap_is_open && !overdue => {
                 desk.warn(format!("{error}; judging the database again"));
             }
             verdict => break verdict,
