@@ -5,10 +5,12 @@
 
 use std::io;
 use std::path::Path;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream, lookup_host};
 
 use super::target::Endpoint;
@@ -17,11 +19,57 @@ use super::target::Endpoint;
 /// questions; below the usual limits of firewalls and balancers (from 4 minutes).
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
-/// A connected socket of either kind.
-pub(super) type Socket = Box<dyn Transport>;
+/// A connected socket of either kind. A type of its own, so that what connects can be spawned.
+pub(super) struct Socket(Box<dyn Transport>);
+
+impl Socket {
+    fn of(transport: impl Transport + 'static) -> Self {
+        Self(Box::new(transport))
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write_vectored(cx, parts)
+    }
+}
 
 /// What bytes go over.
-pub(super) trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
+trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
 
@@ -29,7 +77,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
 pub(super) async fn open(endpoint: &Endpoint) -> io::Result<Socket> {
     if endpoint.is_socket() {
         let file = Path::new(&endpoint.host).join(format!(".s.PGSQL.{}", endpoint.port));
-        return Ok(Box::new(UnixStream::connect(file).await?));
+        return Ok(Socket::of(UnixStream::connect(file).await?));
     }
     if let Some(address) = endpoint.address {
         return open_tcp((address, endpoint.port).into()).await;
@@ -54,5 +102,5 @@ async fn open_tcp(address: std::net::SocketAddr) -> io::Result<Socket> {
         .with_time(KEEPALIVE)
         .with_interval(KEEPALIVE);
     SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
-    Ok(Box::new(stream))
+    Ok(Socket::of(stream))
 }

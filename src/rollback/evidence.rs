@@ -18,6 +18,9 @@ const MOST_TRANSACTIONS: u64 = 100_000;
 /// Ids after which what rows hold of one is no longer told from another; less than 2^31.
 const MOST_IDS: u64 = 1_500_000_000;
 
+/// SQLSTATE of a function that our role may not call.
+const NO_RIGHT: &str = "42501";
+
 /// The first id that a transaction can have (`FirstNormalTransactionId`).
 const FIRST_NORMAL: u32 = 3;
 
@@ -55,6 +58,24 @@ pub async fn nothing_committed_since(session: &Session, snapshot: &str) -> Resul
         return Ok(false);
     };
     let testimony = judge(session, &old, &new).await?;
+    Ok(matches!(testimony, Testimony::NothingCommitted(_)))
+}
+
+/// Likewise, up to the crash after which the server came up again; what was committed since does not count. False also if
+/// there was none, or if our role may not see it.
+pub async fn nothing_committed_before_the_crash(session: &Session, snapshot: &str) -> Result<bool> {
+    let sql = Sql::constant(include_str!("sql/restart.sql"));
+    let row = match session.query_one(&sql).await {
+        Ok(row) => row,
+        Err(error) if error.sqlstate() == Some(NO_RIGHT) => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    let is_known = row.opt("of_this_life")? == Some("t");
+    let both = Snapshot::parse(snapshot).zip(Snapshot::before(row.text("next_xid")?));
+    let Some((old, crash)) = both.filter(|_| is_known) else {
+        return Ok(false);
+    };
+    let testimony = judge(session, &old, &crash).await?;
     Ok(matches!(testimony, Testimony::NothingCommitted(_)))
 }
 
@@ -194,6 +215,18 @@ impl Snapshot {
         })
     }
 
+    /// When everything before an id, `epoch:id`, had ended.
+    fn before(id: &str) -> Option<Self> {
+        let (epoch, low) = id.split_once(':')?;
+        let (epoch, low): (u32, u32) = (epoch.parse().ok()?, low.parse().ok()?);
+        let upper = u64::from(epoch) << 32 | u64::from(low);
+        Some(Self {
+            lower: upper,
+            upper,
+            running: Vec::new(),
+        })
+    }
+
     /// What rows hold of the lowest id that had not ended. Rows hold the lower half of an id: none if so many were used
     /// since that another half comes close, or if it is one of the first, which are no transaction's.
     fn first_newer(&self, now: &Self) -> Option<u32> {
@@ -274,6 +307,9 @@ mod tests {
         assert_eq!(snapshot.upper, 20);
         assert_eq!(snapshot.running, [10, 14, 15]);
         assert!(Snapshot::parse("10:20:").unwrap().running.is_empty());
+        assert_eq!(Snapshot::before("0:754").unwrap().upper, 754);
+        assert_eq!(Snapshot::before("1:5").unwrap().upper, (1 << 32) + 5);
+        assert_eq!(Snapshot::before("754"), None);
         for broken in ["", "10:20", "a:b:", "10:20:x"] {
             assert_eq!(Snapshot::parse(broken), None, "{broken}");
         }

@@ -45,6 +45,7 @@ use crate::store::Store;
 pub use counters::{COLLECTOR_DELAY, SINCE as COUNTS_SINCE};
 pub use decide::{Decision, decide, unchanged_by_transaction_ids};
 pub use estimate::Measured;
+pub use evidence::{nothing_committed_before_the_crash, nothing_committed_since};
 pub use mark::{Counts, Mark};
 pub use preview::{Action, Preview, Step, preview};
 use scene::Scene;

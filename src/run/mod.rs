@@ -8,6 +8,7 @@ mod chronicle;
 mod clock;
 mod driver;
 pub mod fence;
+mod gap;
 mod hand;
 mod hiding;
 mod keeping;

@@ -5,18 +5,21 @@
 //! samples `pg_stat_activity` on the lock's connection. Sessions that outlive the window are judged
 //! exactly, because the server remembers their last activity. Those that come and leave between
 //! two samples while the tool runs are counted by the server ([`unseen`]), and withhold a rollback
-//! too; before and after the tool only the samples speak.
+//! too; before and after the tool only the samples speak. A watch that loses its connection goes on with one of its own
+//! ([`gap`](super::gap) says what is known of the time between).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::gap::{Again, Count, Moment, Tally};
 use super::outcome::OtherWriter;
-use crate::error::Result;
-use crate::pg::{self, Row, Session, Sql};
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::pg::{self, Purpose, Row, Session, Sql, Target};
 use crate::rollback::{COLLECTOR_DELAY, COUNTS_SINCE};
 
 /// Time between two samples. Each costs the server well under a millisecond.
@@ -34,6 +37,13 @@ const MOST_LOOKS: u32 = 10_000;
 const SETTLED_AFTER: Duration = Duration::from_millis(200);
 /// A pause is at least so many times as long as a sample took: where hundreds are connected it takes longer.
 const PAUSES_PER_SAMPLE: u32 = 3;
+/// Pause before the watch tries to connect again: a server that is started again is there soon, and what is done before we
+/// are is not seen.
+const CONNECT_EVERY: Duration = Duration::from_millis(50);
+/// The same once it has been away for [`AWAY_FOR`].
+const CONNECT_LATER: Duration = Duration::from_secs(1);
+/// See there.
+const AWAY_FOR: Duration = Duration::from_secs(10);
 /// How long our own closed sessions may take to leave the server before the tool is started.
 const LEAVE_WITHIN: Duration = Duration::from_secs(2);
 
@@ -90,6 +100,21 @@ pub async fn sight(session: &Session) -> Result<Vec<Sighting>> {
         .query(&Sql::constant(include_str!("sql/sessions.sql")))
         .await?;
     rows.iter().map(Sighting::of).collect()
+}
+
+/// The same, and the moment right before.
+async fn sight_at(session: &Session) -> Result<(Moment, Vec<Sighting>)> {
+    let sql = concat!(
+        include_str!("sql/watch_moment.sql"),
+        include_str!("sql/sessions.sql")
+    );
+    let rows = session.query(&Sql::constant(sql)).await?;
+    let Some((moment, sightings)) = rows.split_first() else {
+        return Err(Error::operation("look at other sessions")
+            .because("the server did not say which moment it is"));
+    };
+    let sightings = sightings.iter().map(Sighting::of);
+    Ok((Moment::of(moment)?, sightings.collect::<Result<_>>()?))
 }
 
 /// Cancels what these server processes are doing.
@@ -184,6 +209,12 @@ impl Window {
             && seen.started.is_some_and(|started| started >= tool_started)
     }
 
+    /// Whether it is one of the tool's that began before the tool: a pooler's, which others may have had before.
+    fn is_handed_down(&self, seen: &Sighting) -> bool {
+        let began_before = |started| self.tool_started.is_some_and(|tool| started < tool);
+        self.is_tool(seen) && seen.started.is_some_and(began_before)
+    }
+
     fn is_ours(&self, seen: &Sighting) -> bool {
         pg::is_ours(&seen.application, &self.run_id)
     }
@@ -191,6 +222,9 @@ impl Window {
 
 /// Why the session may have written since the window opened; none if it cannot have.
 pub fn judge(window: &Window, seen: &Sighting) -> Option<&'static str> {
+    if window.is_handed_down(seen) {
+        return Some("a pooler gave it to the migration, and may have given it to others before");
+    }
     if window.is_ours(seen) || window.is_tool(seen) {
         return None;
     }
@@ -217,16 +251,13 @@ pub fn judge(window: &Window, seen: &Sighting) -> Option<&'static str> {
 }
 
 /// Asks how many sessions this database has had, our own among them up to now.
-async fn session_count(session: &Session) -> Result<i64> {
+async fn session_count(session: &Session) -> Result<Tally> {
     if session.version().major() >= COUNTS_SINCE {
         flush_own_count(session).await?;
     } else {
         tokio::time::sleep(COLLECTOR_DELAY).await;
     }
-    session
-        .query_one(&Sql::constant(include_str!("sql/session_count.sql")))
-        .await?
-        .number("sessions")
+    Tally::read(session).await
 }
 
 /// Makes the server count this session now and not some seconds later (15+).
@@ -282,15 +313,39 @@ pub struct Observed {
     pub lifted: bool,
 }
 
+/// By what a session is told from an earlier one of the same process number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Begun {
+    /// When it began.
+    At(i64),
+    /// Our role may not see that: the number of its first sighting.
+    Sighted(u64),
+}
+
 /// Collects sightings; a session is known by its process and its begin.
 #[derive(Debug, Default)]
 struct Collected {
     writers: BTreeMap<(i32, Option<i64>), OtherWriter>,
+    /// Why something may have been overlooked.
     gap: Option<String>,
-    /// [`session_count`] before the tool was started.
-    counted_before: i64,
-    /// Sessions seen that began after that.
-    new: BTreeSet<(i32, i64)>,
+    /// Why nobody watches at present, if so.
+    lost: Option<String>,
+    /// The last look.
+    last: Option<Moment>,
+    /// The connection that is looked through.
+    line: Weak<Session>,
+    /// Whether the database is being judged: who comes later is told by a mark, and a swap wants nobody to connect.
+    judged: bool,
+    /// Of sessions while the tool runs.
+    count: Count,
+    /// Sessions seen that began after it was started.
+    new: BTreeSet<(i32, Begun)>,
+    /// Living sessions whose begin is hidden, and the numbers of their first sightings.
+    hidden: BTreeMap<i32, u64>,
+    /// The last number that was given.
+    numbered: u64,
+    /// The last one before the tool was started.
+    numbered_before: u64,
     /// While the tool is at work: since when it has had no session, or a young one only.
     expecting: Option<Instant>,
     /// When each session of the tool that lives was first seen.
@@ -308,6 +363,10 @@ impl Collected {
             let mut keys = sightings.iter().map(|seen| (seen.pid, seen.started));
             keys.any(|seen| seen == *key)
         });
+        self.hidden.retain(|pid, _| {
+            let mut hidden = sightings.iter().filter(|seen| seen.started.is_none());
+            hidden.any(|seen| seen.pid == *pid)
+        });
         for seen in sightings {
             self.note(window, seen);
             let Some(why) = judge(window, seen) else {
@@ -323,15 +382,32 @@ impl Collected {
     fn note(&mut self, window: &Window, seen: &Sighting) {
         if window.is_tool(seen) {
             let key = (seen.pid, seen.started);
-            self.writers.remove(&key);
+            if !window.is_handed_down(seen) {
+                self.writers.remove(&key);
+            }
             self.tool_was_seen = true;
             self.of_tool.entry(key).or_insert_with(Instant::now);
         }
-        if let (Some(started), Some(tool_started)) = (seen.started, window.tool_started)
-            && started >= tool_started
-        {
-            self.new.insert((seen.pid, started));
+        let begun = self.begun(seen);
+        let is_new = match (begun, window.tool_started) {
+            (_, None) => false,
+            (Begun::At(started), Some(tool_started)) => started >= tool_started,
+            (Begun::Sighted(number), Some(_)) => number > self.numbered_before,
+        };
+        if is_new {
+            self.new.insert((seen.pid, begun));
         }
+    }
+
+    fn begun(&mut self, seen: &Sighting) -> Begun {
+        if let Some(started) = seen.started {
+            return Begun::At(started);
+        }
+        let number = self.hidden.entry(seen.pid).or_insert_with(|| {
+            self.numbered += 1;
+            self.numbered
+        });
+        Begun::Sighted(*number)
     }
 
     fn shortest(&mut self) -> Duration {
@@ -369,12 +445,39 @@ impl Collected {
 
     /// Those of `new` that are gone: a living one may not be counted yet, and is judged anyway.
     fn seen_and_gone(&self, living: &[Sighting]) -> usize {
-        let lives = |(pid, started): &&(i32, i64)| {
-            living
+        let lives = |(pid, begun): &&(i32, Begun)| match begun {
+            Begun::Sighted(number) => self.hidden.get(pid) == Some(number),
+            Begun::At(started) => living
                 .iter()
-                .any(|seen| seen.pid == *pid && seen.started == Some(*started))
+                .any(|seen| seen.pid == *pid && seen.started == Some(*started)),
         };
         self.new.iter().filter(|key| !lives(key)).count()
+    }
+
+    /// The connection is gone, for this reason.
+    fn lose(&mut self, why: String) {
+        self.lost.get_or_insert(why);
+    }
+
+    /// There is a connection again: `own` of the watch's own, which the server counts.
+    fn resume(&mut self, again: &Again, own: i64) {
+        let Some(why) = self.lost.take() else {
+            return;
+        };
+        let last = self.last.as_ref();
+        match again.overlooked(&self.count, last, self.new.len()) {
+            Ok(count) => {
+                if count.is_of_another_life(&self.count) {
+                    self.new.clear();
+                }
+                self.count = count;
+            }
+            Err(objection) => {
+                let reason = objection.map(|objection| format!("{why}; {objection}"));
+                self.gap.get_or_insert(reason.unwrap_or(why));
+            }
+        }
+        self.count.own += own;
     }
 }
 
@@ -405,11 +508,17 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Starts sampling on the lock's connection.
-    pub fn start(session: Arc<Session>, window: Window) -> Self {
+    /// Starts sampling on the lock's connection, and on one of its own should that be lost.
+    pub fn start(session: Arc<Session>, target: Target, window: Window, ctx: Context) -> Self {
         let collected = Arc::new(Mutex::new(Collected::default()));
         let (window, receiver) = watch::channel(window);
-        let task = tokio::spawn(sample(session, receiver, Arc::clone(&collected)));
+        let sampler = Sampler {
+            target,
+            ctx,
+            window: receiver,
+            collected: Arc::clone(&collected),
+        };
+        let task = tokio::spawn(sampler.sample(session));
         Self {
             collected,
             window,
@@ -423,9 +532,13 @@ impl Watch {
         own_sessions_left(session, &self.window().run_id, open).await?;
         let counted = session_count(session).await?;
         let at = server_time(session).await?.now;
+        let living = sight(session).await?;
+        let window = self.window();
         {
             let mut collected = lock(&self.collected);
-            collected.counted_before = counted;
+            collected.take(&window, &living);
+            collected.numbered_before = collected.numbered;
+            collected.count = Count::begin(counted);
             collected.new.clear();
             collected.tool_was_seen = false;
             collected.looks_left = MOST_LOOKS;
@@ -440,15 +553,28 @@ impl Watch {
         lock(&self.collected).expecting = Some(Instant::now());
     }
 
-    /// The tool has ended and its sessions are gone: counts again, before we open any.
+    /// The connection that is looked through; after a loss it is waited for.
+    pub async fn session(&self, wait: Duration) -> Option<Arc<Session>> {
+        let began = Instant::now();
+        loop {
+            let line = lock(&self.collected).line.upgrade();
+            let living = line.filter(|session| !session.is_closed());
+            if living.is_some() || began.elapsed() >= wait {
+                return living;
+            }
+            tokio::time::sleep(CONNECT_EVERY).await;
+        }
+    }
+
+    /// The tool has ended and its sessions are gone: counts again, before we open any. `session` is the watch's.
     pub async fn tool_ended(&self, session: &Session) -> Result<()> {
         let living = sight(session).await?;
         let counted = session_count(session).await?;
         let window = self.window();
         let mut collected = lock(&self.collected);
         collected.take(&window, &living);
-        let new = counted.saturating_sub(collected.counted_before);
         let gone = collected.seen_and_gone(&living);
+        let new = collected.count.end(&counted);
         // Of all attempts.
         collected.unseen += unseen(new, gone, collected.tool_was_seen);
         collected.expecting = None;
@@ -465,19 +591,22 @@ impl Watch {
         lock(&self.collected).writers.values().cloned().collect()
     }
 
-    /// Takes one more sample, on any session, and returns everything seen so far.
-    ///
-    /// A gap because the server itself went down is none: nobody could write meanwhile, and who
-    /// came back since is seen by this sample.
+    /// Takes one more sample, on any session, and returns everything seen so far. From now on a lost connection is not made
+    /// again.
     pub async fn observe(&self, session: &Session) -> Result<Observed> {
+        lock(&self.collected).judged = true;
+        resume(&self.collected, session, 0).await?;
         let last = sight(session).await?;
-        let restarted = server_time(session).await?.postmaster != self.window().postmaster;
         let window = self.window();
         let mut collected = lock(&self.collected);
         collected.take(&window, &last);
+        let uncounted = collected.count.is_open().then(|| {
+            "the sessions that came and went while the migration ran could not be counted"
+                .to_owned()
+        });
         Ok(Observed {
             writers: collected.writers.values().cloned().collect(),
-            gap: collected.gap.clone().filter(|_| !restarted),
+            gap: collected.gap.clone().or(uncounted),
             unseen: collected.unseen,
             lifted: false,
         })
@@ -490,28 +619,77 @@ impl Drop for Watch {
     }
 }
 
-async fn sample(
-    session: Arc<Session>,
+/// Judges the time without a connection, if there was one.
+async fn resume(collected: &Mutex<Collected>, session: &Session, own: i64) -> Result<()> {
+    let last = {
+        let collected = lock(collected);
+        if collected.lost.is_none() {
+            return Ok(());
+        }
+        collected.last.clone()
+    };
+    flush_own_count(session).await?;
+    let again = Again::look(session, last.as_ref()).await?;
+    lock(collected).resume(&again, own);
+    Ok(())
+}
+
+/// What looks.
+struct Sampler {
+    target: Target,
+    ctx: Context,
     window: watch::Receiver<Window>,
     collected: Arc<Mutex<Collected>>,
-) {
-    loop {
-        let begun = Instant::now();
-        match sight(&session).await {
-            Ok(sightings) => {
-                let least = begun.elapsed() * PAUSES_PER_SAMPLE;
-                let window = window.borrow().clone();
-                let pause = {
-                    let mut collected = lock(&collected);
-                    collected.take(&window, &sightings);
-                    collected.pause()
-                };
-                tokio::time::sleep(pause.max(least)).await;
+}
+
+impl Sampler {
+    async fn sample(self, session: Arc<Session>) {
+        let mut session = Some(session);
+        while let Some(line) = session.take() {
+            lock(&self.collected).line = Arc::downgrade(&line);
+            let error = self.until_lost(&line).await;
+            lock(&self.collected).lose(error.to_string());
+            drop(line);
+            session = self.connect_again().await;
+        }
+    }
+
+    async fn until_lost(&self, session: &Session) -> Error {
+        loop {
+            let begun = Instant::now();
+            let (moment, sightings) = match sight_at(session).await {
+                Ok(seen) => seen,
+                Err(error) => return error,
+            };
+            let least = begun.elapsed() * PAUSES_PER_SAMPLE;
+            let window = self.window.borrow().clone();
+            let pause = {
+                let mut collected = lock(&self.collected);
+                collected.take(&window, &sightings);
+                collected.last = Some(moment);
+                collected.pause()
+            };
+            tokio::time::sleep(pause.max(least)).await;
+        }
+    }
+
+    /// None once the database is being judged.
+    async fn connect_again(&self) -> Option<Arc<Session>> {
+        let lost = Instant::now();
+        loop {
+            if lock(&self.collected).judged {
+                return None;
             }
-            Err(error) => {
-                lock(&collected).gap = Some(error.to_string());
-                return;
+            if let Ok(session) = pg::connect(&self.target, Purpose::Witness, &self.ctx).await
+                && resume(&self.collected, &session, 1).await.is_ok()
+            {
+                return Some(Arc::new(session));
             }
+            let pause = match lost.elapsed() < AWAY_FOR {
+                true => CONNECT_EVERY,
+                false => CONNECT_LATER,
+            };
+            tokio::time::sleep(pause).await;
         }
     }
 }
@@ -703,6 +881,46 @@ mod tests {
             cancel(&[1, 2]).text(),
             "SELECT pg_catalog.pg_cancel_backend(pid) FROM (VALUES (1), (2)) v(pid)"
         );
+    }
+
+    #[test]
+    fn p5_a_connection_that_a_pooler_hands_on_is_not_the_tools_alone() {
+        let window = window();
+        let handed_down = Sighting {
+            started: Some(1_999),
+            ..seen("pgbelay abcd1234 child", 3_000)
+        };
+        let mut collected = Collected::default();
+        collected.take(&window, &[handed_down]);
+        assert_eq!(collected.writers.len(), 1);
+        // Its process was ended; what others did through it before was done.
+        collected.take(&window, &[]);
+        assert_eq!(collected.writers.len(), 1);
+    }
+
+    #[test]
+    fn p5_hidden_sessions_are_told_apart_by_their_first_sightings() {
+        let window = window();
+        let hidden = |pid, application: &str| Sighting {
+            pid,
+            hidden: true,
+            started: None,
+            active: None,
+            ..seen(application, 0)
+        };
+        let mut collected = Collected::default();
+        // One of before the tool, and two of the tool one after the other under one process number.
+        let before = hidden(1, "app");
+        collected.take(&window, std::slice::from_ref(&before));
+        collected.numbered_before = collected.numbered;
+        collected.new.clear();
+        for _ in 0..2 {
+            let tool = hidden(2, "pgbelay abcd1234 child");
+            collected.take(&window, &[before.clone(), tool]);
+            collected.take(&window, std::slice::from_ref(&before));
+        }
+        assert_eq!(collected.seen_and_gone(&[before]), 2);
+        assert!(collected.tool_was_seen);
     }
 
     #[test]

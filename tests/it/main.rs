@@ -64,6 +64,7 @@ mod random_migrations;
 mod repair;
 mod replicas;
 mod resources;
+mod restarts;
 mod restore;
 mod restore_parallel;
 mod restore_together;

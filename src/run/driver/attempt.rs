@@ -18,6 +18,7 @@ use crate::run::driver::transient;
 use crate::run::driver::verification;
 use crate::run::fence;
 use crate::run::lock::RunLock;
+use crate::run::reach;
 use crate::run::state::Event;
 use crate::run::versions;
 use crate::run::writers::{self, Watch, Window};
@@ -171,89 +172,53 @@ async fn run_tool(ready: &Ready<'_>) -> Result<ToolReport> {
     }
 }
 
-/// Ends the tool's sessions and counts, before any session of ours is opened. The judge looks at
-/// the sessions again; if the lock's connection is lost, the watch says so. The moment of the end, if it failed.
+/// Ends the tool's sessions and counts, before any session of ours but the watch's is opened. The judge looks at
+/// the sessions again; what was not counted it takes for a gap. The moment of the end, if it failed.
 async fn quiet_down(
     desk: &mut Desk<'_>,
     ready: &Ready<'_>,
     ran: &Result<ToolReport>,
 ) -> Option<Mark> {
-    let session = &ready.lock.session();
     let by_itself = ran.as_ref().is_ok_and(|report| report.by_itself);
     let succeeded = ran.as_ref().is_ok_and(|report| report.succeeded);
     if !succeeded {
         end_left(ready.scene.ctx).await;
     }
-    let window = ready.watch.window();
-    let result = async {
-        judge::end_tool_sessions(session, &window, by_itself, ready.scene.ctx).await?;
-        ready.watch.tool_ended(session).await
-    };
-    if let Err(error) = result.await {
+    let mut result = count_to_the_end(ready, by_itself, succeeded).await;
+    if result
+        .as_ref()
+        .is_err_and(|error| error.is_loss_of_connection())
+    {
+        // A server that is started again as the tool ends: the watch connects again.
+        result = count_to_the_end(ready, by_itself, succeeded).await;
+    }
+    result.unwrap_or_else(|error| {
         desk.warn(format!(
             "other sessions could not be watched to the end: {error}"
         ));
-        return None;
-    }
-    match succeeded {
-        true => None,
-        false => Mark::read_if_possible(session).await,
-    }
-}
-
-/// The tool could not be started or watched; whether it did anything is for the judge.
-fn not_run(desk: &mut Desk<'_>, error: Error, mark: Option<Mark>) -> Result<Failure> {
-    let ended = ToolEnded {
-        ended: error.to_string(),
-        succeeded: false,
-        other_writers: Vec::new(),
-    };
-    desk.record_if_possible(Step::Migrate, Stage::Outcome, &ended);
-    desk.to(Event::ToolFailed)?;
-    Ok(Failure {
-        transient: error.is_transient(),
-        error: error.narrowed(Kind::Failed),
-        by_itself: true,
-        mark,
+        None
     })
 }
 
-fn of_tool(ready: &Ready<'_>, report: ToolReport, mark: Option<Mark>) -> Failure {
-    let word = transient::reason(&report.last_lines);
-    let kind = match report.interrupted {
-        Some(signal) => Kind::Interrupted(signal),
-        None => Kind::Failed,
+async fn count_to_the_end(
+    ready: &Ready<'_>,
+    by_itself: bool,
+    succeeded: bool,
+) -> Result<Option<Mark>> {
+    let (scene, watch) = (&ready.scene, &ready.watch);
+    let session = watch.session(scene.options.wait);
+    let session = reach::in_time(scene.options, &scene.ctx.stop, session).await;
+    let Some(session) = session.flatten() else {
+        return Err(
+            Error::operation(format!("look at the sessions of {}", scene.target.masked()))
+                .because("the connection was lost, and there is no new one"),
+        );
     };
-    let said = report
-        .headline
-        .or_else(|| report.last_lines.last().cloned());
-    let reason = match said {
-        Some(line) => format!("it {}: {line}", report.ended),
-        None => format!("it {}", report.ended),
-    };
-    let what = ready.scene.options.migration.shown();
-    let mut error = Error::new(kind, format!("run the migration `{what}`")).because(reason);
-    let held_back = ready.fence.is_some() && fence::is_held_back(&report.last_lines);
-    if held_back {
-        error = error.hint(fence::LET_THROUGH);
-    } else if let Some(cure) = report.explanation {
-        error = error.hint(cure);
-    }
-    Failure {
-        transient: report.interrupted.is_none() && word.is_some(),
-        by_itself: report.by_itself,
-        error,
-        mark,
-    }
+    judge::end_tool_sessions(&session, &watch.window(), by_itself, scene.ctx).await?;
+    watch.tool_ended(&session).await?;
+    Ok(match succeeded {
+        true => None,
+        false => Mark::read_if_possible(&session).await,
+    })
 }
 
-/// Reads the version rows into the report.
-pub async fn read_versions(desk: &mut Desk<'_>, ready: &Ready<'_>) -> Result<Vec<String>> {
-    let scene = &ready.scene;
-    let session = pg::wait_for(&scene.target, scene.options.wait, scene.ctx).await?;
-    let tables = versions::read(&session).await?;
-    session.close().await;
-    let current = ready.tool.current(&tables);
-    desk.report.to.clone_from(&current);
-    Ok(current)
-}

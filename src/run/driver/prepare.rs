@@ -272,7 +272,8 @@ async fn watch(scene: &Scene<'_>, lock: &RunLock, fence: Option<&FenceRecord>) -
         unnamed_tool_from: unnamed_tool_from(scene, lock).await?,
         fenced_since: fence.and_then(|fence| fence.since),
     };
-    Ok(Watch::start(lock.session(), window))
+    let (target, ctx) = (scene.target.clone(), scene.ctx.clone());
+    Ok(Watch::start(lock.session(), target, window, ctx))
 }
 
 /// Our own address as the server sees it, for drivers that do not read `PGAPPNAME`.

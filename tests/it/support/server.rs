@@ -60,6 +60,11 @@ impl Server {
 
     /// Ends a server of our own as a power cut would end its processes, and starts it again.
     pub fn crash_and_recover(&self) {
+        self.restart("immediate");
+    }
+
+    /// Starts a server of our own again, after a stop in this mode of `pg_ctl`.
+    pub fn restart(&self, mode: &str) {
         use std::os::unix::fs::MetadataExt;
         let owner = std::fs::metadata(&self.socket).expect("a socket").uid();
         let user = nix::unistd::User::from_uid(owner.into())
@@ -68,7 +73,7 @@ impl Server {
         let directory = self.socket.parent().expect("the cluster's directory");
         let path = |name: &str| directory.join(name).display().to_string();
         let (data, log) = (path("data"), path("log"));
-        let arguments = ["-D", &data, "-l", &log, "-m", "immediate", "-w", "restart"];
+        let arguments = ["-D", &data, "-l", &log, "-m", mode, "-w", "restart"];
         run_as(&user.name, &self.programs.join("pg_ctl"), &arguments);
     }
 
