@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
-use crate::pg::{Row, Session, Sql};
+use crate::pg::{Row, Session, Sql, quote_literal};
 
 /// Bytes of SQL per LOCK statement.
 const BATCH_BYTES: usize = 100_000;
@@ -169,13 +169,18 @@ fn holder(row: &Row) -> Result<String> {
     let lock = format!("{does} an exclusive lock on {relation}");
     let seconds: i64 = row.opt_number("seconds")?.unwrap_or_default();
     if let Some(prepared) = row.opt("prepared")? {
+        let gid = quote_literal(prepared);
         return Ok(format!(
-            "the prepared transaction {prepared:?} {lock} (for {seconds} s)"
+            "the prepared transaction {gid} {lock} (for {seconds} s); to end it: ROLLBACK PREPARED {gid}"
         ));
     }
+    let Some(process) = row.opt("pid")? else {
+        return Ok(format!(
+            "a prepared transaction {lock}; pg_prepared_xacts names it, ROLLBACK PREPARED ends it"
+        ));
+    };
     let who = format!(
-        "server process {} (application {:?}, role {}",
-        row.opt("pid")?.unwrap_or("?"),
+        "server process {process} (application {:?}, role {}",
         row.opt("application")?.unwrap_or_default(),
         row.opt("role")?.unwrap_or("?"),
     );

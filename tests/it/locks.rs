@@ -245,6 +245,17 @@ on_servers! {
         back_up(&bench, 2, Duration::from_secs(20)).expect("a backup once the lock is gone");
     }
 
+    /// A prepared transaction has no process that could be ended.
+    fn a_prepared_transaction_that_holds_a_lock_is_named_with_its_end(server) {
+        let server = server.with_settings(&[("max_prepared_transactions", "5")]);
+        let bench = Bench::of_corpus(server, "everyday.sql");
+        bench.database.sql("BEGIN; LOCK TABLE shop.users; PREPARE TRANSACTION 'it''s'");
+        let text = back_up(&bench, 1, Duration::from_secs(1)).expect_err("locked").to_string();
+        bench.database.sql("ROLLBACK PREPARED 'it''s'");
+        assert!(text.contains("the prepared transaction 'it''s' holds an exclusive lock on shop.users"), "{text}");
+        assert!(text.contains("to end it: ROLLBACK PREPARED 'it''s'"), "{text}");
+    }
+
     /// A lock that is let go within the wait only delays the backup.
     fn a_lock_that_is_let_go_only_delays_the_backup(server) {
         let bench = Bench::of_corpus(server, "everyday.sql");

@@ -116,6 +116,7 @@ on_servers! {
         let output = call().run(&["run", "--json", "--", "sh", "-c", &script]).assert_code(6);
         output.assert_says("dropped and made again since it was backed up")
             .assert_says("pgbelay rollback --other-database --discard-other-writes");
+        call().run(&["run", "--json", "--", "true"]).assert_code(3).assert_says("its rollback was withheld");
         let archive = shop.workplace.archives()[0].display().to_string();
         call().run(&["rollback", "--other-database", "--discard-other-writes", &archive]).assert_code(0);
         shop.database.assert_is(&before);

@@ -1,5 +1,9 @@
 -- Who keeps a table from being read: holders of ACCESS EXCLUSIVE on a table of this database, and
--- those who wait for it, behind whom every later reader queues. A prepared transaction has no pid.
+-- those who wait for it, behind whom every later reader queues. A prepared transaction has no pid; it is
+-- known by the lock on its own transaction id, which it holds besides.
+WITH locks AS MATERIALIZED (
+  SELECT * FROM pg_catalog.pg_locks
+)
 SELECT l.pid,
        a.application_name AS application,
        a.usename AS role,
@@ -11,11 +15,16 @@ SELECT l.pid,
        p.gid AS prepared,
        pg_catalog.format('%I.%I', n.nspname, c.relname) AS relation,
        l.granted
-  FROM pg_catalog.pg_locks l
+  FROM locks l
   JOIN pg_catalog.pg_class c ON c.oid = l.relation
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
-  LEFT JOIN pg_catalog.pg_prepared_xacts p ON l.virtualtransaction = '-1/' || p.transaction::pg_catalog.text
+  LEFT JOIN pg_catalog.pg_prepared_xacts p
+         ON l.pid IS NULL
+        AND EXISTS (SELECT FROM locks own
+                     WHERE own.locktype = 'transactionid' AND own.pid IS NULL
+                       AND own.virtualtransaction = l.virtualtransaction
+                       AND own.transactionid = p.transaction)
  WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock' AND c.relkind IN ('r', 'p')
    AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d
                       WHERE d.datname = pg_catalog.current_database())

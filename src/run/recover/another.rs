@@ -30,9 +30,9 @@ pub(super) fn refuse_if_made_again(place: &Place<'_>) -> Result<()> {
             return Ok(());
         }
         let action = decide(&story)?;
-        let unfinished = !matches!(action, Action::Nothing | Action::StartAfresh);
+        let unfinished = !matches!(&action, Action::Nothing | Action::StartAfresh);
         return match unfinished && !swapped_to(place, &story) {
-            true => Err(refusal(place, &file.path, header, &story)),
+            true => Err(refusal(place, &file.path, header, &story, &action)),
             false => Ok(()),
         };
     }
@@ -50,10 +50,21 @@ fn swapped_to(place: &Place<'_>, story: &Story) -> bool {
     story.swapped_in() == Some(place.facts.database_oid)
 }
 
-fn refusal(place: &Place<'_>, path: &std::path::Path, header: &Header, story: &Story) -> Error {
+fn refusal(
+    place: &Place<'_>,
+    path: &std::path::Path,
+    header: &Header,
+    story: &Story,
+    action: &Action,
+) -> Error {
+    let ended = match action {
+        Action::Withheld => "its rollback was withheld",
+        Action::InDoubt => "it ended in doubt",
+        _ => "it was interrupted",
+    };
     let error = Error::refused(format!("go on after the run {}", header.run_id))
         .because(format!(
-            "it was interrupted ({}), and the database {} was dropped and made again since: it had OID {}, now it has {}",
+            "{ended} ({}), and the database {} was dropped and made again since: it had OID {}, now it has {}",
             path.display(),
             header.database,
             header.database_oid,

@@ -18,7 +18,7 @@ SELECT b.pid,
   FROM pg_catalog.pg_stat_activity b JOIN blocking USING (pid), ours
  WHERE NOT pg_catalog.starts_with(b.application_name, ours.name)
 UNION ALL
-SELECT 0, false, pg_catalog.format('prepared transaction %s of %s', p.gid, p.owner)
+SELECT 0, false, pg_catalog.format('prepared transaction %s of %s (to end it: ROLLBACK PREPARED %L)', p.gid, p.owner, p.gid)
   FROM pg_catalog.pg_prepared_xacts p
  WHERE p.database = pg_catalog.current_database() AND EXISTS (SELECT FROM blocking WHERE blocking.pid = 0)
  ORDER BY 1;
