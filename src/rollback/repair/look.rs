@@ -15,7 +15,7 @@ use crate::context::Phase;
 use crate::error::Result;
 use crate::pg::{self, Session, Sql};
 use crate::rollback::counters::{self, Counts};
-use crate::rollback::mark::{self, Counts};
+use crate::rollback::mark;
 use crate::rollback::{ProofMode, Scene, evidence, transaction};
 
 /// What the rows were before anything was changed.
@@ -138,7 +138,7 @@ impl Attempt<'_> {
         match found.large_objects == archive.large_objects {
             true => Ok(()),
             // What an attempt before this one wrote is not counted before the transaction's end.
-            false => mark::refuse_later_writes(&self.scene, Counts::OfOthers).await,
+            false => mark::refuse_later_writes(&self.scene, mark::Counts::OfOthers).await,
         }
     }
 

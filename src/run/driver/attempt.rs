@@ -222,3 +222,59 @@ async fn count_to_the_end(
     })
 }
 
+/// The tool could not be started or watched; whether it did anything is for the judge.
+fn not_run(desk: &mut Desk<'_>, error: Error, mark: Option<Mark>) -> Result<Failure> {
+    let ended = ToolEnded {
+        ended: error.to_string(),
+        succeeded: false,
+        other_writers: Vec::new(),
+    };
+    desk.record_if_possible(Step::Migrate, Stage::Outcome, &ended);
+    desk.to(Event::ToolFailed)?;
+    Ok(Failure {
+        transient: error.is_transient(),
+        error: error.narrowed(Kind::Failed),
+        by_itself: true,
+        mark,
+    })
+}
+
+fn of_tool(ready: &Ready<'_>, report: ToolReport, mark: Option<Mark>) -> Failure {
+    let word = transient::reason(&report.last_lines);
+    let kind = match report.interrupted {
+        Some(signal) => Kind::Interrupted(signal),
+        None => Kind::Failed,
+    };
+    let said = report
+        .headline
+        .or_else(|| report.last_lines.last().cloned());
+    let reason = match said {
+        Some(line) => format!("it {}: {line}", report.ended),
+        None => format!("it {}", report.ended),
+    };
+    let what = ready.scene.options.migration.shown();
+    let mut error = Error::new(kind, format!("run the migration `{what}`")).because(reason);
+    let held_back = ready.fence.is_some() && fence::is_held_back(&report.last_lines);
+    if held_back {
+        error = error.hint(fence::LET_THROUGH);
+    } else if let Some(cure) = report.explanation {
+        error = error.hint(cure);
+    }
+    Failure {
+        transient: report.interrupted.is_none() && word.is_some(),
+        by_itself: report.by_itself,
+        error,
+        mark,
+    }
+}
+
+/// Reads the version rows into the report.
+pub async fn read_versions(desk: &mut Desk<'_>, ready: &Ready<'_>) -> Result<Vec<String>> {
+    let scene = &ready.scene;
+    let session = pg::wait_for(&scene.target, scene.options.wait, scene.ctx).await?;
+    let tables = versions::read(&session).await?;
+    session.close().await;
+    let current = ready.tool.current(&tables);
+    desk.report.to.clone_from(&current);
+    Ok(current)
+}
