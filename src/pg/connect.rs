@@ -198,7 +198,7 @@ async fn attempt(place: Place<'_>, name: &str, protection: Protection) -> Result
     };
     let mut origin = place.target.clone();
     origin.endpoints = vec![place.endpoint.clone()];
-    let session = Session::start(client, driver, place.target.masked(), origin)
+    let session = Session::start(client, driver, name, place.target.masked(), origin)
         .await
         .map_err(|error| match error.is_transient() {
             true => Failure::passing(error, Pending::Startup),

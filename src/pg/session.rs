@@ -29,6 +29,8 @@ pub struct Session {
     shares_machine: bool,
     /// Masked form of the target, for messages.
     target: String,
+    /// Its `application_name`.
+    name: String,
     /// The one server that answered, to reach it again.
     origin: Box<Target>,
 }
@@ -63,6 +65,7 @@ impl Session {
     pub(super) async fn start(
         client: Client,
         driver: JoinHandle<()>,
+        name: &str,
         target: String,
         origin: Target,
     ) -> Result<Self> {
@@ -75,6 +78,7 @@ impl Session {
             },
             backend_pid: 0,
             shares_machine: false,
+            name: name.to_owned(),
             target,
             origin: Box::new(origin),
         };
@@ -121,6 +125,15 @@ impl Session {
         self.origin.fenced = fenced;
     }
 
+    /// Whether a pooler in session mode is in between.
+    pub fn is_pooled(&self) -> bool {
+        self.origin.pooled
+    }
+
+    pub(super) fn set_pooled(&mut self, pooled: bool) {
+        self.origin.pooled = pooled;
+    }
+
     /// The server of this connection, as a target of its own.
     pub(super) fn origin(&self) -> &Target {
         &self.origin
@@ -137,6 +150,11 @@ impl Session {
             .batch_execute(sql.text())
             .await
             .map_err(|error| self.failed(sql.text(), error))
+    }
+
+    /// `RESET ALL` that leaves the session its name: a pooler connects without one and sets it later.
+    pub fn reset(&self) -> Sql {
+        Sql::constant("RESET ALL; SET application_name = ").literal(&self.name)
     }
 
     /// Runs statements and returns the rows of all of them, in order.
@@ -204,9 +222,21 @@ impl Session {
 
     /// Closes the connection and waits until the server was told.
     pub async fn close(self) {
+        if self.is_pooled() {
+            self.end().await;
+        }
         drop(self.client);
         // The driver ends by itself once the client is gone; a hanging network must not hold us.
         let _ = tokio::time::timeout(std::time::Duration::from_secs(2), self.driver).await;
+    }
+
+    /// Ends the server's process: a pooler would keep it, without our name, and it would look like somebody else's session.
+    async fn end(&self) {
+        let end = Sql::constant(
+            "ROLLBACK; SELECT pg_catalog.pg_terminate_backend(pg_catalog.pg_backend_pid())",
+        );
+        // That the server says goodbye is what is wanted.
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(2), self.execute(&end)).await;
     }
 
     fn failed(&self, sql: &str, error: tokio_postgres::Error) -> Error {

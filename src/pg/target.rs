@@ -42,6 +42,10 @@ pub struct Target {
     pub child_parameters: Vec<(String, String)>,
     /// The fence that a run has put around this database, if one is up.
     pub fenced: Option<Fenced>,
+    /// Whether a pooler in session mode is known to be in between.
+    pub pooled: bool,
+    /// Whether a pooler lets nobody in who has startup options.
+    pub refuses_options: bool,
 }
 
 /// The database's own `default_transaction_read_only` while a run keeps writes of others out: what
@@ -242,6 +246,8 @@ impl Target {
             password_file: None,
             child_parameters: Vec::new(),
             fenced: None,
+            pooled: false,
+            refuses_options: false,
         }
     }
 

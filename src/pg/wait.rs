@@ -24,13 +24,15 @@ const SHORTEST_ATTEMPT: Duration = Duration::from_secs(1);
 /// pins the settings. A wrong password, a missing database and everything else that time does not
 /// cure fails at once. Whatever fails here is [`Kind::Refused`]: nothing was touched.
 pub async fn wait_for(target: &Target, wait: Duration, ctx: &Context) -> Result<Session> {
-    let session = open_in_time(target, wait, ctx).await?;
+    let mut session = open_in_time(target, wait, ctx).await?;
     let prepare = async {
-        pooler::refuse(&session, target, ctx).await?;
-        pin(&session).await.map_err(refused)
+        let pooled = pooler::refuse(&session, target, ctx).await?;
+        pin(&session).await.map_err(refused)?;
+        Ok(pooled)
     };
     let attempted = format!("wait for {}", target.servers());
-    ctx.stop.or_stop(&attempted, prepare).await?;
+    let pooled = ctx.stop.or_stop(&attempted, prepare).await?;
+    session.set_pooled(pooled);
     Ok(session)
 }
 

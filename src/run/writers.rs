@@ -70,19 +70,23 @@ pub struct Sighting {
     pub active: Option<i64>,
     /// Begin of its last statement, for people.
     pub last_statement: String,
+    /// Whether it has begun no statement yet, as far as we see.
+    pub untouched: bool,
     /// Whether it has a transaction id.
     pub writing: bool,
 }
 
 impl Sighting {
     fn of(row: &Row) -> Result<Self> {
+        let hidden = row.bool("hidden")?;
         Ok(Self {
             pid: row.number("pid")?,
             role: row.string("role")?,
             same_role: row.opt("same_role")? == Some("t"),
             application: row.string("application")?,
             client: row.string("client")?,
-            hidden: row.bool("hidden")?,
+            hidden,
+            untouched: !hidden && row.opt("last_statement")?.is_none(),
             background: row.bool("background")?,
             started: row.opt_number("started")?,
             active: row.opt_number("active")?,
@@ -184,6 +188,8 @@ pub struct Window {
     /// For drivers that do not read `PGAPPNAME` (asyncpg, pg8000): sessions of our role from this
     /// address that began after the tool are taken for the tool's.
     pub unnamed_tool_from: Option<String>,
+    /// Whether a pooler is in between, which connects without our names and sets them by a statement.
+    pub pooled: bool,
     /// Since when a fence keeps client sessions from writing, likewise; none without one.
     pub fenced_since: Option<i64>,
 }
@@ -215,6 +221,11 @@ impl Window {
         self.is_tool(seen) && seen.started.is_some_and(began_before)
     }
 
+    /// One of a pooler's that has done nothing yet, nor is named. It is seen again, or it is nobody that was seen.
+    fn is_unborn(&self, seen: &Sighting) -> bool {
+        self.pooled && seen.untouched && !seen.writing
+    }
+
     fn is_ours(&self, seen: &Sighting) -> bool {
         pg::is_ours(&seen.application, &self.run_id)
     }
@@ -225,7 +236,7 @@ pub fn judge(window: &Window, seen: &Sighting) -> Option<&'static str> {
     if window.is_handed_down(seen) {
         return Some("a pooler gave it to the migration, and may have given it to others before");
     }
-    if window.is_ours(seen) || window.is_tool(seen) {
+    if window.is_ours(seen) || window.is_tool(seen) || window.is_unborn(seen) {
         return None;
     }
     // Whether a session has a transaction id is visible to every role.
@@ -394,7 +405,7 @@ impl Collected {
             (Begun::At(started), Some(tool_started)) => started >= tool_started,
             (Begun::Sighted(number), Some(_)) => number > self.numbered_before,
         };
-        if is_new {
+        if is_new && !window.is_unborn(seen) {
             self.new.insert((seen.pid, begun));
         }
     }
@@ -710,6 +721,7 @@ mod tests {
             run_id: "abcd1234".into(),
             tool_started: Some(2_000),
             unnamed_tool_from: None,
+            pooled: false,
             fenced_since: None,
         }
     }
@@ -726,6 +738,7 @@ mod tests {
             started: Some(2_500),
             active: Some(active),
             last_statement: "then".into(),
+            untouched: false,
             writing: false,
         }
     }
@@ -896,6 +909,32 @@ mod tests {
         // Its process was ended; what others did through it before was done.
         collected.take(&window, &[]);
         assert_eq!(collected.writers.len(), 1);
+    }
+
+    #[test]
+    fn p5_a_poolers_connection_counts_once_it_has_done_something() {
+        let pooled = Window {
+            pooled: true,
+            ..window()
+        };
+        let fresh = Sighting {
+            untouched: true,
+            ..seen("", 3_000)
+        };
+        assert!(judge(&window(), &fresh).is_some());
+        let mut collected = Collected::default();
+        collected.take(&pooled, std::slice::from_ref(&fresh));
+        // Gone before it was seen again, it explains no session that was counted.
+        assert!(collected.writers.is_empty() && collected.new.is_empty());
+        for touched in [
+            seen("", 3_000),
+            Sighting {
+                writing: true,
+                ..fresh
+            },
+        ] {
+            assert!(judge(&pooled, &touched).is_some());
+        }
     }
 
     #[test]

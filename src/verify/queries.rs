@@ -97,9 +97,11 @@ pub(super) async fn check(
 async fn run(session: &Session, file: &QueryFile, ctx: &Context) -> Result<Outcome> {
     // The first query fixes the transaction as read-only: no later statement can change that.
     session
-        .execute(&Sql::constant(
-            "BEGIN TRANSACTION READ ONLY; RESET ALL; SET LOCAL standard_conforming_strings = on; SELECT 1",
-        ))
+        .execute(
+            &Sql::constant("BEGIN TRANSACTION READ ONLY; ")
+                .sql(&session.reset())
+                .then("; SET LOCAL standard_conforming_strings = on; SELECT 1"),
+        )
         .await?;
     for statement in &file.statements {
         let attempted = format!("run line {} of {}", statement.line(), file.name);

@@ -57,6 +57,7 @@ mod outside;
 mod owner;
 mod parallel_backup;
 mod plan;
+mod poolers;
 mod promises;
 mod quiet;
 mod random_commits;

@@ -46,7 +46,7 @@ impl Plan {
     ) -> Result<Applied> {
         let started = Instant::now();
         let pending = self.pending(current)?;
-        session.execute(&Sql::constant("RESET ALL")).await?;
+        session.execute(&session.reset()).await?;
         let schema = version_schema(session).await?;
         let mut run = Run {
             session,
@@ -69,7 +69,7 @@ impl Plan {
                 ..Progress::default()
             });
         }
-        session.execute(&Sql::constant("RESET ALL")).await?;
+        session.execute(&session.reset()).await?;
         Ok(Applied {
             files,
             elapsed: started.elapsed(),
@@ -142,7 +142,9 @@ impl Run<'_> {
             Some(_) => "; SET default_transaction_read_only = off",
             None => "",
         };
-        Sql::constant("RESET ALL; SET standard_conforming_strings = on; SET lock_timeout = ")
+        self.session
+            .reset()
+            .then("; SET standard_conforming_strings = on; SET lock_timeout = ")
             .number(lock.min(i64::from(i32::MAX)))
             .then(through)
     }

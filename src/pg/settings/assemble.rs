@@ -77,6 +77,8 @@ impl Assembly<'_, '_> {
             .unwrap_or_default();
         let target = Target {
             fenced: None,
+            pooled: false,
+            refuses_options: false,
             endpoints,
             database,
             user,

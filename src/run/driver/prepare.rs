@@ -22,20 +22,25 @@ use crate::run::driver::tool::{Prospect, Tool, child_variables};
 use crate::run::fence;
 use crate::run::hiding;
 use crate::run::lock::RunLock;
-use crate::run::preflight;
+use crate::run::preflight::{self, Finding};
 use crate::run::state::Event;
 use crate::run::writers::{self, Watch, Window};
 use crate::verify::InvalidObjects;
 
 /// Makes everything ready; none if there is nothing to do.
 pub async fn prepare<'a>(desk: &mut Desk<'_>, mut scene: Scene<'a>) -> Result<Option<Ready<'a>>> {
-    let variables = child_variables(&scene.target, scene.options, scene.ctx);
+    let mut variables = child_variables(&scene.target, scene.options, scene.ctx);
     let tool = Tool::find(&scene.options.migration, scene.ctx)?;
     let first = look_ahead(desk, &tool, &scene, &variables).await?;
     if first.is_nothing() {
         return nothing_to_do(desk);
     }
-    check(desk, &tool, &scene).await?;
+    let between = look_between(&scene).await?;
+    check(desk, &tool, &scene, between.findings).await?;
+    if between.refuses_options {
+        scene.target.refuses_options = true;
+        variables = child_variables(&scene.target, scene.options, scene.ctx);
+    }
     let lock = obtain_lock(desk, &scene).await?;
     scene.refresh().await?;
     desk.report.from = tool.current(&scene.versions);
@@ -126,7 +131,20 @@ async fn look_ahead(
     Ok(prospect)
 }
 
-async fn check(desk: &mut Desk<'_>, tool: &Tool, scene: &Scene<'_>) -> Result<()> {
+/// Whether a pooler is in between, and what it does to the migration's sessions.
+async fn look_between(scene: &Scene<'_>) -> Result<preflight::Between> {
+    let (target, ctx) = (&scene.target, scene.ctx);
+    let look = preflight::of_pooler(target.pooled, target, scene.options, ctx);
+    let look = ctx.stop.or_stop("look for a pooler", look).await;
+    look.map_err(|error| error.narrowed(Kind::Refused))
+}
+
+async fn check(
+    desk: &mut Desk<'_>,
+    tool: &Tool,
+    scene: &Scene<'_>,
+    between: Vec<Finding>,
+) -> Result<()> {
     let _phase = scene.ctx.phase(Phase::Preflight);
     let started = Instant::now();
     scene.ctx.stop.check("start the run")?;
@@ -145,6 +163,7 @@ async fn check(desk: &mut Desk<'_>, tool: &Tool, scene: &Scene<'_>) -> Result<()
         .or_stop("examine the database", examine)
         .await
         .map_err(|error| error.narrowed(Kind::Refused))?;
+    found.findings.extend(between);
     let strange = fence::unexplained(&scene.session, Some(&scene.store), &scene.facts).await?;
     found.findings.extend(strange);
     if scene.options.fence == FenceMode::Writes {
@@ -270,6 +289,7 @@ async fn watch(scene: &Scene<'_>, lock: &RunLock, fence: Option<&FenceRecord>) -
         run_id: scene.ctx.run_id.clone(),
         tool_started: None,
         unnamed_tool_from: unnamed_tool_from(scene, lock).await?,
+        pooled: scene.target.pooled,
         fenced_since: fence.and_then(|fence| fence.since),
     };
     let (target, ctx) = (scene.target.clone(), scene.ctx.clone());

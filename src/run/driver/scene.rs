@@ -54,8 +54,10 @@ impl<'a> Scene<'a> {
         tidy(&store, ctx);
         show(desk, target, &facts, &versions);
         desk.spend("connect", started.elapsed());
+        let mut target = target.clone();
+        target.pooled = session.is_pooled();
         Ok(Self {
-            target: target.clone(),
+            target,
             options,
             ctx,
             session,

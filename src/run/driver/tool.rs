@@ -10,7 +10,7 @@ use crate::error::{Kind, Result};
 use crate::migrate::alembic::{Forecast, PendingRevision, Project, Scripts};
 use crate::migrate::child::{self, ChildSpec, Ended};
 use crate::migrate::sql::{self, ApplyOptions, Plan};
-use crate::pg::{self, Secret, Sql, Target};
+use crate::pg::{self, Secret, Target};
 use crate::run::driver::scene::Scene;
 use crate::run::writers::Window;
 use crate::run::{FenceMode, Migration, RunOptions, versions};
@@ -210,7 +210,10 @@ pub fn child_variables(
     ctx: &Context,
 ) -> Vec<(String, Secret)> {
     let mut named = target.with_application_name(&Window::tool_name(&ctx.run_id));
-    named.options = child_options(options, target.options());
+    named.options = match target.refuses_options {
+        true => None,
+        false => child_options(options, target.options()),
+    };
     let mut variables = options.env_file_variables.clone();
     variables.retain(|(name, _)| !pg::SHADOWING_VARIABLES.contains(&name.as_str()));
     for (name, value) in named.child_environment(options.dialect.as_deref()) {
@@ -278,7 +281,7 @@ pub async fn run_sql(directory: &Path, scene: &Scene<'_>) -> Result<ToolReport> 
     let session = pg::connect(&scene.target, pg::Purpose::Child, scene.ctx).await?;
     let tables = versions::read(&session).await?;
     // The server says which one is written to: what is read must be that.
-    session.execute(&Sql::constant("RESET ALL")).await?;
+    session.execute(&session.reset()).await?;
     let schema = sql::version_schema(&session).await?;
     let written = |table: &&VersionTable| table.schema == schema && table.name == DEFAULT_NAME;
     let current: Vec<VersionTable> = tables.iter().filter(written).cloned().collect();

@@ -7,11 +7,13 @@
 mod checks;
 mod facts;
 mod finding;
+mod pooler;
 mod rights;
 mod swap;
 
 pub use facts::{Facts, SUPPORTED_MAJORS, check_server_major};
 pub use finding::{Finding, Severity, refusal, warnings};
+pub use pooler::{Between, of_pooler};
 pub use swap::{kept_by_swaps, of_swap};
 
 use std::time::Duration;

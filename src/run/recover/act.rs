@@ -333,7 +333,7 @@ async fn put_back(
         options: place.options,
         store: place.store,
         archive: &archive,
-        window: window_of(story, run),
+        window: window_of(place, story, run),
         watch: None,
         seen_before: known_writers(story),
         withheld_before: withheld_before(story)
@@ -489,7 +489,7 @@ fn recovery_withheld(
 }
 
 /// The interrupted run's window: its sessions are still known by their name.
-fn window_of(story: &Story, run: &str) -> Window {
+fn window_of(place: &Place<'_>, story: &Story, run: &str) -> Window {
     let started = story.started.clone().unwrap_or_else(|| Started {
         window_since: i64::MIN,
         ..Started::default()
@@ -500,6 +500,7 @@ fn window_of(story: &Story, run: &str) -> Window {
         run_id: run.to_owned(),
         tool_started: Some(started.tool_started),
         unnamed_tool_from: started.unnamed_tool_from,
+        pooled: place.target.pooled,
         fenced_since: story.fence.as_ref().and_then(|fence| fence.since),
     }
 }

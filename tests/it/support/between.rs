@@ -171,6 +171,19 @@ impl Pooler {
 
     /// The same with another `pool_mode`.
     pub fn in_mode(server: &Server, mode: &str) -> Option<Self> {
+        Self::with(
+            server,
+            mode,
+            "ignore_startup_parameters = extra_float_digits,options",
+        )
+    }
+
+    /// In session mode, and otherwise as PgBouncer is without settings.
+    pub fn by_default(server: &Server) -> Option<Self> {
+        Self::with(server, "session", "")
+    }
+
+    fn with(server: &Server, mode: &str, line: &str) -> Option<Self> {
         let without = std::env::var("PGBELAY_TEST_WITHOUT").unwrap_or_default();
         if without.split([' ', ',']).any(|word| word == "pgbouncer") {
             eprintln!("not run: pgbouncer is named in PGBELAY_TEST_WITHOUT");
@@ -178,7 +191,7 @@ impl Pooler {
         }
         let directory = tempfile::tempdir().expect("a temporary directory");
         let port = closed_port();
-        let settings = write_settings(&directory, server, port, mode);
+        let settings = write_settings(&directory, server, port, mode, line);
         let mut command = Command::new(pooler_program());
         if nix::unistd::geteuid().is_root() {
             command.args(["-u", &owner_of(&server.socket)]);
@@ -233,6 +246,7 @@ fn write_settings(
     server: &Server,
     port: u16,
     mode: &str,
+    line: &str,
 ) -> PathBuf {
     use std::os::unix::fs::PermissionsExt;
     let path = directory.path();
@@ -240,7 +254,7 @@ fn write_settings(
     let settings = format!(
         "[databases]\n* = host={} port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
          unix_socket_dir =\nauth_type = plain\nauth_file = {}/users\npool_mode = {mode}\n\
-         ignore_startup_parameters = extra_float_digits,options\n",
+         {line}\n",
         server.socket.display(),
         server.port,
         path.display()

@@ -47,10 +47,22 @@ pub(super) async fn examine(
     refusals(app, asked, options, findings).await;
     session.close().await;
     // A pooler would answer everything above and break the run's lock all the same.
-    if let Err(error) = pg::detect_pooler(&resolved.target, &app.ctx).await {
+    if let Err(error) = between(app, &resolved.target, options, findings).await {
         findings.refused(&error.narrowed(Kind::Refused), &resolved.provenance);
     }
     live
+}
+
+async fn between(
+    app: &App,
+    target: &Target,
+    options: &RunOptions,
+    findings: &mut Findings,
+) -> Result<()> {
+    let pooled = pg::detect_pooler(target, &app.ctx).await?;
+    let found = preflight::of_pooler(pooled, target, options, &app.ctx).await?;
+    findings.findings.extend(found.findings);
+    Ok(())
 }
 
 /// What refuses a run although the server is in order.
