@@ -12,6 +12,7 @@ mod counters;
 mod decide;
 mod estimate;
 mod evidence;
+mod fate;
 mod mark;
 mod preview;
 mod public;
@@ -46,6 +47,8 @@ pub use counters::{COLLECTOR_DELAY, SINCE as COUNTS_SINCE};
 pub use decide::{Decision, decide, unchanged_by_transaction_ids};
 pub use estimate::Measured;
 pub use evidence::{nothing_committed_before_the_crash, nothing_committed_since};
+use fate::Unkept;
+pub use fate::{Commit, Fate, Ledger};
 pub use mark::{Counts, Mark};
 pub use preview::{Action, Preview, Step, preview};
 use scene::Scene;
@@ -189,12 +192,9 @@ const LOCK_ATTEMPTS: u32 = 3;
 /// SQLSTATE `deadlock_detected`.
 const DEADLOCK: &str = "40P01";
 
-/// Puts the target's database back to the archive.
+/// Puts the target's database back to the archive. No journal is kept of it.
 ///
-/// Errors: [`Kind::Refused`] before anything was looked at (another database's archive, an
-/// archive with losses); [`Kind::Withheld`] when open transactions of others stand in the way;
-/// [`Kind::InDoubt`] when the rollback was needed and did not happen: the database is then as it
-/// was found, and the error says so.
+/// Errors: as [`roll_back_noted`].
 pub async fn roll_back(
     target: &Target,
     reader: &Reader,
@@ -202,25 +202,43 @@ pub async fn roll_back(
     options: &RollbackOptions,
     ctx: &Context,
 ) -> Result<RollbackReport> {
-    refuse_losses(reader, options)?;
-    let scene = (target, reader, store, options, ctx);
-    Scene::enter(Purpose::Rollback, scene, decide_and_act).await
+    roll_back_noted(target, reader, store, options, &Unkept, ctx).await
 }
 
-/// As [`roll_back`], for a caller that has just had [`decide`]'s answer: nothing is read twice.
-pub async fn roll_back_decided(
+/// Puts the target's database back to the archive; what is about to be committed is in `ledger` first.
+///
+/// Errors: [`Kind::Refused`] before anything was looked at (another database's archive, an
+/// archive with losses); [`Kind::Withheld`] when open transactions of others stand in the way;
+/// [`Kind::InDoubt`] when the rollback was needed and did not happen: the database is then as it
+/// was found, and the error says so.
+pub async fn roll_back_noted(
     target: &Target,
     reader: &Reader,
     store: &Store,
     options: &RollbackOptions,
+    ledger: &dyn Ledger,
+    ctx: &Context,
+) -> Result<RollbackReport> {
+    refuse_losses(reader, options)?;
+    let scene = (target, reader, store, options, ctx);
+    Scene::enter(Purpose::Rollback, scene, async |scene| {
+        decide_and_act(&scene.noted_in(ledger)).await
+    })
+    .await
+}
+
+/// As [`roll_back_noted`], for a caller that has just had [`decide`]'s answer: nothing is read twice.
+pub async fn roll_back_decided(
+    (target, reader, store, options): (&Target, &Reader, &Store, &RollbackOptions),
     decision: Decision,
+    ledger: &dyn Ledger,
     ctx: &Context,
 ) -> Result<RollbackReport> {
     refuse_losses(reader, options)?;
     let scene = (target, reader, store, options, ctx);
     Scene::enter(Purpose::Rollback, scene, async |scene| {
         require_same_database(scene).await?;
-        act_on(scene, decision).await
+        act_on(&scene.noted_in(ledger), decision).await
     })
     .await
 }
@@ -344,6 +362,7 @@ async fn climb(held: &Held<'_>, difference: &Difference) -> Result<RollbackRepor
 async fn rebuild_anew(lost: &Scene<'_>, difference: &Difference) -> Result<RollbackReport> {
     let task = (lost.target, lost.reader, lost.store, lost.options, lost.ctx);
     Scene::enter(Purpose::Rollback, task, async |scene| {
+        let scene = &scene.noted_in(lost.ledger);
         let held = held(scene, Counts::Mixed).await;
         let held = held.map_err(|error| undone(error, None))?;
         rebuild::rebuild(&held, difference).await

@@ -40,7 +40,9 @@ pub(super) async fn rebuild(held: &Held<'_>, difference: &Difference) -> Result<
                 difference,
             ))
         }
-        Err(Ended::NotCommitted(error)) => Err(undone(error, saved.as_ref())),
+        Err(Ended::NotCommitted(error) | Ended::NotNoted(error)) => {
+            Err(undone(error, saved.as_ref()))
+        }
         Err(Ended::Unknown(error)) => {
             Err(transaction::unknown(error, scene.reader, saved.as_ref()))
         }
@@ -59,12 +61,12 @@ struct Attempt<'a> {
 
 impl Attempt<'_> {
     async fn run(&mut self) -> Result<Proof, Ended> {
-        let Scene { session, ctx, .. } = self.held.scene;
+        let ctx = self.held.scene.ctx;
         self.save().await?;
         self.rebuild().await?;
         let phase = ctx.phase(Phase::Proof);
         let proof = self.prove().await?;
-        transaction::commit(session).await?;
+        transaction::commit(&self.held.scene, &proof).await?;
         self.seconds.proof = phase.elapsed().as_secs_f64();
         Ok(proof)
     }

@@ -1,6 +1,7 @@
 //! What every rung works with.
 
 use super::RollbackOptions;
+use super::fate::{Ledger, Unkept};
 use crate::archive::Reader;
 use crate::context::Context;
 use crate::error::Result;
@@ -28,6 +29,8 @@ pub(super) struct Scene<'a> {
     /// For what is saved first (P4).
     pub store: &'a Store,
     pub options: &'a RollbackOptions,
+    /// Who is told before it is committed.
+    pub ledger: &'a dyn Ledger,
     pub ctx: &'a Context,
 }
 
@@ -46,10 +49,19 @@ impl<'a> Scene<'a> {
             reader,
             store,
             options,
+            ledger: &Unkept,
             ctx,
         };
         let result = work(&scene).await;
         session.close().await;
         result
+    }
+
+    /// The same, of which a journal is kept.
+    pub fn noted_in<'b>(self, ledger: &'b dyn Ledger) -> Scene<'b>
+    where
+        'a: 'b,
+    {
+        Scene { ledger, ..self }
     }
 }

@@ -10,6 +10,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::scene::Scene;
 use super::transaction::{self, Ended};
+use super::verdict::Proof;
 use super::{RollbackOutcome, RollbackReport, RollbackSeconds, Strategy, undone};
 use crate::archive::SequenceRecord;
 use crate::catalog::{self, set_sequence};
@@ -124,15 +125,19 @@ pub(super) async fn set_back(
     evidence: String,
 ) -> Result<RollbackReport> {
     let started = std::time::Instant::now();
-    let proof = match in_transaction(scene, difference).await {
-        Ok(()) => format!(
+    let proof = Proof {
+        text: format!(
             "{evidence}; {} sequences set back and read again",
             difference.sequences.len()
         ),
+        not_brought_back: Vec::new(),
+    };
+    match in_transaction(scene, difference, &proof).await {
+        Ok(()) => (),
         Err(Ended::Unknown(error)) => {
             return Err(transaction::unknown(error, scene.reader, None));
         }
-        Err(Ended::NotCommitted(error)) => {
+        Err(Ended::NotCommitted(error) | Ended::NotNoted(error)) => {
             // The server undoes it anyway when the connection ends.
             let _ = scene.session.execute(&Sql::constant("ROLLBACK")).await;
             if error.kind() != Kind::Withheld && error.sqlstate() != Some("55P03") {
@@ -144,13 +149,13 @@ pub(super) async fn set_back(
             ));
             return Ok(super::unchanged(evidence));
         }
-    };
+    }
     Ok(RollbackReport {
         strategy: Strategy::Sequences,
         outcome: RollbackOutcome::RolledBack,
         saved: None,
         kept: None,
-        proof,
+        proof: proof.text,
         undone: difference.lines(),
         not_brought_back: Vec::new(),
         seconds: RollbackSeconds {
@@ -160,7 +165,11 @@ pub(super) async fn set_back(
     })
 }
 
-async fn in_transaction(scene: &Scene<'_>, difference: &Difference) -> Result<(), Ended> {
+async fn in_transaction(
+    scene: &Scene<'_>,
+    difference: &Difference,
+    proof: &Proof,
+) -> Result<(), Ended> {
     let (session, reader) = (scene.session, scene.reader);
     let moved = |sequence: &&SequenceRecord| {
         let mut changes = difference.sequences.iter();
@@ -191,5 +200,5 @@ async fn in_transaction(scene: &Scene<'_>, difference: &Difference) -> Result<()
             ))
             .into());
     }
-    transaction::commit(session).await
+    transaction::commit(scene, proof).await
 }

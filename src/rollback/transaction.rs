@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::fate::{Commit, Fate};
 use super::mark::{self, Counts};
+use super::verdict::Proof;
 use super::{RollbackOptions, Scene};
 use crate::archive::Reader;
 use crate::catalog::{AcceptedLosses, Catalog, DatabaseProperties, Part};
@@ -10,7 +12,7 @@ use crate::context::Context;
 use crate::dump::{self, Destination, DumpOptions};
 use crate::error::{Error, Kind, Result};
 use crate::faults::{self, Point};
-use crate::pg::{Session, Sql};
+use crate::pg::{self, Session, Sql};
 use crate::restore::{self, Statement};
 
 /// Tables named in one LOCK statement.
@@ -23,6 +25,8 @@ const RUN_AT_ONCE: usize = 100;
 pub(super) enum Ended {
     /// Before the commit.
     NotCommitted(Error),
+    /// Before the commit, because it could not be written down: no other rung could write it down either.
+    NotNoted(Error),
     /// In the commit: it may have taken effect.
     Unknown(Error),
 }
@@ -235,12 +239,28 @@ pub(super) async fn run_all(session: &Session, statements: &[Statement]) -> Resu
     Ok(())
 }
 
-/// Commits; a failure here leaves open what is true.
-pub(super) async fn commit(session: &Session) -> Result<(), Ended> {
+/// Commits what is proven; its id is written down before that. Where the answer is lost the server is asked on another
+/// connection; if it cannot tell either, it stays open what is true.
+pub(super) async fn commit(scene: &Scene<'_>, proof: &Proof) -> Result<(), Ended> {
+    let noted = Commit::of(scene.session, proof).await?;
+    scene.ledger.commits(&noted).map_err(Ended::NotNoted)?;
     faults::reach(Point::RollbackCommit)?;
     let commit = Sql::constant("COMMIT");
-    let committed = session.execute(&commit).await;
-    committed
-        .and_then(|()| faults::reach(Point::RollbackCommitted))
-        .map_err(Ended::Unknown)
+    let committed = scene.session.execute(&commit).await;
+    let answer = committed.and_then(|()| faults::reach(Point::RollbackCommitted));
+    let Err(error) = answer else {
+        return Ok(());
+    };
+    match fate_of(scene, &noted).await {
+        Ok(Fate::Committed) => Ok(()),
+        Ok(Fate::NotCommitted) => Err(Ended::NotCommitted(error)),
+        Ok(Fate::UnderWay | Fate::Unknown(_)) | Err(_) => Err(Ended::Unknown(error)),
+    }
+}
+
+async fn fate_of(scene: &Scene<'_>, noted: &Commit) -> Result<Fate> {
+    let session = pg::connect(scene.target, pg::Purpose::Proof, scene.ctx).await?;
+    let fate = noted.fate(&session).await;
+    session.close().await;
+    fate
 }

@@ -2,16 +2,23 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use super::{RollbackOutcome, RollbackReport, RollbackSeconds, Scene, Strategy};
+use super::{
+    RollbackOptions, RollbackOutcome, RollbackReport, RollbackSeconds, Scene, Strategy, transaction,
+};
 use crate::catalog::{self, VersionTable};
 use crate::compare::{Difference, State, compare, counted};
 use crate::error::{Error, Kind, Result};
-use crate::pg;
+use crate::pg::{self, Session};
 use crate::restore::Unfilled;
 
 /// Lines of a failed proof that are shown.
 const SHOWN_DIFFERENCES: usize = 20;
+
+/// How long the last look waits for each lock, at most: what was put back is committed, and whoever has taken such a lock
+/// since then is at work on the version tables.
+const CONFIRM_WITHIN: Duration = Duration::from_secs(5);
 
 /// What was proven, and what the proof leaves out because the archive does.
 pub(super) struct Proof {
@@ -150,9 +157,19 @@ fn not_confirmed(error: Error) -> Error {
 
 async fn version_tables(scene: &Scene<'_>) -> Result<Vec<VersionTable>> {
     let session = pg::connect(scene.target, pg::Purpose::Proof, scene.ctx).await?;
-    let found = catalog::read_version_tables(&session).await;
+    let found = read_in_time(&session, scene.options).await;
     session.close().await;
     found
+}
+
+async fn read_in_time(session: &Session, options: &RollbackOptions) -> Result<Vec<VersionTable>> {
+    let options = RollbackOptions {
+        lock_timeout: options.lock_timeout.min(CONFIRM_WITHIN),
+        ..options.clone()
+    };
+    let wait = transaction::lock_wait(&options, "SET lock_timeout = ");
+    session.execute(&wait).await?;
+    catalog::read_version_tables(session).await
 }
 
 /// What is told of a transaction that was proven and committed.

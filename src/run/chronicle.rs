@@ -14,7 +14,7 @@ use super::outcome::{EndedAs, OtherWriter};
 use crate::error::{Attempt, Result};
 use crate::journal::{self, Header, Record, Stage, Step};
 use crate::pg::target::Fenced;
-use crate::rollback::{Mark, SwapRecord};
+use crate::rollback::{Commit, Mark, SwapRecord};
 
 /// Backup intent: what the run is about.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -229,12 +229,23 @@ pub struct RollBackBegun {
     /// Whether nothing was begun: the record only keeps the mark, for the next start.
     #[serde(default)]
     pub not_begun: bool,
+    /// Its transaction, right before COMMIT is sent; without it none was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<Commit>,
 }
 
 impl RollBackBegun {
     /// Whether it tells more than that a rollback was begun.
     fn says_something(&self) -> bool {
         self.mark.is_some() || self.other_database || self.not_begun
+    }
+
+    /// What was begun is proven, and about to be committed.
+    pub fn about_to(commit: &Commit) -> Self {
+        Self {
+            commit: Some(commit.clone()),
+            ..Self::default()
+        }
     }
 
     /// Nothing was begun, or nothing came of it: later writes are told from this moment.
@@ -277,6 +288,8 @@ pub struct Story {
     pub roll_back_intended: bool,
     /// How putting it back was begun, or left to be begun again.
     pub begun_with: RollBackBegun,
+    /// The last transaction of a rollback that may have been committed.
+    pub commit: Option<Commit>,
     /// The last record of a swap.
     pub swap: Option<(Stage, SwapRecord)>,
     /// How the run ended.
@@ -315,12 +328,14 @@ impl Story {
                 self.tool_ended = None;
                 self.roll_back_intended = false;
                 self.begun_with = RollBackBegun::default();
+                self.commit = None;
             }
             (Step::Migrate, Stage::Outcome) => self.tool_ended = Some(detail(record)?),
             (Step::Fence, stage) => self.take_fence(stage, detail(record)?),
             (Step::RollBack, Stage::Intent) => {
                 let begun: RollBackBegun = detail(record)?;
                 self.roll_back_intended |= !begun.not_begun;
+                self.commit = begun.commit.clone().or(self.commit.take());
                 // The first one speaks: a recovery begins again without saying more, or leaves it again, and what others
                 // wrote before that must be told all the same.
                 if !self.begun_with.says_something() {

@@ -16,7 +16,7 @@ use crate::rollback::{
 use crate::run::chronicle::{BackedUp, Ending, Proven, PutBack, RollBackBegun};
 use crate::run::driver::{Tool, child_variables, verification};
 use crate::run::fence;
-use crate::run::keeping::OfJournal;
+use crate::run::keeping::{Noting, OfJournal};
 use crate::run::lock::RunLock;
 use crate::run::others::Speaks;
 use crate::run::outcome::Outcome;
@@ -58,7 +58,7 @@ pub async fn roll_back(
     let begun = RollBackBegun {
         mark: judged.settled,
         other_database: options.other_database,
-        not_begun: false,
+        ..RollBackBegun::default()
     };
     let mut journal = begin(target, reader, store, &facts, &begun, ctx)?;
     // From here on the database is put back whole; the transaction decides, not a signal.
@@ -66,6 +66,7 @@ pub async fn roll_back(
         stop: Stop::never(),
         ..ctx.clone()
     };
+    let mut unnoted = false;
     let work = async {
         match options.rung {
             Rung::Swap => {
@@ -75,11 +76,21 @@ pub async fn roll_back(
                 };
                 rollback::swap(target, reader, store, options, None, keeping, &calm).await
             }
-            _ => rollback::roll_back(target, reader, store, options, &calm).await,
+            _ => {
+                let keeping = &mut OfJournal {
+                    journal: &mut journal,
+                    lock: &lock,
+                };
+                let ledger = Noting::into_journal(keeping);
+                let done =
+                    rollback::roll_back_noted(target, reader, store, options, &ledger, &calm).await;
+                unnoted = ledger.has_failed();
+                done
+            }
         }
     };
     let result = blockers::watched(target, is_fenced, work, &calm).await;
-    let result = result.map_err(|error| not_begun(error, options.rung));
+    let result = result.map_err(|error| not_begun(error, options.rung, unnoted));
     let mark = match result.is_ok() {
         true => mark_of(target, &calm).await,
         false => None,
@@ -100,10 +111,11 @@ pub async fn roll_back(
     result
 }
 
-/// A transaction that waited for a lock in vain changed nothing, and leaves nothing to be looked at.
-fn not_begun(error: Error, rung: Rung) -> Error {
+/// A transaction that waited for a lock in vain, or could not be written down, changed nothing, and leaves nothing to be looked
+/// at.
+fn not_begun(error: Error, rung: Rung, unnoted: bool) -> Error {
     let waited = error.sqlstate() == Some(blockers::LOCK_NOT_AVAILABLE);
-    match waited && rung != Rung::Swap {
+    match (waited || unnoted) && rung != Rung::Swap {
         true => error.with_kind(Kind::Refused),
         false => error,
     }

@@ -1,12 +1,15 @@
 //! The run's lock and journal in the hands of a rollback: what it is about to do is written first, and a swap hands the
 //! lock over to the connection that outlives it.
 
+use std::cell::{Cell, RefCell};
+
 use serde_json::json;
 
 use crate::error::Result;
 use crate::journal::{self, Journal, Stage, Step};
 use crate::pg::Session;
-use crate::rollback::{Custody, SwapRecord};
+use crate::rollback::{Commit, Custody, Ledger, SwapRecord};
+use crate::run::chronicle::RollBackBegun;
 use crate::run::driver::Desk;
 use crate::run::lock::RunLock;
 
@@ -14,6 +17,38 @@ use crate::run::lock::RunLock;
 pub trait Keeping: Custody {
     /// Says that the database is about to be changed; synced when this returns.
     fn intend(&mut self) -> Result<()>;
+
+    /// Says what is about to be committed; synced when this returns.
+    fn commits(&mut self, commit: &Commit) -> Result<()>;
+}
+
+/// A rollback's way to the journal while it is at work.
+pub struct Noting<'a> {
+    keeping: RefCell<&'a mut dyn Keeping>,
+    failed: Cell<bool>,
+}
+
+impl<'a> Noting<'a> {
+    /// Into this journal.
+    pub fn into_journal(keeping: &'a mut dyn Keeping) -> Self {
+        Self {
+            keeping: RefCell::new(keeping),
+            failed: Cell::new(false),
+        }
+    }
+
+    /// Whether the rollback ended because this could not be written: then it changed nothing.
+    pub fn has_failed(&self) -> bool {
+        self.failed.get()
+    }
+}
+
+impl Ledger for Noting<'_> {
+    fn commits(&self, commit: &Commit) -> Result<()> {
+        let noted = self.keeping.borrow_mut().commits(commit);
+        self.failed.set(noted.is_err());
+        noted
+    }
 }
 
 /// A run that failed.
@@ -27,6 +62,13 @@ impl Keeping for OfDesk<'_, '_> {
         self.desk
             .record(Step::RollBack, Stage::Intent, &json!({}))?;
         self.desk.roll_back_intended = true;
+        Ok(())
+    }
+
+    fn commits(&mut self, commit: &Commit) -> Result<()> {
+        let begun = RollBackBegun::about_to(commit);
+        self.desk.record(Step::RollBack, Stage::Intent, &begun)?;
+        self.desk.commit = Some(commit.clone());
         Ok(())
     }
 }
@@ -53,6 +95,11 @@ impl Keeping for OfJournal<'_> {
     fn intend(&mut self) -> Result<()> {
         let nothing = journal::detail_of(&json!({}))?;
         self.journal.append(Step::RollBack, Stage::Intent, nothing)
+    }
+
+    fn commits(&mut self, commit: &Commit) -> Result<()> {
+        let begun = journal::detail_of(&RollBackBegun::about_to(commit))?;
+        self.journal.append(Step::RollBack, Stage::Intent, begun)
     }
 }
 

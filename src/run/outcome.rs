@@ -45,6 +45,9 @@ pub enum Outcome {
         /// Whether something had to be put back.
         rolled_back: bool,
     },
+    /// `recover` finished a run that had been rolled back, and proven, before it was interrupted: what others wrote since is
+    /// there.
+    AlreadyRolledBack,
     /// Stopped by a signal; the database is proven to be as it was.
     Interrupted {
         /// The signal's number.
@@ -113,7 +116,7 @@ impl Outcome {
             Self::Migrated => EndedAs::Migrated,
             Self::NothingToDo => EndedAs::NothingToDo,
             Self::Unchanged => EndedAs::Unchanged,
-            Self::RolledBack => EndedAs::RolledBack,
+            Self::RolledBack | Self::AlreadyRolledBack => EndedAs::RolledBack,
             Self::Usage | Self::Refused | Self::LockTimeout | Self::BackupFailed => {
                 EndedAs::Refused
             }
@@ -132,7 +135,10 @@ impl Outcome {
     /// The process's exit code.
     pub fn exit_code(self) -> u8 {
         match self {
-            Self::Migrated | Self::NothingToDo | Self::Recovered { .. } => 0,
+            Self::Migrated
+            | Self::NothingToDo
+            | Self::Recovered { .. }
+            | Self::AlreadyRolledBack => 0,
             Self::Unchanged | Self::RolledBack => 1,
             Self::Usage => 2,
             Self::Refused => 3,
@@ -165,6 +171,9 @@ impl Outcome {
             Self::Difference => "a difference or damage was found",
             Self::Recovered { .. } => {
                 "done: the interrupted run was finished, the database is as before it"
+            }
+            Self::AlreadyRolledBack => {
+                "done: the interrupted run was finished, the database had been put back and proven before"
             }
             Self::Interrupted { .. } => "interrupted; the database is proven to be as it was",
         }
@@ -423,6 +432,7 @@ mod tests {
             (Outcome::Difference, 8, "difference"),
             (Outcome::Recovered { rolled_back: true }, 0, "rolled-back"),
             (Outcome::Recovered { rolled_back: false }, 0, "unchanged"),
+            (Outcome::AlreadyRolledBack, 0, "rolled-back"),
             (interrupted(2), 130, "rolled-back"),
             (interrupted(15), 143, "rolled-back"),
             (interrupted(1), 143, "rolled-back"),

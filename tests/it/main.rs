@@ -24,6 +24,7 @@ mod bad_input_journals;
 mod changes;
 mod cli;
 mod closed_world;
+mod committed;
 mod compare;
 mod connection;
 mod corpus;

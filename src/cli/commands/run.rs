@@ -273,6 +273,9 @@ fn line_of_outcome(report: &RunReport) -> String {
             "Recovered: nothing of the interrupted run had to be put back, the database is as before it."
                 .to_owned()
         }
+        Outcome::AlreadyRolledBack => format!(
+            "Recovered: the interrupted run had been rolled back (proven){except}; what others wrote since is there."
+        ),
         Outcome::Interrupted {
             rolled_back: true, ..
         } => format!("Interrupted; the database was put back and is as it was (proven){except}."),
@@ -350,7 +353,7 @@ fn line_of_failure(report: &RunReport, except: &str) -> String {
             format!("{failed}; the database was put back and is as it was (proven){except}.")
         }
         _ => format!(
-            "{failed}; rollback WITHHELD because others wrote or may have written. Nothing was undone."
+            "{failed}; rollback WITHHELD because others wrote or may have written. Nothing was undone now."
         ),
     }
 }

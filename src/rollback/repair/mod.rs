@@ -76,6 +76,9 @@ pub(super) async fn repair(
                     saved.as_ref(),
                 )));
             }
+            Err(Ended::NotNoted(error)) => {
+                return Err(Missed::Final(super::undone(error, saved.as_ref())));
+            }
             Err(Ended::NotCommitted(error)) => error,
         };
         let started_over = held.start_over().await;
@@ -144,7 +147,7 @@ impl<'a> Attempt<'a> {
         self.put_back(&live, &plan, &found).await?;
         let phase = self.scene.ctx.phase(Phase::Proof);
         let proof = self.prove(&live, &archive, &plan, &found).await?;
-        transaction::commit(self.scene.session).await?;
+        transaction::commit(&self.scene, &proof).await?;
         self.seconds.proof += phase.elapsed().as_secs_f64();
         Ok(proof)
     }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::context::{Context, Event as Told};
 use crate::error::{Error, Kind, Result};
 use crate::journal::{self, Journal, Stage, Step};
-use crate::rollback::Mark;
+use crate::rollback::{Commit, Mark};
 use crate::run::chronicle::{Ending, Seen};
 use crate::run::outcome::{Outcome, RunReport};
 use crate::run::state::{Event, State, next};
@@ -25,6 +25,8 @@ pub struct Desk<'a> {
     tool_started: bool,
     /// Whether putting the database back was begun, by any judgement of this run.
     pub roll_back_intended: bool,
+    /// The last transaction of it that may have been committed.
+    pub commit: Option<Commit>,
     /// Whether a swap is half way: the next start has to end it.
     pub swap_is_open: bool,
     /// Whether the lock's connection was lost and had to be made again.
@@ -49,6 +51,7 @@ impl<'a> Desk<'a> {
             started: Instant::now(),
             tool_started: false,
             roll_back_intended: false,
+            commit: None,
             swap_is_open: false,
             lock_was_lost: false,
             judged_at: None,

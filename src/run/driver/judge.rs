@@ -13,12 +13,16 @@ use crate::context::{Context, Stop};
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::faults::{self, Point};
 use crate::pg::{Session, Target};
-use crate::rollback::{self, Decision, Mark, RollbackOptions, RollbackReport, Rung, Strategy};
+use crate::rollback::{
+    self, Commit, Decision, Mark, RollbackOptions, RollbackReport, Rung, Strategy,
+};
 use crate::run::blockers;
 use crate::run::chronicle::Seen;
 use crate::run::driver::doubt::Doubt;
+use crate::run::driver::earlier::{self, Earlier};
+use crate::run::driver::withheld::Plight;
 use crate::run::fence;
-use crate::run::keeping::Keeping;
+use crate::run::keeping::{Keeping, Noting};
 use crate::run::preflight::Facts;
 use crate::run::reach;
 use crate::run::writers::{self, Observed, Watch, Window};
@@ -49,6 +53,8 @@ pub struct Case<'a> {
     pub withheld_before: Option<String>,
     /// When the tool had ended, if nobody has written for us since; else the moment is now.
     pub ended_at: Option<Mark>,
+    /// A rollback that was begun before, and may have been committed.
+    pub begun: Option<Commit>,
     /// Whether the tool ended by itself: its sessions then get a moment to disconnect.
     pub by_itself: bool,
     /// Whether the archive may be of another database: a rollback by hand said so.
@@ -61,12 +67,14 @@ pub enum Verdict {
     Unchanged { evidence: String },
     /// It was put back, and that is proven.
     Restored(Box<RollbackReport>),
+    /// It had been put back before, and that was proven; others may have written since.
+    Committed(Commit),
     /// It should be put back, but others may have written.
     Withheld {
         writers: Vec<OtherWriter>,
         why: String,
-        /// Whether the database is another one by now.
-        made_again: bool,
+        /// What the words depend on.
+        plight: Plight,
     },
     /// Nobody knows what is true.
     InDoubt {
@@ -98,7 +106,7 @@ pub async fn judge(case: &Case<'_>, ctx: &Context, keeping: &mut dyn Keeping) ->
     }
     match require_archive(case.archive).await {
         Err(why) => Verdict::InDoubt {
-            error: without_archive(&why),
+            error: without_archive(&why, case.begun.is_some()),
             doubt: Doubt::NoArchive,
             mark,
         },
@@ -115,10 +123,13 @@ async fn require_archive(archive: &Path) -> Result<()> {
         .attempt(|| "read the run's archive".to_owned())?
 }
 
-fn without_archive(why: &Error) -> Error {
+fn without_archive(why: &Error, begun: bool) -> Error {
     Error::new(Kind::InDoubt, "put back what the failed migration did")
         .because(why.to_string())
-        .now("nothing was put back: what the migration committed is still there")
+        .now(match begun {
+            false => "nothing was put back: what the migration committed is still there",
+            true => "nothing was done now; a rollback was begun before, and nobody knows whether it took effect",
+        })
 }
 
 /// Errors: nothing was tried.
@@ -129,6 +140,11 @@ async fn verdict(
     keeping: &mut dyn Keeping,
 ) -> Result<Verdict> {
     let session = reach::reach(case.target, case.options, stop, ctx).await?;
+    let unsure = match earlier::look(&session, case.begun.as_ref()).await? {
+        Earlier::Settled(verdict) => return Ok(verdict),
+        Earlier::Unsure(why) => Some(why),
+        Earlier::Nothing => None,
+    };
     end_tool_sessions(&session, &case.window, case.by_itself, ctx).await?;
     let reader = Reader::open(case.archive)?;
     let started = Instant::now();
@@ -152,16 +168,21 @@ async fn verdict(
         return Ok(Verdict::Withheld {
             writers: Vec::new(),
             why,
-            made_again: true,
+            plight: Plight::MadeAgain,
         });
     }
     let observed = observe(case, &session).await?;
     session.close().await;
     let lifted = observed.lifted;
     let discard = case.options.on_other_writers == OnOtherWriters::Discard;
-    let why = case.withheld_before.clone().or_else(|| obstacle(&observed));
+    let plight = match unsure {
+        Some(_) => Plight::MayBeBack,
+        None => Plight::OthersWrote,
+    };
+    let known = case.withheld_before.clone().or(unsure);
+    let why = known.or_else(|| obstacle(&observed));
     if let Some(why) = why.filter(|_| !discard) {
-        return Ok(withheld(decision, observed, why, ctx));
+        return Ok(withheld(decision, observed, why, plight, ctx));
     }
     keeping.intend()?;
     let options = RollbackOptions {
@@ -177,13 +198,20 @@ async fn verdict(
         ..RollbackOptions::default()
     };
     let (target, store, rung) = (case.target, case.store, options.rung);
+    let mut unnoted = false;
     let work = async {
         match rung {
             Rung::Swap => {
                 let decided = Some(decision);
                 rollback::swap(target, &reader, store, &options, decided, keeping, ctx).await
             }
-            _ => rollback::roll_back_decided(target, &reader, store, &options, decision, ctx).await,
+            _ => {
+                let ledger = Noting::into_journal(keeping);
+                let task = (target, &reader, store, &options);
+                let done = rollback::roll_back_decided(task, decision, &ledger, ctx).await;
+                unnoted = ledger.has_failed();
+                done
+            }
         }
     };
     // Whoever connected behind the fence was told to expect that.
@@ -192,7 +220,15 @@ async fn verdict(
     if let Ok(report) = &mut result {
         report.seconds.decide += decided.as_secs_f64();
     }
-    Ok(of_rollback(result, rung, mark))
+    Ok(match of_rollback(result, rung, mark) {
+        // What could not be written down was not done.
+        Verdict::InDoubt { error, mark, .. } if unnoted => Verdict::InDoubt {
+            error,
+            doubt: Doubt::NotBegun,
+            mark,
+        },
+        verdict => verdict,
+    })
 }
 
 async fn moment(case: &Case<'_>, session: &Session) -> Result<Mark> {
@@ -220,7 +256,7 @@ fn of_rollback(result: Result<RollbackReport>, rung: Rung, mark: Mark) -> Verdic
         Err(error) if error.kind() == Kind::Withheld => Verdict::Withheld {
             writers: Vec::new(),
             why: error.to_string(),
-            made_again: false,
+            plight: Plight::OthersWrote,
         },
         Err(error) => Verdict::InDoubt {
             doubt: Doubt::of_rollback(&error, rung),
@@ -232,7 +268,13 @@ fn of_rollback(result: Result<RollbackReport>, rung: Rung, mark: Mark) -> Verdic
 
 /// P2 goes before P5: where nothing was committed nothing is withheld. Sequences that only moved
 /// on are left alone then, because somebody else may have taken values from them.
-fn withheld(decision: Decision, observed: Observed, why: String, ctx: &Context) -> Verdict {
+fn withheld(
+    decision: Decision,
+    observed: Observed,
+    why: String,
+    plight: Plight,
+    ctx: &Context,
+) -> Verdict {
     match decision {
         Decision::SequencesOnly { evidence, .. } => {
             ctx.warn("sequences moved on and were left there: other sessions may use them");
@@ -241,7 +283,7 @@ fn withheld(decision: Decision, observed: Observed, why: String, ctx: &Context) 
         _ => Verdict::Withheld {
             writers: observed.writers,
             why,
-            made_again: false,
+            plight,
         },
     }
 }

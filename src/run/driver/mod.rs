@@ -9,6 +9,7 @@ mod backup;
 mod desk;
 mod doubt;
 mod drill;
+mod earlier;
 mod judge;
 mod prepare;
 mod refusals;
@@ -43,6 +44,7 @@ pub use scene::tidy;
 pub(in crate::run) use scene::{Scene, connect};
 pub(in crate::run) use tool::Tool;
 pub use tool::{child_variables, own_tables};
+use withheld::Plight;
 
 /// First pause before another attempt; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -219,6 +221,7 @@ async fn judged(
     let mut case = case(ready, failure.by_itself);
     case.withheld_before.clone_from(&desk.wrote_between);
     case.ended_at = mark;
+    case.begun.clone_from(&desk.commit);
     Ok(judge(&case, scene.ctx, &mut OfDesk { desk, lock }).await)
 }
 
@@ -234,6 +237,7 @@ fn case<'a>(ready: &'a Ready<'_>, by_itself: bool) -> Case<'a> {
         seen_before: Vec::new(),
         withheld_before: None,
         ended_at: None,
+        begun: None,
         by_itself,
         other_database: false,
     }
@@ -310,11 +314,22 @@ fn conclude(
                 failure,
             )
         }
+        Verdict::Committed(commit) => {
+            desk.spend("decide", judged);
+            desk.report.not_brought_back = commit.not_brought_back;
+            proven(
+                desk,
+                Proven::Restored,
+                Event::ProvenRestored,
+                commit.proof,
+                failure,
+            )
+        }
         Verdict::Withheld {
             writers,
             why,
-            made_again,
-        } => withheld(desk, writers, why, made_again, &failure),
+            plight,
+        } => withheld(desk, writers, why, plight, &failure),
         Verdict::InDoubt { error, doubt, .. } => in_doubt(desk, &failure, error, doubt),
     }
 }
@@ -359,15 +374,12 @@ fn withheld(
     desk: &mut Desk<'_>,
     writers: Vec<crate::run::OtherWriter>,
     why: String,
-    made_again: bool,
+    plight: Plight,
     failure: &Error,
 ) -> (Outcome, Option<Error>) {
     let archive = desk.report.archive.clone().unwrap_or_default();
     let what = "the failed migration";
-    let error = match made_again {
-        true => withheld::made_again(what, &why, &archive, Some(failure)),
-        false => withheld::withheld(what, &why, &writers, &archive, Some(failure)),
-    };
+    let error = withheld::of(plight, what, &why, &writers, &archive, Some(failure));
     desk.others = Some(Seen {
         why,
         writers: writers.clone(),
@@ -431,6 +443,7 @@ async fn retry(desk: &mut Desk<'_>, ready: &Ready<'_>, number: u32, error: &Opti
     }
     // Settled: what the next attempt does is judged by itself.
     desk.roll_back_intended = false;
+    desk.commit = None;
     desk.to(Event::Retry).is_ok()
 }
 

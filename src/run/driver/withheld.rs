@@ -9,13 +9,37 @@ use crate::run::OtherWriter;
 /// Sessions that are named; the report has all of them.
 const NAMED: usize = 10;
 
-/// Options of the command that proceeds: the database that the archive is of, or one that was made in its place.
-const SAME_DATABASE: &str = "--discard-other-writes";
-const MADE_AGAIN: &str = "--other-database --discard-other-writes";
+/// Why it is not begun, as far as the words depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plight {
+    /// Others wrote, or may have written.
+    OthersWrote,
+    /// The database was dropped and made again since its backup.
+    MadeAgain,
+    /// A rollback that was begun before may have taken effect.
+    MayBeBack,
+}
 
-/// As [`withheld`], of a database that was dropped and made again since its backup.
-pub fn made_again(what: &str, why: &str, archive: &Path, failure: Option<&Error>) -> Error {
-    of_options(what, why, &[], archive, failure, MADE_AGAIN)
+impl Plight {
+    /// Options of the command that proceeds.
+    fn options(self) -> &'static str {
+        match self {
+            Self::MadeAgain => "--other-database --discard-other-writes",
+            Self::OthersWrote | Self::MayBeBack => "--discard-other-writes",
+        }
+    }
+
+    /// What is true of a database that `what` had changed.
+    fn now(self, what: &str) -> String {
+        match self {
+            Self::MayBeBack => "nothing was changed now; a rollback was begun before, and nobody knows whether it took \
+                                effect: what others wrote is there"
+                .to_owned(),
+            Self::OthersWrote | Self::MadeAgain => format!(
+                "the database is as {what} left it; nothing was put back, and what others wrote is there"
+            ),
+        }
+    }
 }
 
 /// The error of a rollback of `what` that would discard writes of others, for the reason `why`.
@@ -26,16 +50,17 @@ pub fn withheld(
     archive: &Path,
     failure: Option<&Error>,
 ) -> Error {
-    of_options(what, why, writers, archive, failure, SAME_DATABASE)
+    of(Plight::OthersWrote, what, why, writers, archive, failure)
 }
 
-fn of_options(
+/// The same in another plight.
+pub fn of(
+    plight: Plight,
     what: &str,
     why: &str,
     writers: &[OtherWriter],
     archive: &Path,
     failure: Option<&Error>,
-    options: &str,
 ) -> Error {
     let because = match failure {
         None => why.to_owned(),
@@ -44,12 +69,11 @@ fn of_options(
     let archive = archive.display();
     let mut error = Error::new(Kind::Withheld, format!("roll back {what}"))
         .because(because)
-        .now(format!(
-            "the database is as {what} left it; nothing was put back, and what others wrote is there"
-        ))
+        .now(plight.now(what))
         .hint(format!(
             "to put it back all the same (what it holds now is saved first): \
-             pgbelay rollback {options} {archive}"
+             pgbelay rollback {} {archive}",
+            plight.options()
         ))
         .hint(format!(
             "to see what would be lost, before that: pgbelay diff {archive}"

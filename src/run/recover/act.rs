@@ -11,11 +11,12 @@ use crate::error::{Error, Kind, Result};
 use crate::journal::{self, Journal, Stage, Step};
 use crate::migrate::child;
 use crate::pg;
-use crate::rollback::{Mark, Settled, is_comparison};
+use crate::rollback::{Commit, Mark, Settled, is_comparison};
 use crate::run::chronicle::{
     Ending, Proven, PutBack, RollBackBegun, Seen, Started, Story, Verified,
 };
-use crate::run::driver::{Case, Doubt, Verdict, child_variables, judge, verification, withheld};
+use crate::run::driver::withheld::{self, Plight};
+use crate::run::driver::{Case, Doubt, Verdict, child_variables, judge, verification};
 use crate::run::keeping::OfJournal;
 use crate::run::lock::RunLock;
 use crate::run::others;
@@ -59,7 +60,10 @@ pub async fn act(
                 "" => "proven by that run".to_owned(),
                 names => format!("proven by that run; not brought back: {names}"),
             };
-            as_before(&run, proven, &proof, lost)
+            Recovered {
+                already: true,
+                ..as_before(&run, proven, &proof, lost)
+            }
         }
         Action::Verify => verify_or_put_back(place, lock, journal, story, &run).await?,
         Action::RollBack | Action::Withheld => put_back(place, lock, journal, story, &run).await?,
@@ -183,6 +187,24 @@ fn as_before(run: &str, proven: Proven, proof: &str, lost: Vec<String>) -> Recov
     Recovered {
         not_brought_back: lost,
         ..Recovered::ended(outcome, vec![line])
+    }
+}
+
+/// Its rollback was committed before it was interrupted: nothing was looked at now, and nothing has to be.
+fn had_been_put_back(run: &str, commit: Commit) -> Recovered {
+    let Commit {
+        transaction, proof, ..
+    } = commit;
+    let line = format!(
+        "run {run} was rolled back before it was interrupted: that was proven and committed (transaction {transaction}; \
+         {proof}); nothing was changed now, and what others wrote since is there"
+    );
+    let why = "it was interrupted after its rollback, and until it was recovered nobody watched who wrote";
+    Recovered {
+        not_brought_back: commit.not_brought_back,
+        already: true,
+        others: Some(Seen::because(why.to_owned())),
+        ..Recovered::ended(Outcome::RolledBack, vec![line])
     }
 }
 
@@ -341,6 +363,7 @@ async fn put_back(
             .map(|seen| seen.why)
             .or(since_left),
         ended_at: None,
+        begun: story.commit.clone(),
         by_itself: false,
         other_database: story.begun_with.other_database,
     };
@@ -435,12 +458,17 @@ fn of_verdict(
             recovered.lines.extend(kept);
             (record, recovered)
         }
+        Verdict::Committed(commit) => {
+            let lost = commit.not_brought_back.clone();
+            let record = put_back(Some(Proven::Restored), &commit.proof, lost);
+            (record, had_been_put_back(run, commit))
+        }
         Verdict::Withheld {
             writers,
             why,
-            made_again,
+            plight,
         } => {
-            let recovered = recovery_withheld(run, archive, &why, &writers, made_again);
+            let recovered = recovery_withheld(run, archive, &why, &writers, plight);
             (None, recovered)
         }
         Verdict::InDoubt { error, doubt, .. } => {
@@ -470,13 +498,10 @@ fn recovery_withheld(
     archive: &Path,
     why: &str,
     writers: &[OtherWriter],
-    made_again: bool,
+    plight: Plight,
 ) -> Recovered {
     let what = format!("the interrupted run {run}");
-    let error = match made_again {
-        true => withheld::made_again(&what, why, archive, None),
-        false => withheld::withheld(&what, why, writers, archive, None),
-    };
+    let error = withheld::of(plight, &what, why, writers, archive, None);
     let line = format!("the rollback of run {run} was withheld");
     Recovered {
         error: Some(error),

@@ -54,6 +54,8 @@ pub struct Recovered {
     pub lines: Vec<String>,
     /// What a rollback could not bring back because its loss was accepted.
     pub not_brought_back: Vec<String>,
+    /// Whether that had been done, and proven, before it was interrupted: others may have written since.
+    pub already: bool,
     /// What becomes of its journal.
     pub after: After,
     /// What is known of writes of others, for a rollback by hand later.
@@ -80,6 +82,7 @@ impl Recovered {
             error: None,
             lines,
             not_brought_back: Vec::new(),
+            already: false,
             after: After::Ended,
             others: None,
         }
@@ -118,7 +121,8 @@ pub async fn recover(target: &Target, options: &RunOptions, ctx: &Context) -> Ru
         Ok(Some(recovered)) => {
             desk.report.recovered = recovered.lines;
             desk.report.not_brought_back = recovered.not_brought_back;
-            (of_the_verb(recovered.outcome), recovered.error)
+            let outcome = of_the_verb(recovered.outcome, recovered.already);
+            (outcome, recovered.error)
         }
         Ok(None) => (Outcome::NothingToDo, None),
         Err(error) => (Outcome::of_untouched(&error), Some(error)),
@@ -127,8 +131,9 @@ pub async fn recover(target: &Target, options: &RunOptions, ctx: &Context) -> Ru
 }
 
 /// The interrupted run failed; finishing it did not.
-fn of_the_verb(outcome: Outcome) -> Outcome {
+fn of_the_verb(outcome: Outcome, already: bool) -> Outcome {
     match outcome {
+        Outcome::RolledBack if already => Outcome::AlreadyRolledBack,
         Outcome::Unchanged => Outcome::Recovered { rolled_back: false },
         Outcome::RolledBack => Outcome::Recovered { rolled_back: true },
         other => other,
