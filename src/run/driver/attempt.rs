@@ -7,7 +7,7 @@ use crate::context::{Context, Phase};
 use crate::error::{Error, Kind, Result};
 use crate::journal::{Stage, Step};
 use crate::migrate::child;
-use crate::pg::{self, Secret};
+use crate::pg::{self, Secret, Session, Sql};
 use crate::rollback::{Counts, Mark};
 use crate::run::chronicle::{FenceRecord, Seen, Started, ToolEnded};
 use crate::run::driver::desk::Desk;
@@ -272,8 +272,30 @@ fn of_tool(ready: &Ready<'_>, report: ToolReport, mark: Option<Mark>) -> Failure
 pub async fn read_versions(desk: &mut Desk<'_>, ready: &Ready<'_>) -> Result<Vec<String>> {
     let scene = &ready.scene;
     let session = pg::wait_for(&scene.target, scene.options.wait, scene.ctx).await?;
-    let tables = versions::read(&session).await?;
+    let current = read_versions_on(&session, desk, ready).await;
     session.close().await;
+    current
+}
+
+/// The same once the database was judged: nobody is held up for the report by a lock.
+pub async fn read_versions_in_time(desk: &mut Desk<'_>, ready: &Ready<'_>) -> Result<Vec<String>> {
+    let scene = &ready.scene;
+    let session = pg::wait_for(&scene.target, scene.options.wait, scene.ctx).await?;
+    let limit = Sql::constant("SET lock_timeout = '1s'");
+    let current = match session.execute(&limit).await {
+        Ok(()) => read_versions_on(&session, desk, ready).await,
+        Err(error) => Err(error),
+    };
+    session.close().await;
+    current
+}
+
+async fn read_versions_on(
+    session: &Session,
+    desk: &mut Desk<'_>,
+    ready: &Ready<'_>,
+) -> Result<Vec<String>> {
+    let tables = versions::read(session).await?;
     let current = ready.tool.current(&tables);
     desk.report.to.clone_from(&current);
     Ok(current)

@@ -184,7 +184,7 @@ async fn settle(
     }
     let concluded = conclude(desk, verdict, begun, failure.error, started.elapsed());
     // What is true now, for the report; a failure to read it changes nothing.
-    let _ = attempt::read_versions(desk, ready).await;
+    let _ = attempt::read_versions_in_time(desk, ready).await;
     concluded
 }
 

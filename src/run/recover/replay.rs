@@ -416,6 +416,27 @@ mod tests {
     }
 
     #[test]
+    fn p5_the_last_transaction_that_may_have_been_committed_is_known() {
+        use Stage::Intent;
+        let noted = |transaction: u64| {
+            let commit = json!({"transaction": transaction, "system_identifier": "1", "database_oid": 2, "life": "l",
+                "proof": "equal"});
+            (Step::RollBack, Intent, json!({"commit": commit}))
+        };
+        let mut told = vec![(Step::RollBack, Intent, json!({})), noted(7), noted(9)];
+        let known = |told: &[Told]| story(told).commit.map(|commit| commit.transaction);
+        assert_eq!(known(&told[..1]), None);
+        assert_eq!(known(&told), Some(9));
+        assert_eq!(decide(&story(&told)).unwrap(), Action::RollBack);
+        // Left to the next start: it is asked again.
+        told.push((Step::RollBack, Intent, json!({"not_begun": true})));
+        assert_eq!(known(&told), Some(9));
+        let attempt = json!({"attempt": 2, "window_since": 1, "tool_started": 2});
+        told.push((Step::Migrate, Intent, attempt));
+        assert_eq!(known(&told), None);
+    }
+
+    #[test]
     fn a_journal_is_about_a_database_not_about_a_name() {
         let told = story(&[]);
         assert!(told.is_about("1", 2));
