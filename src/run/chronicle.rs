@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::outcome::{EndedAs, OtherWriter};
+use super::writers::Login;
 use crate::error::{Attempt, Result};
 use crate::journal::{self, Header, Record, Stage, Step};
 use crate::pg::target::Fenced;
@@ -146,6 +147,9 @@ pub struct Started {
     /// See [`super::writers::Window::unnamed_tool_from`].
     #[serde(default)]
     pub unnamed_tool_from: Option<String>,
+    /// As whom and from where the run was connected.
+    #[serde(default)]
+    pub login: Option<Login>,
     /// Before the tool was started.
     #[serde(default)]
     pub mark: Option<Mark>,
@@ -164,6 +168,9 @@ pub struct ToolEnded {
     /// Possible writers seen so far.
     #[serde(default)]
     pub other_writers: Vec<OtherWriter>,
+    /// Whether it had a session by the name that it was given.
+    #[serde(default)]
+    pub tool_was_seen: bool,
 }
 
 /// Verify outcome.
@@ -401,6 +408,13 @@ impl Story {
     /// What earlier attempts of this run knew of others.
     pub fn seen_before_the_attempt(&self) -> Option<Seen> {
         self.started.as_ref()?.others.clone()
+    }
+
+    /// Whether every session of its tool can be told by name: there was one, or no tool.
+    pub fn had_no_unknown_tool(&self) -> bool {
+        let ended = self.tool_ended.as_ref();
+        // One that succeeded has ended by itself.
+        self.started.is_none() || ended.is_some_and(|ended| ended.tool_was_seen || ended.succeeded)
     }
 
     /// Checks that the run was told to make, and these options do not name.

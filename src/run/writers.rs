@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -74,6 +75,8 @@ pub struct Sighting {
     pub untouched: bool,
     /// Whether it has a transaction id.
     pub writing: bool,
+    /// Since when a transaction or a statement of its is at work, likewise; none if none is.
+    pub running: Option<i64>,
 }
 
 impl Sighting {
@@ -94,6 +97,7 @@ impl Sighting {
                 .opt_string("last_statement")?
                 .unwrap_or_else(|| "unknown".to_owned()),
             writing: row.bool("writing")?,
+            running: row.opt_number("running")?,
         })
     }
 }
@@ -166,12 +170,39 @@ pub async fn server_time(session: &Session) -> Result<ServerTime> {
     })
 }
 
-/// The address that the server sees us come from, as [`Sighting::client`] shows it.
-pub async fn own_address(session: &Session) -> Result<String> {
+/// As whom and from where somebody is connected, as [`Sighting`] shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Login {
+    /// The role that logged in.
+    pub role: String,
+    /// Address, or `local`.
+    pub client: String,
+}
+
+impl Login {
+    fn is_of(&self, seen: &Sighting) -> bool {
+        self.role == seen.role && place(&self.client) == place(&seen.client)
+    }
+}
+
+/// The server's own machine is reached in more than one way.
+fn place(client: &str) -> &str {
+    match client {
+        "127.0.0.1" | "::1" => "local",
+        other => other,
+    }
+}
+
+/// As whom and from where the server sees us.
+pub async fn own_login(session: &Session) -> Result<Login> {
     let sql = Sql::constant(
-        "SELECT coalesce(pg_catalog.host(pg_catalog.inet_client_addr()), 'local') AS client",
+        "SELECT session_user AS role, coalesce(pg_catalog.host(pg_catalog.inet_client_addr()), 'local') AS client",
     );
-    session.query_one(&sql).await?.string("client")
+    let row = session.query_one(&sql).await?;
+    Ok(Login {
+        role: row.string("role")?,
+        client: row.string("client")?,
+    })
 }
 
 /// What tells our sessions and the migration's from those of others.
@@ -190,6 +221,8 @@ pub struct Window {
     pub unnamed_tool_from: Option<String>,
     /// Whether a pooler is in between, which connects without our names and sets them by a statement.
     pub pooled: bool,
+    /// As whom and from where the tool would connect: as this run does, and a recovery of it.
+    pub logins: Vec<Login>,
     /// Since when a fence keeps client sessions from writing, likewise; none without one.
     pub fenced_since: Option<i64>,
 }
@@ -224,6 +257,19 @@ impl Window {
     /// One of a pooler's that has done nothing yet, nor is named. It is seen again, or it is nobody that was seen.
     fn is_unborn(&self, seen: &Sighting) -> bool {
         self.pooled && seen.untouched && !seen.writing
+    }
+
+    /// Whether this may be a session of the tool that has another name.
+    fn may_be_tool(&self, seen: &Sighting) -> bool {
+        let of_its_login = self.logins.iter().any(|login| login.is_of(seen));
+        let Some(tool_started) = self.tool_started else {
+            return false;
+        };
+        of_its_login
+            && !seen.background
+            && seen.started.is_none_or(|started| started >= tool_started)
+            && !self.is_ours(seen)
+            && !self.is_tool(seen)
     }
 
     fn is_ours(&self, seen: &Sighting) -> bool {
@@ -363,6 +409,8 @@ struct Collected {
     of_tool: BTreeMap<(i32, Option<i64>), Instant>,
     /// In this attempt.
     tool_was_seen: bool,
+    /// Names of sessions that may be the tool's, likewise.
+    other_names: BTreeSet<String>,
     /// Looks of the shortest pause that are left in this attempt.
     looks_left: u32,
     unseen: u64,
@@ -398,6 +446,8 @@ impl Collected {
             }
             self.tool_was_seen = true;
             self.of_tool.entry(key).or_insert_with(Instant::now);
+        } else if window.may_be_tool(seen) && !seen.application.is_empty() {
+            self.other_names.insert(seen.application.clone());
         }
         let begun = self.begun(seen);
         let is_new = match (begun, window.tool_started) {
@@ -510,6 +560,21 @@ pub fn writers_among(window: &Window, sightings: &[Sighting]) -> Vec<OtherWriter
     collected.writers.into_values().collect()
 }
 
+/// Those that may be the tool's under another name and are at work on something that they began before this moment.
+pub fn at_work_since_before(
+    window: &Window,
+    sightings: &[Sighting],
+    moment: i64,
+) -> Vec<OtherWriter> {
+    let why = "what it does began before the migration was stopped, and may be the migration's own";
+    sightings
+        .iter()
+        .filter(|seen| seen.running.is_some_and(|since| since < moment))
+        .filter(|seen| window.may_be_tool(seen))
+        .map(|seen| writer(seen, why))
+        .collect()
+}
+
 /// Samples the sessions in the background until it is finished.
 #[derive(Debug)]
 pub struct Watch {
@@ -552,6 +617,7 @@ impl Watch {
             collected.count = Count::begin(counted);
             collected.new.clear();
             collected.tool_was_seen = false;
+            collected.other_names.clear();
             collected.looks_left = MOST_LOOKS;
         }
         self.window
@@ -595,6 +661,20 @@ impl Watch {
     /// What tells sessions apart.
     pub fn window(&self) -> Window {
         self.window.borrow().clone()
+    }
+
+    /// Whether the tool had a session by its name, in this attempt.
+    pub fn tool_was_seen(&self) -> bool {
+        lock(&self.collected).tool_was_seen
+    }
+
+    /// If it had none: what sessions were called that may be its own.
+    pub fn other_names(&self) -> Vec<String> {
+        let collected = lock(&self.collected);
+        match collected.tool_was_seen {
+            true => Vec::new(),
+            false => collected.other_names.iter().cloned().collect(),
+        }
     }
 
     /// The possible writers seen so far.
@@ -722,6 +802,10 @@ mod tests {
             tool_started: Some(2_000),
             unnamed_tool_from: None,
             pooled: false,
+            logins: vec![Login {
+                role: "app".into(),
+                client: "10.0.0.1".into(),
+            }],
             fenced_since: None,
         }
     }
@@ -740,6 +824,7 @@ mod tests {
             last_statement: "then".into(),
             untouched: false,
             writing: false,
+            running: None,
         }
     }
 
@@ -831,6 +916,32 @@ mod tests {
             assert!(!window.is_tool(&other), "{other:?}");
             assert!(judge(&window, &other).is_some(), "{other:?}");
         }
+    }
+
+    #[test]
+    fn p8_what_may_be_the_tools_is_at_work_since_before_it_was_stopped() {
+        let found = |change: fn(&mut Sighting)| {
+            let mut sighting = Sighting {
+                running: Some(2_600),
+                ..seen("alembic", 2_600)
+            };
+            change(&mut sighting);
+            !at_work_since_before(&window(), &[sighting], 3_000).is_empty()
+        };
+        assert!(found(|_| ()));
+        assert!(found(|seen| (seen.started, seen.running) = (None, Some(0))));
+        assert!(!found(|seen| seen.running = None));
+        assert!(!found(|seen| seen.running = Some(3_000)));
+        assert!(!found(|seen| seen.started = Some(1_999)));
+        assert!(!found(|seen| seen.role = "other".into()));
+        assert!(!found(|seen| seen.client = "10.0.0.2".into()));
+        assert!(!found(|seen| seen.background = true));
+        assert!(!found(
+            |seen| seen.application = "pgbelay abcd1234 child".into()
+        ));
+        assert!(!found(
+            |seen| seen.application = "pgbelay zzzz9999 lock".into()
+        ));
     }
 
     #[test]

@@ -52,6 +52,7 @@ mod many_objects;
 mod migrate_alembic;
 mod migrate_sql;
 mod mutations;
+mod named_otherwise;
 mod newer;
 mod others;
 mod outside;

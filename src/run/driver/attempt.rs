@@ -71,6 +71,7 @@ pub async fn attempt(
         ended: report.ended.clone(),
         succeeded: report.succeeded,
         other_writers: ready.watch.seen(),
+        tool_was_seen: ready.watch.tool_was_seen(),
     };
     desk.record_if_possible(Step::Migrate, Stage::Outcome, &ended);
     if !report.succeeded {
@@ -117,6 +118,7 @@ async fn begin(desk: &mut Desk<'_>, ready: &Ready<'_>, number: u32) -> Result<()
         postmaster: window.postmaster,
         tool_started,
         unnamed_tool_from: window.unnamed_tool_from,
+        login: window.logins.into_iter().next(),
         mark: Mark::settled_if_possible(&ready.lock.session(), desk.ctx).await,
         others: match number {
             1 => None,
@@ -192,6 +194,7 @@ async fn quiet_down(
         // A server that is started again as the tool ends: the watch connects again.
         result = count_to_the_end(ready, by_itself, succeeded).await;
     }
+    warn_of_other_names(desk, ready);
     result.unwrap_or_else(|error| {
         desk.warn(format!(
             "other sessions could not be watched to the end: {error}"
@@ -222,12 +225,30 @@ async fn count_to_the_end(
     })
 }
 
+/// A tool that gives its sessions a name of its own is not known when it has to be ended.
+fn warn_of_other_names(desk: &mut Desk<'_>, ready: &Ready<'_>) {
+    let names = ready.watch.other_names();
+    if names.is_empty() {
+        return;
+    }
+    let warning = format!(
+        "no session had the name {:?} that the migration was given (PGAPPNAME, and application_name in the URL), while others of \
+         its role and address were called {}: if these are its own, let them have that name (docs/operations.md)",
+        Window::tool_name(&desk.ctx.run_id),
+        names.join(", ")
+    );
+    if !desk.report.warnings.contains(&warning) {
+        desk.warn(warning);
+    }
+}
+
 /// The tool could not be started or watched; whether it did anything is for the judge.
 fn not_run(desk: &mut Desk<'_>, error: Error, mark: Option<Mark>) -> Result<Failure> {
     let ended = ToolEnded {
         ended: error.to_string(),
         succeeded: false,
         other_writers: Vec::new(),
+        tool_was_seen: false,
     };
     desk.record_if_possible(Step::Migrate, Stage::Outcome, &ended);
     desk.to(Event::ToolFailed)?;

@@ -20,6 +20,7 @@ use crate::run::blockers;
 use crate::run::chronicle::Seen;
 use crate::run::driver::doubt::Doubt;
 use crate::run::driver::earlier::{self, Earlier};
+use crate::run::driver::lingering;
 use crate::run::driver::withheld::Plight;
 use crate::run::fence;
 use crate::run::keeping::{Keeping, Noting};
@@ -55,6 +56,8 @@ pub struct Case<'a> {
     pub ended_at: Option<Mark>,
     /// A rollback that was begun before, and may have been committed.
     pub begun: Option<Commit>,
+    /// Whether the tool had a session by its name.
+    pub tool_was_seen: bool,
     /// Whether the tool ended by itself: its sessions then get a moment to disconnect.
     pub by_itself: bool,
     /// Whether the archive may be of another database: a rollback by hand said so.
@@ -145,7 +148,12 @@ async fn verdict(
         Earlier::Unsure(why) => Some(why),
         Earlier::Nothing => None,
     };
-    end_tool_sessions(&session, &case.window, case.by_itself, ctx).await?;
+    let found = end_tool_sessions(&session, &case.window, case.by_itself, ctx).await?;
+    if !(case.by_itself || case.tool_was_seen || found)
+        && let Some(verdict) = lingering::wait(&session, &case.window, ctx).await?
+    {
+        return Ok(verdict);
+    }
     let reader = Reader::open(case.archive)?;
     let started = Instant::now();
     let evidence = rollback::unchanged_by_transaction_ids(&session, &reader, ctx).await?;
@@ -368,13 +376,14 @@ fn obstacle(observed: &Observed) -> Option<String> {
 }
 
 /// Waits until the tool has no session left, and ends those that stay: a statement can outlive
-/// the process that sent it, and commit.
+/// the process that sent it, and commit. Returns whether there was one.
 pub async fn end_tool_sessions(
     session: &Session,
     window: &Window,
     by_itself: bool,
     ctx: &Context,
-) -> Result<()> {
+) -> Result<bool> {
+    let mut found = false;
     let started = Instant::now();
     let mut told = Vec::new();
     let patience = if by_itself {
@@ -390,8 +399,9 @@ pub async fn end_tool_sessions(
             .map(|seen| seen.pid)
             .collect();
         if pids.is_empty() {
-            return Ok(());
+            return Ok(found);
         }
+        found = true;
         let elapsed = started.elapsed();
         if elapsed > END_WITHIN {
             return Err(stuck(session, &pids));

@@ -11,6 +11,7 @@ mod doubt;
 mod drill;
 mod earlier;
 mod judge;
+mod lingering;
 mod prepare;
 mod refusals;
 mod scene;
@@ -238,6 +239,7 @@ fn case<'a>(ready: &'a Ready<'_>, by_itself: bool) -> Case<'a> {
         withheld_before: None,
         ended_at: None,
         begun: None,
+        tool_was_seen: ready.watch.tool_was_seen(),
         by_itself,
         other_database: false,
     }

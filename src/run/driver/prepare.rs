@@ -283,25 +283,23 @@ fn header_of(target: &Target, scene: &Scene<'_>, ctx: &Context) -> Header {
 /// Starts to watch for other writers, before the backup's snapshot.
 async fn watch(scene: &Scene<'_>, lock: &RunLock, fence: Option<&FenceRecord>) -> Result<Watch> {
     let time = writers::server_time(&lock.session()).await?;
+    let login = writers::own_login(&lock.session()).await?;
     let window = Window {
         since: time.now,
         postmaster: time.postmaster,
         run_id: scene.ctx.run_id.clone(),
         tool_started: None,
-        unnamed_tool_from: unnamed_tool_from(scene, lock).await?,
+        unnamed_tool_from: is_unnamed(scene).then(|| login.client.clone()),
         pooled: scene.target.pooled,
+        logins: vec![login],
         fenced_since: fence.and_then(|fence| fence.since),
     };
     let (target, ctx) = (scene.target.clone(), scene.ctx.clone());
     Ok(Watch::start(lock.session(), target, window, ctx))
 }
 
-/// Our own address as the server sees it, for drivers that do not read `PGAPPNAME`.
-async fn unnamed_tool_from(scene: &Scene<'_>, lock: &RunLock) -> Result<Option<String>> {
+/// Drivers that do not read `PGAPPNAME`.
+fn is_unnamed(scene: &Scene<'_>) -> bool {
     let dialect = scene.options.dialect.as_deref().unwrap_or_default();
-    let unnamed = dialect.contains("asyncpg") || dialect.contains("pg8000");
-    if !unnamed {
-        return Ok(None);
-    }
-    writers::own_address(&lock.session()).await.map(Some)
+    dialect.contains("asyncpg") || dialect.contains("pg8000")
 }

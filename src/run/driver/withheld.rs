@@ -18,6 +18,8 @@ pub enum Plight {
     MadeAgain,
     /// A rollback that was begun before may have taken effect.
     MayBeBack,
+    /// What may be the migration's own is still at work.
+    StillAtWork,
 }
 
 impl Plight {
@@ -25,7 +27,7 @@ impl Plight {
     fn options(self) -> &'static str {
         match self {
             Self::MadeAgain => "--other-database --discard-other-writes",
-            Self::OthersWrote | Self::MayBeBack => "--discard-other-writes",
+            Self::OthersWrote | Self::MayBeBack | Self::StillAtWork => "--discard-other-writes",
         }
     }
 
@@ -34,6 +36,9 @@ impl Plight {
         match self {
             Self::MayBeBack => "nothing was changed now; a rollback was begun before, and nobody knows whether it took \
                                 effect: what others wrote is there"
+                .to_owned(),
+            Self::StillAtWork => "nothing was changed now, and nobody can say yet what is true: what these sessions do may still \
+                                  be committed"
                 .to_owned(),
             Self::OthersWrote | Self::MadeAgain => format!(
                 "the database is as {what} left it; nothing was put back, and what others wrote is there"
@@ -66,6 +71,9 @@ pub fn of(
         None => why.to_owned(),
         Some(failure) => format!("{why}. The rollback is needed because: {failure}"),
     };
+    if plight == Plight::StillAtWork {
+        return still_at_work(what, because, writers);
+    }
     let archive = archive.display();
     let mut error = Error::new(Kind::Withheld, format!("roll back {what}"))
         .because(because)
@@ -87,6 +95,23 @@ pub fn of(
         ));
     }
     error.hint("next time: run --fence writes keeps others out while the migration runs")
+}
+
+/// The one that waits, and the one that does not. Whose the sessions are the operator knows.
+fn still_at_work(what: &str, because: String, writers: &[OtherWriter]) -> Error {
+    let pids: Vec<String> = writers.iter().map(|one| one.pid.to_string()).collect();
+    let error = Error::new(Kind::Withheld, format!("judge what {what} did"))
+        .because(because)
+        .now(Plight::StillAtWork.now(what))
+        .hint("when they have ended: pgbelay recover")
+        .hint(format!(
+            "to end them, if they are the migration's: SELECT pg_terminate_backend(pid) FROM unnest(ARRAY[{}]) AS pid",
+            pids.join(", ")
+        ));
+    let error = writers.iter().take(NAMED).fold(error, |error, writer| {
+        error.hint(format!("at work: {}", writer.line()))
+    });
+    error.hint("next time: let the migration's sessions have the application_name that it is given (PGAPPNAME, and in the URL)")
 }
 
 #[cfg(test)]

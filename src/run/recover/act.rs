@@ -23,7 +23,7 @@ use crate::run::others;
 use crate::run::outcome::{OtherWriter, Outcome};
 use crate::run::outside;
 use crate::run::recover::{Action, After, Place, Recovered, decide, left};
-use crate::run::writers::{self, Window};
+use crate::run::writers::{self, Login, Window};
 use crate::verify::{self, CommandSettings};
 
 /// Acts and appends the last record.
@@ -349,13 +349,14 @@ async fn put_back(
         return Ok(still_in_doubt(journal, story, run));
     };
     let archive = place.store.directory().join(&backup.archive);
+    let login = writers::own_login(place.session).await?;
     let since_left = others::since_left(place.session, story, place.ctx).await?;
     let case = Case {
         target: place.target,
         options: place.options,
         store: place.store,
         archive: &archive,
-        window: window_of(place, story, run),
+        window: window_of(place, story, run, login),
         watch: None,
         seen_before: known_writers(story),
         withheld_before: withheld_before(story)
@@ -364,6 +365,7 @@ async fn put_back(
             .or(since_left),
         ended_at: None,
         begun: story.commit.clone(),
+        tool_was_seen: story.had_no_unknown_tool(),
         by_itself: false,
         other_database: story.begun_with.other_database,
     };
@@ -514,7 +516,7 @@ fn recovery_withheld(
 }
 
 /// The interrupted run's window: its sessions are still known by their name.
-fn window_of(place: &Place<'_>, story: &Story, run: &str) -> Window {
+fn window_of(place: &Place<'_>, story: &Story, run: &str, login: Login) -> Window {
     let started = story.started.clone().unwrap_or_else(|| Started {
         window_since: i64::MIN,
         ..Started::default()
@@ -526,6 +528,7 @@ fn window_of(place: &Place<'_>, story: &Story, run: &str) -> Window {
         tool_started: Some(started.tool_started),
         unnamed_tool_from: started.unnamed_tool_from,
         pooled: place.target.pooled,
+        logins: started.login.into_iter().chain([login]).collect(),
         fenced_since: story.fence.as_ref().and_then(|fence| fence.since),
     }
 }

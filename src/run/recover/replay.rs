@@ -417,7 +417,7 @@ mod tests {
 
     #[test]
     fn p5_the_last_transaction_that_may_have_been_committed_is_known() {
-        use Stage::Intent;
+        use Stage::{Intent, Outcome};
         let noted = |transaction: u64| {
             let commit = json!({"transaction": transaction, "system_identifier": "1", "database_oid": 2, "life": "l",
                 "proof": "equal"});
@@ -434,6 +434,9 @@ mod tests {
         let attempt = json!({"attempt": 2, "window_since": 1, "tool_started": 2});
         told.push((Step::Migrate, Intent, attempt));
         assert_eq!(known(&told), None);
+        let ended = json!({"ended": "killed", "succeeded": false});
+        told.push((Step::Migrate, Outcome, ended));
+        assert!(!story(&told).had_no_unknown_tool());
     }
 
     #[test]
