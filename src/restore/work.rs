@@ -109,18 +109,27 @@ impl<'a> Work<'a> {
         self.make(&wanted).await
     }
 
-    /// What comes last, inside a transaction: event triggers, and then each materialized view is filled by itself.
+    /// What comes last, inside a transaction and in the archive's order: each materialized view is filled by itself, while no
+    /// event trigger is there that would forbid it.
     pub async fn last(&mut self) -> Result<()> {
         let entries = &self.reader.manifest().entries;
         let is_refresh =
             |index: &usize| entries[*index].kind == catalog::Kind::MaterializedViewData.name();
-        let (refreshes, others): (Vec<usize>, Vec<usize>) =
-            self.wanted(Section::Last).into_iter().partition(is_refresh);
-        self.make(&others).await?;
-        for index in refreshes {
+        let wanted = self.wanted(Section::Last);
+        for alike in wanted.chunk_by(|one, next| is_refresh(one) == is_refresh(next)) {
+            match alike.first().is_some_and(is_refresh) {
+                true => self.fill(alike).await?,
+                false => self.make(alike).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn fill(&mut self, refreshes: &[usize]) -> Result<()> {
+        for &index in refreshes {
             let statement = creation(self.reader, index)?;
             self.progress.what.clone_from(&statement.what);
-            let identity = &entries[index].identity;
+            let identity = &self.reader.manifest().entries[index].identity;
             let unfilled = refresh::fill(self.session, identity, statement).await?;
             self.made(1);
             self.report.unfilled.extend(unfilled);
