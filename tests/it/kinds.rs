@@ -137,7 +137,7 @@ pub fn rolled_back(bench: &Bench, reader: &Reader) -> RollbackReport {
     .expect("a rollback")
 }
 
-on_all_servers! {
+on_three_servers! {
     /// A shell is what is left of an operator that was only ever named. It has an owner, it may
     /// carry a comment, and it may be waited for by an operator that exists.
     fn shell_operators_are_kept(server) {
