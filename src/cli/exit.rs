@@ -17,7 +17,7 @@ pub(crate) const CODES: [(u8, &str); 11] = [
     (5, "backup failed; the migration was not started"),
     (
         6,
-        "rollback needed but withheld, because others wrote or may have written",
+        "rollback needed but withheld, because others wrote or may have written, or something may still be committed",
     ),
     (
         7,

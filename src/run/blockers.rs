@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::pg::{self, Session, Sql, Target};
-use crate::run::writers;
+use crate::run::sightings;
 
 /// SQLSTATE of a lock that was waited for in vain.
 pub const LOCK_NOT_AVAILABLE: &str = "55P03";
@@ -111,7 +111,7 @@ impl Watch<'_> {
         }
         for pid in due {
             // One that this role may not end is none that keeps it from ending the others.
-            let ended = self.session.query(&writers::terminate(&[pid])).await;
+            let ended = self.session.query(&sightings::terminate(&[pid])).await;
             let ended = ended.is_ok_and(|rows| {
                 let answer = rows.first().map(|row| row.bool("pg_terminate_backend"));
                 matches!(answer, Some(Ok(true)))

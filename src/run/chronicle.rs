@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::outcome::{EndedAs, OtherWriter};
-use super::writers::Login;
+use super::sightings::Login;
 use crate::error::{Attempt, Result};
 use crate::journal::{self, Header, Record, Stage, Step};
 use crate::pg::target::Fenced;
@@ -144,7 +144,7 @@ pub struct Started {
     pub postmaster: i64,
     /// Before the tool was started, likewise.
     pub tool_started: i64,
-    /// See [`super::writers::Window::unnamed_tool_from`].
+    /// See [`super::sightings::Window::unnamed_tool_from`].
     #[serde(default)]
     pub unnamed_tool_from: Option<String>,
     /// As whom and from where the run was connected.

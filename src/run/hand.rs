@@ -21,7 +21,7 @@ use crate::run::lock::RunLock;
 use crate::run::others::Speaks;
 use crate::run::outcome::Outcome;
 use crate::run::preflight::Facts;
-use crate::run::{RunOptions, blockers, clock, hiding, others, recover, versions, writers};
+use crate::run::{RunOptions, blockers, clock, hiding, others, recover, sightings, versions};
 use crate::store::Store;
 use crate::verify::{self, CommandSettings, VerifyReport};
 
@@ -66,31 +66,12 @@ pub async fn roll_back(
         stop: Stop::never(),
         ..ctx.clone()
     };
-    let mut unnoted = false;
-    let work = async {
-        match options.rung {
-            Rung::Swap => {
-                let keeping = &mut OfJournal {
-                    journal: &mut journal,
-                    lock: &lock,
-                };
-                rollback::swap(target, reader, store, options, None, keeping, &calm).await
-            }
-            _ => {
-                let keeping = &mut OfJournal {
-                    journal: &mut journal,
-                    lock: &lock,
-                };
-                let ledger = Noting::into_journal(keeping);
-                let done =
-                    rollback::roll_back_noted(target, reader, store, options, &ledger, &calm).await;
-                unnoted = ledger.has_failed();
-                done
-            }
-        }
+    let keeping = &mut OfJournal {
+        journal: &mut journal,
+        lock: &lock,
     };
+    let work = put_back((target, reader, store, options), keeping, &calm);
     let result = blockers::watched(target, is_fenced, work, &calm).await;
-    let result = result.map_err(|error| not_begun(error, options.rung, unnoted));
     let mark = match result.is_ok() {
         true => mark_of(target, &calm).await,
         false => None,
@@ -101,23 +82,48 @@ pub async fn roll_back(
             "{error}; the next start will look at the database again"
         ));
     }
-    match fence::take_down_left(&lock, target, Duration::ZERO, store, &facts, &calm).await {
-        Ok(lines) => lines.into_iter().for_each(|line| ctx.note(line)),
-        Err(error) => ctx.warn(format!(
-            "the fence that an interrupted run left still stands: {error}; pgbelay recover takes it down"
-        )),
-    }
+    take_fence_down(&lock, target, store, &facts, &calm).await;
     lock.release().await;
     result
 }
 
+async fn put_back(
+    (target, reader, store, options): (&Target, &Reader, &Store, &RollbackOptions),
+    keeping: &mut OfJournal<'_>,
+    ctx: &Context,
+) -> Result<RollbackReport> {
+    if options.rung == Rung::Swap {
+        return rollback::swap(target, reader, store, options, None, keeping, ctx).await;
+    }
+    let ledger = Noting::into_journal(keeping);
+    let done = rollback::roll_back_noted(target, reader, store, options, &ledger, ctx).await;
+    let unnoted = ledger.has_failed();
+    done.map_err(|error| not_begun(error, unnoted))
+}
+
 /// A transaction that waited for a lock in vain, or could not be written down, changed nothing, and leaves nothing to be looked
 /// at.
-fn not_begun(error: Error, rung: Rung, unnoted: bool) -> Error {
+fn not_begun(error: Error, unnoted: bool) -> Error {
     let waited = error.sqlstate() == Some(blockers::LOCK_NOT_AVAILABLE);
-    match (waited || unnoted) && rung != Rung::Swap {
+    match waited || unnoted {
         true => error.with_kind(Kind::Refused),
         false => error,
+    }
+}
+
+/// The one that an interrupted run left.
+async fn take_fence_down(
+    lock: &RunLock,
+    target: &Target,
+    store: &Store,
+    facts: &Facts,
+    ctx: &Context,
+) {
+    match fence::take_down_left(lock, target, Duration::ZERO, store, facts, ctx).await {
+        Ok(lines) => lines.into_iter().for_each(|line| ctx.note(line)),
+        Err(error) => ctx.warn(format!(
+            "the fence that an interrupted run left still stands: {error}; pgbelay recover takes it down"
+        )),
     }
 }
 
@@ -348,7 +354,10 @@ pub async fn verify_live(
 async fn end_check(target: &Target, pid: i32, ctx: &Context) {
     let ended = async {
         let session = pg::connect(target, pg::Purpose::Verify, ctx).await?;
-        let ended = session.query(&writers::terminate(&[pid])).await.map(|_| ());
+        let ended = session
+            .query(&sightings::terminate(&[pid]))
+            .await
+            .map(|_| ());
         session.close().await;
         ended
     };

@@ -20,6 +20,7 @@ mod outside;
 pub mod preflight;
 mod reach;
 mod recover;
+mod sightings;
 mod stamp;
 mod state;
 mod versions;

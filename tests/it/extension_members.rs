@@ -219,6 +219,18 @@ impl Case {
         }
     }
 
+    /// Whether the facts are those of before and `diff` finds nothing; the archive goes.
+    fn is_as(&self, before: &str, damage: &str, facts: &str) {
+        let after = self.database.sql(facts);
+        assert!(
+            after == before,
+            "{damage}:\n{}",
+            changed_lines(before, &after)
+        );
+        self.call(&["diff", "it.sql.gz"]).assert_code(0);
+        std::fs::remove_file(self.workplace.directory().join("it.sql.gz")).expect("the archive");
+    }
+
     /// Takes an archive, does damage, rolls back, and looks whether all is as before.
     fn comes_back_from(&self, damage: &str, facts: &str) {
         self.archive();
@@ -227,14 +239,7 @@ impl Case {
         assert_ne!(self.database.sql(facts), before, "{damage}");
         self.call(&["diff", "it.sql.gz"]).assert_code(8);
         self.call(&["rollback", "it.sql.gz"]).assert_code(0);
-        let after = self.database.sql(facts);
-        assert!(
-            after == before,
-            "{damage}:\n{}",
-            changed_lines(&before, &after)
-        );
-        self.call(&["diff", "it.sql.gz"]).assert_code(0);
-        std::fs::remove_file(self.workplace.directory().join("it.sql.gz")).expect("the archive");
+        self.is_as(&before, damage, facts);
     }
 }
 
@@ -247,14 +252,7 @@ impl Case {
         let rollback = ["rollback", "it.sql.gz", "--strategy", "repair", "--json"];
         let output = self.call(&rollback).assert_code(0);
         assert_eq!(output.json()["strategy"], "repair", "{output}");
-        let after = self.database.sql(facts);
-        assert!(
-            after == before,
-            "{damage}:\n{}",
-            changed_lines(&before, &after)
-        );
-        self.call(&["diff", "it.sql.gz"]).assert_code(0);
-        std::fs::remove_file(self.workplace.directory().join("it.sql.gz")).expect("the archive");
+        self.is_as(&before, damage, facts);
         let json = output.json();
         let saved = json["rollback"]["saved"].as_str().expect("P4");
         self.workplace.directory().join(saved)

@@ -234,6 +234,14 @@ fn at_the_pause(shop: &Shop, mut running: Running<'_>, meanwhile: impl FnOnce())
         std::thread::sleep(Duration::from_millis(10));
     }
     meanwhile();
+    // A session that is still leaving would be seen by the watch, and this is about those that nobody saw.
+    let leaving = format!(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND application_name = 'psql'",
+        shop.database.name()
+    );
+    while shop.database.server().psql("postgres", &leaving) != "0" {
+        std::thread::sleep(Duration::from_millis(10));
+    }
     if shop.database.server().major < 15 {
         // Another process collects the counts there.
         std::thread::sleep(Duration::from_millis(1_500));

@@ -99,6 +99,17 @@ fn roll_back_as(bench: &Bench, role: &str, reader: &Reader, rung: Rung) -> Rollb
     report.unwrap_or_else(|error| panic!("{rung:?}\n{error}"))
 }
 
+/// Puts back what a migration did, by the first attempt of a repair.
+fn repaired_at_once(bench: &Bench, reader: &Reader, before: &str, damage: &str) {
+    bench.database.sql_as_owner(damage);
+    let report = roll_back_as(bench, "app", reader, Rung::Repair);
+    assert_eq!(report.strategy, Strategy::Repair, "{damage}");
+    assert_eq!(second_attempts(bench), [""; 0], "{damage}");
+    bench.database.assert_is(before);
+    let difference = bench.difference(reader);
+    assert!(difference.is_empty(), "{damage}\n{:?}", difference.lines());
+}
+
 on_servers! {
     /// P3, P4: what a partition has of its parent's acts on no row that is put back, and takes no other table's rows.
     fn what_partitions_have_of_their_parents_stays_quiet(server) {
@@ -107,13 +118,7 @@ on_servers! {
         let reader = bench.archive();
         let before = bench.database.dump();
         for damage in TREE_DAMAGE {
-            bench.database.sql_as_owner(&in_silence(damage));
-            let report = roll_back_as(&bench, "app", &reader, Rung::Repair);
-            assert_eq!(report.strategy, Strategy::Repair, "{damage}");
-            assert_eq!(second_attempts(&bench), [""; 0], "{damage}");
-            bench.database.assert_is(&before);
-            let difference = bench.difference(&reader);
-            assert!(difference.is_empty(), "{damage}\n{:?}", difference.lines());
+            repaired_at_once(&bench, &reader, &before, &in_silence(damage));
         }
     }
 
@@ -125,13 +130,7 @@ on_servers! {
         let reader = bench.archive();
         let before = bench.database.dump();
         for damage in ["UPDATE kept SET v = 'y' WHERE id < 9", "INSERT INTO nameless SELECT 1, 'new' FROM generate_series(1, 9)"] {
-            bench.database.sql_as_owner(damage);
-            let report = roll_back_as(&bench, "app", &reader, Rung::Repair);
-            assert_eq!(report.strategy, Strategy::Repair, "{damage}");
-            assert_eq!(second_attempts(&bench), [""; 0], "{damage}");
-            bench.database.assert_is(&before);
-            let difference = bench.difference(&reader);
-            assert!(difference.is_empty(), "{damage}\n{:?}", difference.lines());
+            repaired_at_once(&bench, &reader, &before, damage);
         }
     }
 

@@ -353,7 +353,7 @@ fn line_of_failure(report: &RunReport, except: &str) -> String {
             format!("{failed}; the database was put back and is as it was (proven){except}.")
         }
         _ => format!(
-            "{failed}; rollback WITHHELD because others wrote or may have written. Nothing was undone now."
+            "{failed}; rollback WITHHELD because others wrote or may have written, or something may still be committed. Nothing was undone now."
         ),
     }
 }

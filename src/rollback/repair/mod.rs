@@ -15,6 +15,8 @@ mod patch;
 mod plan;
 mod proof;
 mod rename;
+mod results;
+mod way;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;

@@ -9,15 +9,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::results::{refresh_what_reads, renew_results};
+use super::way::make_way;
 use super::{drops, mend};
 use crate::archive::{Manifest, TableRecord};
 use crate::catalog::{self, Catalog, Entry, Kind, Part};
 use crate::compare::State;
 use crate::pg::Sql;
 use crate::restore::{Parts, Statement};
-
-/// From this many bytes of rows on a table's indexes are built anew rather than filled row by row.
-const REBUILD_INDEXES: u64 = 1 << 20;
 
 /// Kinds that get grants when they are made (ALTER DEFAULT PRIVILEGES).
 const GRANTED_BY_DEFAULT: [Kind; 13] = [
@@ -256,14 +255,14 @@ fn makes_named_again(sides: &Sides<'_>, fates: &[Fate]) -> bool {
 }
 
 /// What stays.
-struct Standing<'a> {
+pub(super) struct Standing<'a> {
     /// Places of live entries, by their identities.
-    entries: HashMap<&'a str, usize>,
+    pub entries: HashMap<&'a str, usize>,
     /// Tables, by the identities that records of rows have.
-    tables: BTreeSet<&'a str>,
+    pub tables: BTreeSet<&'a str>,
 }
 
-fn staying<'a>(live: &'a Catalog, fates: &[Fate]) -> Standing<'a> {
+pub(super) fn staying<'a>(live: &'a Catalog, fates: &[Fate]) -> Standing<'a> {
     let entries = live.entries.iter().enumerate();
     let staying = entries.filter(|(at, _)| fates[*at] != Fate::Goes);
     Standing {
@@ -276,253 +275,11 @@ fn staying<'a>(live: &'a Catalog, fates: &[Fate]) -> Standing<'a> {
 }
 
 /// Tables whose rows are put back, with the bytes that are loaded as a whole.
-fn touched<'a>(sides: &Sides<'a>, loaded: &BTreeSet<usize>) -> BTreeMap<&'a str, u64> {
+pub(super) fn touched<'a>(sides: &Sides<'a>, loaded: &BTreeSet<usize>) -> BTreeMap<&'a str, u64> {
     let patched = sides.patched.iter().map(|identity| (identity.as_str(), 0));
     let loaded = loaded.iter().map(|&at| &sides.manifest.tables[at]);
     let loaded = loaded.map(|record| (record.identity.as_str(), record.bytes));
     patched.chain(loaded).collect()
-}
-
-/// Identities of the tables that these are partitions of, over however many others. Their foreign keys (both those that lead
-/// away and those that lead there) and triggers are the partitions', too, and have entries only above. Plain inheritance
-/// hands neither down.
-fn above<'a>(live: &'a Catalog, tables: &BTreeMap<&str, u64>, fates: &[Fate]) -> BTreeSet<&'a str> {
-    let mut parents: HashMap<&str, &str> = HashMap::new();
-    for (at, attach) in live.entries.iter().enumerate() {
-        // What is detached comes back with its rows, and is checked as a whole then.
-        if attach.kind != Kind::TableAttach || fates[at] == Fate::Goes {
-            continue;
-        }
-        let is_parent = |need: &usize| {
-            live.entries[*need].kind == Kind::Table && !is_child(live, attach, *need)
-        };
-        let parent = attach.depends.iter().copied().find(is_parent);
-        if let Some((child, parent)) = attach.identity.strip_prefix("attach of ").zip(parent) {
-            parents.insert(child, &live.entries[parent].identity);
-        }
-    }
-    let mut above = BTreeSet::new();
-    for table in tables.keys() {
-        let mut next = parents.get(table);
-        while let Some(parent) = next {
-            next = match above.insert(*parent) {
-                true => parents.get(parent),
-                false => None,
-            };
-        }
-    }
-    above
-}
-
-/// Takes away what would act on rows that are put back into a table that stays.
-fn make_way(sides: &Sides<'_>, loaded: &BTreeSet<usize>, fates: &mut [Fate]) {
-    let bytes = touched(sides, loaded);
-    let above = above(sides.live, &bytes, fates);
-    let attached: BTreeSet<usize> = sides
-        .live
-        .entries
-        .iter()
-        .filter(|entry| entry.kind == Kind::IndexAttach)
-        .flat_map(|entry| entry.depends.iter().copied())
-        .collect();
-    for (at, entry) in sides.live.entries.iter().enumerate() {
-        let needs = entry.depends.iter();
-        let needs = needs.filter_map(|&need| sides.live.entries[need].table());
-        let is_above = needs.clone().any(|need| above.contains(need));
-        let of_loaded: Vec<u64> = needs.filter_map(|need| bytes.get(need).copied()).collect();
-        let is_own = !of_loaded.is_empty();
-        let many = of_loaded.iter().any(|&bytes| bytes >= REBUILD_INDEXES);
-        let in_the_way = match entry.kind {
-            Kind::FkConstraint | Kind::Trigger | Kind::TriggerState => is_own || is_above,
-            Kind::RowSecurity => is_own,
-            Kind::Index | Kind::Constraint => many && !attached.contains(&at),
-            _ => false,
-        };
-        if in_the_way {
-            fates[at] = Fate::Goes;
-        }
-    }
-    let_old_rows_in(sides, &bytes, fates);
-}
-
-/// What is NOT VALID holds for new rows and not for the old ones that come back: it is taken off the tables, those that they
-/// inherit from, and the domains of their columns, and comes back after the rows as the archive makes it.
-fn let_old_rows_in(sides: &Sides<'_>, touched: &BTreeMap<&str, u64>, fates: &mut [Fate]) {
-    let entries = &sides.live.entries;
-    let mut checked: Vec<bool> = entries
-        .iter()
-        .map(|entry| touched.contains_key(entry.identity.as_str()))
-        .collect();
-    let checks = |at: usize| {
-        matches!(
-            entries[at].kind,
-            Kind::Table | Kind::Domain | Kind::Type | Kind::TableAttach
-        )
-    };
-    let mut before = Vec::new();
-    while before != checked {
-        before.clone_from(&checked);
-        for (at, entry) in entries.iter().enumerate().filter(|(at, _)| checks(*at)) {
-            let child = entry.identity.strip_prefix("attach of ");
-            let needs = entry.depends.iter().filter(|&&need| checks(need));
-            let attaches =
-                |need: &&usize| checked[**need] && child == Some(entries[**need].identity.as_str());
-            if checked[at] || needs.clone().any(|need| attaches(&need)) {
-                needs.for_each(|&need| checked[need] = true);
-            }
-        }
-    }
-    for (at, entry) in entries.iter().enumerate() {
-        let is_for_new_rows =
-            entry.kind == Kind::CheckConstraint && entry.create.ends_with(" NOT VALID;\n");
-        if is_for_new_rows && entry.depends.iter().any(|&need| checked[need]) {
-            fates[at] = Fate::Goes;
-        }
-    }
-}
-
-/// Kinds whose objects compute something: what they once returned may be stored elsewhere.
-const COMPUTING: [Kind; 4] = [
-    Kind::Function,
-    Kind::Procedure,
-    Kind::Aggregate,
-    Kind::Operator,
-];
-
-/// Kinds of what the text of a function may name, beside [`COMPUTING`]: where one differs, the function may return something
-/// else. Not tables and their rows, which differ nearly always: results of a function that reads them are not to be stored.
-const READ_BY_CODE: [Kind; 20] = [
-    Kind::Language,
-    Kind::Transform,
-    Kind::Type,
-    Kind::Domain,
-    Kind::Cast,
-    Kind::Collation,
-    Kind::Conversion,
-    Kind::OperatorFamily,
-    Kind::OperatorClass,
-    Kind::OperatorFamilyMember,
-    Kind::TsParser,
-    Kind::TsTemplate,
-    Kind::TsDictionary,
-    Kind::TsConfiguration,
-    Kind::View,
-    Kind::ForeignDataWrapper,
-    Kind::ForeignServer,
-    Kind::UserMapping,
-    Kind::ForeignTable,
-    Kind::Extension,
-];
-
-/// Which entries call user code, over however many others.
-fn callers(live: &Catalog) -> Vec<bool> {
-    let mut calls = vec![false; live.entries.len()];
-    for (at, entry) in live.entries.iter().enumerate() {
-        calls[at] =
-            COMPUTING.contains(&entry.kind) || entry.depends.iter().any(|&need| calls[need]);
-    }
-    calls
-}
-
-/// Whether code differs, or what it may read. Which code names what is not recorded for bodies that are texts.
-fn code_differs(sides: &Sides<'_>, fates: &[Fate]) -> bool {
-    let kinds = || COMPUTING.iter().chain(&READ_BY_CODE);
-    let mut live = sides.live.entries.iter().zip(fates);
-    let stays = staying(sides.live, fates);
-    let mut records = sides.manifest.entries.iter();
-    live.any(|(entry, fate)| *fate != Fate::Stays && kinds().any(|kind| *kind == entry.kind))
-        || records.any(|record| {
-            let is_code = kinds().any(|kind| kind.name() == record.kind);
-            is_code && !stays.entries.contains_key(record.identity.as_str())
-        })
-}
-
-/// What stores results of code is made again where code differs: an index over an expression, rows with generated columns.
-/// Their definitions say the same, and the digest of the rows leaves generated columns out.
-fn renew_results(sides: &Sides<'_>, fates: &mut [Fate]) {
-    if !code_differs(sides, fates) {
-        return;
-    }
-    let calls = callers(sides.live);
-    let entries = &sides.live.entries;
-    for (at, entry) in entries.iter().enumerate() {
-        let stores = match entry.kind {
-            Kind::Index | Kind::Constraint => true,
-            Kind::Table => entry.create.contains(" GENERATED ALWAYS AS ("),
-            _ => false,
-        };
-        // An index over plain columns needs its table, which may call code for other reasons.
-        let mut needs = entry
-            .depends
-            .iter()
-            .filter(|&&need| !matches!(entries[need].kind, Kind::Table | Kind::MaterializedView));
-        if stores && needs.any(|&need| calls[need]) {
-            fates[at] = Fate::Goes;
-        }
-    }
-}
-
-/// Materialized views that show rows of these tables, over however many views, partitions and children, or are made
-/// by what differs, are filled again; those that call code in any case, because nobody knows what it reads.
-fn refresh_what_reads(sides: &Sides<'_>, loaded: &BTreeSet<usize>, fates: &mut [Fate]) {
-    let entries = &sides.live.entries;
-    let mut reads = changed(sides, loaded, fates);
-    let something = reads.contains(&true);
-    let calls = callers(sides.live);
-    loop {
-        let before = reads.clone();
-        for (at, entry) in entries.iter().enumerate() {
-            reads[at] |= entry.depends.iter().any(|&need| reads[need]);
-            // A parent shows what its children hold.
-            let is_child = matches!(entry.kind, Kind::Table | Kind::TableAttach) && reads[at];
-            for &need in entry.depends.iter().filter(|_| is_child) {
-                reads[need] |= entries[need].kind == Kind::Table;
-            }
-        }
-        if before == reads {
-            break;
-        }
-    }
-    for (at, entry) in entries.iter().enumerate() {
-        let stale = reads[at] || calls[at] && something;
-        if stale && entry.kind == Kind::MaterializedViewData && fates[at] == Fate::Stays {
-            fates[at] = Fate::RunAgain;
-        }
-    }
-}
-
-/// What does not stay as it is: definitions, rows, and what the archive makes again beside or below it.
-fn changed(sides: &Sides<'_>, loaded: &BTreeSet<usize>, fates: &[Fate]) -> Vec<bool> {
-    let tables = touched(sides, loaded);
-    let stays = staying(sides.live, fates);
-    let mut changed: Vec<bool> = sides
-        .live
-        .entries
-        .iter()
-        .zip(fates)
-        .map(|(entry, fate)| {
-            let table = entry.table();
-            *fate != Fate::Stays || table.is_some_and(|table| tables.contains_key(table))
-        })
-        .collect();
-    let records = &sides.manifest.entries;
-    for record in records
-        .iter()
-        .filter(|record| !stays.entries.contains_key(record.identity.as_str()))
-    {
-        for need in record
-            .depends
-            .iter()
-            .filter_map(|&need| records.get(usize::try_from(need).ok()?))
-        {
-            let attached = matches!(&*record.kind, kind if kind == Kind::TableAttach.name() || kind == Kind::Table.name());
-            let standing = stays.entries.get(need.identity.as_str());
-            if let Some(&at) = standing.filter(|_| attached) {
-                changed[at] = true;
-            }
-        }
-    }
-    changed
 }
 
 /// What is made again must not get grants that it did not have.
@@ -600,7 +357,7 @@ fn mends(live: &Catalog, fates: &[Fate]) -> Vec<(String, Vec<Statement>)> {
         .collect()
 }
 
-fn is_child(live: &Catalog, attach: &Entry, need: usize) -> bool {
+pub(super) fn is_child(live: &Catalog, attach: &Entry, need: usize) -> bool {
     let table = &live.entries[need].identity;
     attach.identity.strip_prefix("attach of ") == Some(table)
 }

@@ -19,9 +19,10 @@ use crate::run::driver::verification;
 use crate::run::fence;
 use crate::run::lock::RunLock;
 use crate::run::reach;
+use crate::run::sightings::Window;
 use crate::run::state::Event;
 use crate::run::versions;
-use crate::run::writers::{self, Watch, Window};
+use crate::run::writers::{self, Watch};
 use crate::verify::InvalidObjects;
 
 /// Everything that was made ready before the tool may start.

@@ -26,7 +26,8 @@ use crate::run::fence;
 use crate::run::keeping::{Keeping, Noting};
 use crate::run::preflight::Facts;
 use crate::run::reach;
-use crate::run::writers::{self, Observed, Watch, Window};
+use crate::run::sightings::{self, Window};
+use crate::run::writers::{self, Observed, Watch};
 use crate::run::{OnOtherWriters, OtherWriter, RunOptions};
 use crate::store::Store;
 
@@ -135,6 +136,22 @@ fn without_archive(why: &Error, begun: bool) -> Error {
         })
 }
 
+/// What was found where something has to be put back.
+struct Judged {
+    decision: Decision,
+    /// How long that took.
+    took: Duration,
+    /// What others commit after this moment is told from it.
+    mark: Mark,
+    observed: Observed,
+}
+
+/// What a look at the database comes to.
+enum Look {
+    Settled(Verdict),
+    Due(Box<Judged>),
+}
+
 /// Errors: nothing was tried.
 async fn verdict(
     case: &Case<'_>,
@@ -148,57 +165,93 @@ async fn verdict(
         Earlier::Unsure(why) => Some(why),
         Earlier::Nothing => None,
     };
-    let found = end_tool_sessions(&session, &case.window, case.by_itself, ctx).await?;
-    if !(case.by_itself || case.tool_was_seen || found)
-        && let Some(verdict) = lingering::wait(&session, &case.window, ctx).await?
-    {
+    if let Some(verdict) = still_at_work(case, &session, ctx).await? {
         return Ok(verdict);
     }
     let reader = Reader::open(case.archive)?;
-    let started = Instant::now();
-    let evidence = rollback::unchanged_by_transaction_ids(&session, &reader, ctx).await?;
-    if let Some(evidence) = evidence {
-        return Ok(Verdict::Unchanged { evidence });
-    }
-    // Before anything is compared: what others commit meanwhile is told from this moment.
-    let mark = moment(case, &session).await?;
-    faults::reach(Point::Compare)?;
-    let decision = rollback::decide(&session, &reader, ctx).await?;
-    let decided = started.elapsed();
-    if let Decision::Unchanged { evidence } = decision {
-        return Ok(Verdict::Unchanged { evidence });
-    }
-    let another = match case.other_database {
-        true => None,
-        false => another_database(&session, &reader).await?,
+    let judged = match look(case, &session, &reader, ctx).await? {
+        Look::Settled(verdict) => return Ok(verdict),
+        Look::Due(judged) => *judged,
     };
-    if let Some(why) = another {
-        return Ok(Verdict::Withheld {
-            writers: Vec::new(),
-            why,
-            plight: Plight::MadeAgain,
-        });
-    }
-    let observed = observe(case, &session).await?;
     session.close().await;
-    let lifted = observed.lifted;
-    let discard = case.options.on_other_writers == OnOtherWriters::Discard;
     let plight = match unsure {
         Some(_) => Plight::MayBeBack,
         None => Plight::OthersWrote,
     };
     let known = case.withheld_before.clone().or(unsure);
-    let why = known.or_else(|| obstacle(&observed));
-    if let Some(why) = why.filter(|_| !discard) {
-        return Ok(withheld(decision, observed, why, plight, ctx));
+    let why = known.or_else(|| obstacle(&judged.observed));
+    match why.filter(|_| case.options.on_other_writers != OnOtherWriters::Discard) {
+        Some(why) => Ok(withheld(judged, why, plight, ctx)),
+        None => put_back(case, &reader, judged, keeping, ctx).await,
     }
+}
+
+/// Ends the tool's sessions; the verdict if others that may be its own do not end.
+async fn still_at_work(
+    case: &Case<'_>,
+    session: &Session,
+    ctx: &Context,
+) -> Result<Option<Verdict>> {
+    let found = end_tool_sessions(session, &case.window, case.by_itself, ctx).await?;
+    match case.by_itself || case.tool_was_seen || found {
+        true => Ok(None),
+        false => lingering::wait(session, &case.window, ctx).await,
+    }
+}
+
+async fn look(case: &Case<'_>, session: &Session, reader: &Reader, ctx: &Context) -> Result<Look> {
+    let started = Instant::now();
+    let evidence = rollback::unchanged_by_transaction_ids(session, reader, ctx).await?;
+    if let Some(evidence) = evidence {
+        return Ok(Look::Settled(Verdict::Unchanged { evidence }));
+    }
+    // Before anything is compared: what others commit meanwhile is told from this moment.
+    let mark = moment(case, session).await?;
+    faults::reach(Point::Compare)?;
+    let decision = rollback::decide(session, reader, ctx).await?;
+    let took = started.elapsed();
+    if let Decision::Unchanged { evidence } = decision {
+        return Ok(Look::Settled(Verdict::Unchanged { evidence }));
+    }
+    if !case.other_database
+        && let Some(why) = another_database(session, reader).await?
+    {
+        return Ok(Look::Settled(Verdict::Withheld {
+            writers: Vec::new(),
+            why,
+            plight: Plight::MadeAgain,
+        }));
+    }
+    let observed = observe(case, session).await?;
+    Ok(Look::Due(Box::new(Judged {
+        decision,
+        took,
+        mark,
+        observed,
+    })))
+}
+
+async fn put_back(
+    case: &Case<'_>,
+    reader: &Reader,
+    judged: Judged,
+    keeping: &mut dyn Keeping,
+    ctx: &Context,
+) -> Result<Verdict> {
+    let Judged {
+        decision,
+        took,
+        mark,
+        observed,
+    } = judged;
     keeping.intend()?;
+    let is_fenced = case.window.fenced_since.is_some() && !observed.lifted;
     let options = RollbackOptions {
         rung: case.options.rung,
         proof: case.options.proof,
-        discard_other_writes: discard,
+        discard_other_writes: case.options.on_other_writers == OnOtherWriters::Discard,
         // Behind a fence nobody can write.
-        judged_at: (case.window.fenced_since.is_none() || lifted).then(|| mark.clone()),
+        judged_at: (!is_fenced).then(|| mark.clone()),
         jobs: case.options.jobs,
         other_database: case.other_database,
         // Accepted when the archive was taken: without it this run would not have started.
@@ -211,22 +264,21 @@ async fn verdict(
         match rung {
             Rung::Swap => {
                 let decided = Some(decision);
-                rollback::swap(target, &reader, store, &options, decided, keeping, ctx).await
+                rollback::swap(target, reader, store, &options, decided, keeping, ctx).await
             }
             _ => {
                 let ledger = Noting::into_journal(keeping);
-                let task = (target, &reader, store, &options);
+                let task = (target, reader, store, &options);
                 let done = rollback::roll_back_decided(task, decision, &ledger, ctx).await;
                 unnoted = ledger.has_failed();
                 done
             }
         }
     };
-    // Whoever connected behind the fence was told to expect that.
-    let may_end = case.window.fenced_since.is_some() && !lifted;
-    let mut result = blockers::watched(target, may_end, work, ctx).await;
+    // Whoever connected behind the fence was told to expect to be ended.
+    let mut result = blockers::watched(target, is_fenced, work, ctx).await;
     if let Ok(report) = &mut result {
-        report.seconds.decide += decided.as_secs_f64();
+        report.seconds.decide += took.as_secs_f64();
     }
     Ok(match of_rollback(result, rung, mark) {
         // What could not be written down was not done.
@@ -239,6 +291,7 @@ async fn verdict(
     })
 }
 
+/// By what later writes are told: the end of the tool, or now.
 async fn moment(case: &Case<'_>, session: &Session) -> Result<Mark> {
     if session.version().major() >= rollback::COUNTS_SINCE {
         if let Some(mark) = &case.ended_at {
@@ -276,20 +329,14 @@ fn of_rollback(result: Result<RollbackReport>, rung: Rung, mark: Mark) -> Verdic
 
 /// P2 goes before P5: where nothing was committed nothing is withheld. Sequences that only moved
 /// on are left alone then, because somebody else may have taken values from them.
-fn withheld(
-    decision: Decision,
-    observed: Observed,
-    why: String,
-    plight: Plight,
-    ctx: &Context,
-) -> Verdict {
-    match decision {
+fn withheld(judged: Judged, why: String, plight: Plight, ctx: &Context) -> Verdict {
+    match judged.decision {
         Decision::SequencesOnly { evidence, .. } => {
             ctx.warn("sequences moved on and were left there: other sessions may use them");
             Verdict::Unchanged { evidence }
         }
         _ => Verdict::Withheld {
-            writers: observed.writers,
+            writers: judged.observed.writers,
             why,
             plight,
         },
@@ -318,7 +365,7 @@ async fn observe(case: &Case<'_>, session: &Session) -> Result<Observed> {
     let mut observed = match case.watch {
         Some(watch) => watch.observe(session).await?,
         None => Observed {
-            writers: writers::writers_among(&case.window, &writers::sight(session).await?),
+            writers: writers::writers_among(&case.window, &sightings::sight(session).await?),
             ..Observed::default()
         },
     };
@@ -392,7 +439,7 @@ pub async fn end_tool_sessions(
         Duration::ZERO
     };
     loop {
-        let sightings = writers::sight(session).await?;
+        let sightings = sightings::sight(session).await?;
         let pids: Vec<i32> = sightings
             .iter()
             .filter(|seen| window.is_tool(seen))
@@ -409,9 +456,9 @@ pub async fn end_tool_sessions(
         if let Some(ending) = elapsed.checked_sub(patience) {
             faults::reach(Point::ToolSessionsEnd)?;
             let end = if ending < CANCEL_FOR {
-                writers::cancel
+                sightings::cancel
             } else {
-                writers::terminate
+                sightings::terminate
             };
             if told != pids {
                 ctx.note(format!("ending the migration's sessions {pids:?}"));

@@ -13,7 +13,7 @@ use crate::pg::Session;
 use crate::run::OtherWriter;
 use crate::run::driver::judge::Verdict;
 use crate::run::driver::withheld::Plight;
-use crate::run::writers::{self, Window};
+use crate::run::sightings::{self, Window};
 
 /// How long they are waited for.
 const END_WITHIN: Duration = Duration::from_secs(10);
@@ -27,11 +27,11 @@ pub(super) async fn wait(
     ctx: &Context,
 ) -> Result<Option<Verdict>> {
     let begun = Instant::now();
-    let stopped = writers::server_time(session).await?.now;
+    let stopped = sightings::server_time(session).await?.now;
     let mut told = false;
     loop {
-        let sightings = writers::sight(session).await?;
-        let at_work = writers::at_work_since_before(window, &sightings, stopped);
+        let sightings = sightings::sight(session).await?;
+        let at_work = sightings::at_work_since_before(window, &sightings, stopped);
         let Some(first) = at_work.first() else {
             return Ok(None);
         };

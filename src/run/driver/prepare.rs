@@ -23,8 +23,9 @@ use crate::run::fence;
 use crate::run::hiding;
 use crate::run::lock::RunLock;
 use crate::run::preflight::{self, Finding};
+use crate::run::sightings::{self, Window};
 use crate::run::state::Event;
-use crate::run::writers::{self, Watch, Window};
+use crate::run::writers::Watch;
 use crate::verify::InvalidObjects;
 
 /// Makes everything ready; none if there is nothing to do.
@@ -282,8 +283,8 @@ fn header_of(target: &Target, scene: &Scene<'_>, ctx: &Context) -> Header {
 
 /// Starts to watch for other writers, before the backup's snapshot.
 async fn watch(scene: &Scene<'_>, lock: &RunLock, fence: Option<&FenceRecord>) -> Result<Watch> {
-    let time = writers::server_time(&lock.session()).await?;
-    let login = writers::own_login(&lock.session()).await?;
+    let time = sightings::server_time(&lock.session()).await?;
+    let login = sightings::own_login(&lock.session()).await?;
     let window = Window {
         since: time.now,
         postmaster: time.postmaster,

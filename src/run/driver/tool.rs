@@ -12,7 +12,7 @@ use crate::migrate::child::{self, ChildSpec, Ended};
 use crate::migrate::sql::{self, ApplyOptions, Plan};
 use crate::pg::{self, Secret, Target};
 use crate::run::driver::scene::Scene;
-use crate::run::writers::Window;
+use crate::run::sightings::Window;
 use crate::run::{FenceMode, Migration, RunOptions, versions};
 use crate::verify::{DEFAULT_NAME, OwnTables};
 

@@ -14,9 +14,9 @@ use crate::run::chronicle::Verified;
 use crate::run::driver::attempt::{self, Failure, Ready};
 use crate::run::driver::desk::Desk;
 use crate::run::driver::tool::Tool;
+use crate::run::sightings;
 use crate::run::state::Event;
 use crate::run::versions;
-use crate::run::writers;
 use crate::run::{CheckLine, RunOptions};
 use crate::verify::{self, Checks, CommandSettings, InvalidObjects, VerifyReport};
 
@@ -72,7 +72,7 @@ async fn check(desk: &mut Desk<'_>, ready: &Ready<'_>) -> Result<()> {
 
 /// Ends what an interrupted check is still asking the server: it holds locks that a rollback would wait for.
 async fn end_statement(desk: &mut Desk<'_>, ready: &Ready<'_>, pid: i32) {
-    let (lock, terminate) = (ready.lock.session(), writers::terminate(&[pid]));
+    let (lock, terminate) = (ready.lock.session(), sightings::terminate(&[pid]));
     if let Err(error) = lock.query(&terminate).await {
         desk.warn(format!(
             "the server process {pid} may still be at work on a check: {error}"

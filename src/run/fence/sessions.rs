@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::pg::{Row, Session, Sql, is_harmless};
-use crate::run::writers;
+use crate::run::sightings;
 
 /// How long a session may finish what it is doing before it is ended.
 const FINISH_WITHIN: Duration = Duration::from_secs(5);
@@ -128,7 +128,7 @@ pub(super) fn names(clients: &[Client]) -> Option<String> {
 /// database's setting as it is now. Idle ones at once, the others after they had time to finish.
 pub(super) async fn renew(session: &Session, ctx: &Context) -> Result<Renewed> {
     wait_for_starting(session).await?;
-    let now = writers::server_time(session).await?.now;
+    let now = sightings::server_time(session).await?.now;
     let first = clients(session).await?;
     // Where the begin is hidden, who is there now counts, and nobody who comes later.
     let hidden: BTreeSet<i32> = first
@@ -165,7 +165,7 @@ pub(super) async fn renew(session: &Session, ctx: &Context) -> Result<Renewed> {
             .map(|client| client.pid)
             .collect();
         if !pids.is_empty() {
-            session.query(&writers::terminate(&pids)).await?;
+            session.query(&sightings::terminate(&pids)).await?;
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }

@@ -23,7 +23,7 @@ use crate::run::others;
 use crate::run::outcome::{OtherWriter, Outcome};
 use crate::run::outside;
 use crate::run::recover::{Action, After, Place, Recovered, decide, left};
-use crate::run::writers::{self, Login, Window};
+use crate::run::sightings::{self, Login, Window};
 use crate::verify::{self, CommandSettings};
 
 /// Acts and appends the last record.
@@ -304,7 +304,7 @@ async fn check(place: &Place<'_>, story: &Story) -> Result<()> {
         && matches!(error.kind(), Kind::Interrupted(_))
     {
         // It may be at work on a check, and holds locks that a rollback would wait for.
-        let terminate = writers::terminate(&[session.backend_pid()]);
+        let terminate = sightings::terminate(&[session.backend_pid()]);
         if let Err(error) = place.session.query(&terminate).await {
             place
                 .ctx
@@ -349,7 +349,7 @@ async fn put_back(
         return Ok(still_in_doubt(journal, story, run));
     };
     let archive = place.store.directory().join(&backup.archive);
-    let login = writers::own_login(place.session).await?;
+    let login = sightings::own_login(place.session).await?;
     let since_left = others::since_left(place.session, story, place.ctx).await?;
     let case = Case {
         target: place.target,
