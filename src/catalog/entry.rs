@@ -365,9 +365,12 @@ impl Table {
             .sql(&blocks.condition())
     }
 
-    /// Reads the rows that the session's own transaction has written, outside of savepoints.
+    /// Reads the rows that the session's own transaction has written, in savepoints or not, and what others have written since
+    /// it began: of these the caller has to know that there are none.
     pub fn copy_out_own(&self) -> Sql {
-        let own = "WHERE xmin = pg_catalog.pg_current_xact_id()::pg_catalog.xid";
+        // Ages count from our id, or from the next one when first asked for. A savepoint has one of its own, later than ours.
+        // The other end is for rows so old that ids went round since, which look like rows of the future.
+        let own = "WHERE pg_catalog.age(xmin) BETWEEN -100000000 AND 0";
         self.copy_where("", &Sql::constant(own))
     }
 

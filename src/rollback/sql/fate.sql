@@ -1,5 +1,5 @@
--- What became of a transaction, whose id follows. An id that this life of the server has not come to yet was lost with an earlier
--- one; pg_xact_status refuses to speak of those.
+-- Fragment: what became of a transaction, whose id the caller adds. An id that this life of the server has not come to
+-- yet was lost with an earlier one; pg_xact_status refuses to speak of those.
 SELECT (SELECT oid FROM pg_catalog.pg_database
          WHERE datname = pg_catalog.current_database()) AS database_oid,
        pg_catalog.concat_ws(' ', extract(epoch FROM pg_catalog.pg_postmaster_start_time()),
