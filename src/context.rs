@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
@@ -26,6 +27,24 @@ pub struct Context {
     pub run_id: String,
     /// Environment variables and working directory.
     pub environment: Arc<Environment>,
+    /// Sessions that this execution has begun.
+    pub sessions: SessionCount,
+}
+
+/// How many sessions this execution has begun on servers: those of others are what a server has counted beyond them (P5).
+#[derive(Debug, Clone, Default)]
+pub struct SessionCount(Arc<AtomicI64>);
+
+impl SessionCount {
+    /// One more was begun.
+    pub fn add_one(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// So far.
+    pub fn get(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 impl std::fmt::Debug for Context {

@@ -1,7 +1,7 @@
 //! Crash-safe file writes: the only module that creates, renames or removes files.
 //!
 //! Invariants: a file appears under its final name complete and synced, or not at all; nothing is
-//! ever overwritten except by [`write_whole`], which replaces atomically; files are made with mode
+//! ever overwritten except by [`write_whole`], which replaces atomically, and a [`Slate`]; files are made with mode
 //! 0600 and directories with 0700, because backups hold everything the database holds. After a
 //! crash a temporary file (`.NAME.partial`) may be left; [`remove_abandoned`] tells it from one
 //! that is still being written by the lock its writer holds.
@@ -9,8 +9,9 @@
 use std::ffi::OsString;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
@@ -356,6 +357,62 @@ impl LogFile {
     }
 }
 
+/// One short text that is replaced again and again: what a process knows while it lives, for whoever finds that it was
+/// killed. Nothing waits for the disk, but now and then: only a machine that goes down may take the newest text with it.
+#[derive(Debug)]
+pub struct Slate {
+    path: PathBuf,
+    file: File,
+    synced: Option<Instant>,
+}
+
+impl Slate {
+    /// Time between two syncs.
+    const SYNC_EVERY: Duration = Duration::from_secs(1);
+
+    /// Makes a new, empty one; refused if the name is taken.
+    pub fn create(path: &Path) -> Result<Self> {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(FILE_MODE);
+        let file = faults::io(Point::SlateCreate).and_then(|()| options.open(path));
+        let file = file.attempt(|| format!("create {}", path.display()))?;
+        sync_directory(parent_of(path))?;
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            synced: None,
+        })
+    }
+
+    /// Replaces the text, which is one line; whoever is killed meanwhile leaves the old one or the new one.
+    pub fn write(&mut self, text: &str) -> Result<()> {
+        let line = format!("{text}\n");
+        let written = faults::io(Point::SlateWrite)
+            .and_then(|()| self.file.write_all_at(line.as_bytes(), 0))
+            .and_then(|()| self.file.set_len(line.len() as u64));
+        written.map_err(|error| write_failed(&self.path, error))?;
+        if self
+            .synced
+            .is_none_or(|last| last.elapsed() >= Self::SYNC_EVERY)
+        {
+            let synced = faults::io(Point::SlateSync).and_then(|()| self.file.sync_data());
+            synced.map_err(|error| write_failed(&self.path, error))?;
+            self.synced = Some(Instant::now());
+        }
+        Ok(())
+    }
+
+    /// The text that a dead process left; none if there is none.
+    pub fn read(path: &Path) -> Result<Option<String>> {
+        let text = match open_regular(path).and_then(io::read_to_string) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            other => other.attempt(|| format!("read {}", path.display()))?,
+        };
+        // What an interrupted replacement left of a longer one follows the first line.
+        Ok(text.split_once('\n').map(|(line, _)| line.to_owned()))
+    }
+}
+
 /// Drops a synced file's pages from memory, so that who reads it back reads the disk (P1); only a
 /// wish, and Linux only.
 fn forget_cached(file: &File) {
@@ -550,6 +607,27 @@ mod tests {
         std::fs::copy(directory.path().join("a"), &partial).unwrap();
         assert!(remove_abandoned(&partial).unwrap());
         assert_eq!(names(directory.path()), ["a"]);
+    }
+
+    #[test]
+    fn a_slate_holds_the_newest_text() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("slate");
+        assert_eq!(Slate::read(&path).unwrap(), None);
+        let mut slate = Slate::create(&path).unwrap();
+        assert_eq!(Slate::read(&path).unwrap(), None);
+        assert_eq!(mode(&path), FILE_MODE);
+        for text in ["a longer one", "short"] {
+            slate.write(text).unwrap();
+            assert_eq!(Slate::read(&path).unwrap().as_deref(), Some(text));
+        }
+        Slate::create(&path).unwrap_err();
+        // Killed between the new text and the new end.
+        write_whole(&path, b"short\nr one\n").unwrap();
+        assert_eq!(Slate::read(&path).unwrap().as_deref(), Some("short"));
+        // Or a text that was never whole.
+        write_whole(&path, b"{\"mom").unwrap();
+        assert_eq!(Slate::read(&path).unwrap(), None);
     }
 
     #[test]

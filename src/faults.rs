@@ -82,6 +82,9 @@ points! {
     AppendTakeBack,
     LogOpen,
     LogWrite,
+    SlateCreate,
+    SlateWrite,
+    SlateSync,
     // The world outside.
     LockTaken,
     FenceUp,

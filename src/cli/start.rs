@@ -15,7 +15,7 @@ use super::render::{Item, Mask, Painter, Reporter, ReporterOptions, is_dumb, wri
 use super::report::{self, Done};
 use super::settings::{self, Settings};
 use super::{commands, environment, signals, trace};
-use crate::context::{Clock, Context, Environment, Stop, SystemClock};
+use crate::context::{Clock, Context, Environment, SessionCount, Stop, SystemClock};
 use crate::durable::LogFile;
 use crate::error::{Attempt, Error, Kind, Result};
 use crate::pg::Secret;
@@ -105,6 +105,7 @@ fn execute(
                 monitor: Arc::clone(reporter) as _,
                 stop,
                 run_id: run_id.to_owned(),
+                sessions: SessionCount::default(),
                 environment: Arc::new(environment),
             },
             settings: Settings::new(&arguments.global),

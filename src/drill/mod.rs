@@ -368,7 +368,7 @@ fn report(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::context::{Environment, SilentMonitor, Stop, SystemClock};
+    use crate::context::{Environment, SessionCount, SilentMonitor, Stop, SystemClock};
     use std::sync::Arc;
 
     fn context() -> Context {
@@ -377,6 +377,7 @@ mod tests {
             monitor: Arc::new(SilentMonitor),
             stop: Stop::never(),
             run_id: "abcd1234".to_owned(),
+            sessions: SessionCount::default(),
             environment: Arc::new(Environment::default()),
         }
     }

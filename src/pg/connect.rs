@@ -71,7 +71,10 @@ pub(super) async fn open_any(
     for endpoint in &target.endpoints {
         let place = Place { target, endpoint };
         match open(place, &name, limit).await {
-            Ok(session) => return Ok(session),
+            Ok(session) => {
+                ctx.sessions.add_one();
+                return Ok(session);
+            }
             Err(failure) => failures.push(failure),
         }
     }

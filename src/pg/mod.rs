@@ -33,7 +33,7 @@ pub use dead::{end_lost, end_sessions_of};
 pub use fault::is_transient_code;
 pub use handover::{SHADOWING_VARIABLES, shadowing};
 pub use pooler::{StartupOptions, detect_pooler, try_startup_options};
-pub use purpose::{Purpose, is_harmless, is_ours};
+pub use purpose::{Purpose, is_harmless, is_of_run, is_ours};
 pub use quote::{Sql, quote_ident, quote_literal};
 pub use row::{Row, Sample};
 pub use secret::Secret;

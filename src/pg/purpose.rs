@@ -164,9 +164,14 @@ pub fn is_harmless(application: &str) -> bool {
         .is_some_and(|purpose| !purpose.writes())
 }
 
+/// Whether a session of this name belongs to this run.
+pub fn is_of_run(application: &str, run_id: &str) -> bool {
+    own_name(application).is_some_and(|(run, _)| run == run_id)
+}
+
 /// Whether a session of this name belongs to this run or writes no user data.
 pub fn is_ours(application: &str, run_id: &str) -> bool {
-    own_name(application).is_some_and(|(run, _)| run == run_id) || is_harmless(application)
+    is_of_run(application, run_id) || is_harmless(application)
 }
 
 #[cfg(test)]

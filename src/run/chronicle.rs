@@ -4,14 +4,16 @@
 //! recovery and the restart-loop breaker need; fields are only ever added, with a default.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::heartbeat::{self, Left};
 use super::outcome::{EndedAs, OtherWriter};
-use super::sightings::Login;
+use super::sightings::{Login, Window};
 use crate::error::{Attempt, Result};
 use crate::journal::{self, Header, Record, Stage, Step};
 use crate::pg::target::Fenced;
@@ -156,6 +158,9 @@ pub struct Started {
     /// What was known by then of writes of others, if it is not the first attempt.
     #[serde(default)]
     pub others: Option<Seen>,
+    /// Whether a [`super::heartbeat`] is kept.
+    #[serde(default)]
+    pub heartbeat: bool,
 }
 
 /// Migrate outcome: the tool has ended.
@@ -171,6 +176,9 @@ pub struct ToolEnded {
     /// Whether it had a session by the name that it was given.
     #[serde(default)]
     pub tool_was_seen: bool,
+    /// When its sessions were gone, if it failed: what is committed later is not its own.
+    #[serde(default)]
+    pub mark: Option<Mark>,
 }
 
 /// Verify outcome.
@@ -301,11 +309,20 @@ pub struct Story {
     pub swap: Option<(Stage, SwapRecord)>,
     /// How the run ended.
     pub ending: Option<Ending>,
+    /// If it did not: what its watch left beside the journal.
+    pub heartbeat: Left,
     /// The last record that says how far the run came; a fence stands beside that.
     pub last: Option<Record>,
 }
 
 impl Story {
+    /// Reads the records of this journal, and what lies beside it.
+    pub fn beside(journal: &Path, records: &[Record]) -> Result<Self> {
+        let mut story = Self::of(records)?;
+        story.heartbeat = heartbeat::left(journal, &story);
+        Ok(story)
+    }
+
     /// Reads records; details that do not parse are damage and fail.
     pub fn of(records: &[Record]) -> Result<Self> {
         let mut story = Self {
@@ -425,6 +442,25 @@ impl Story {
             .filter(|check| !named.contains(check))
             .cloned()
             .collect()
+    }
+
+    /// What tells its sessions from those of others: they are still known by their names. `login` is a recovery's own.
+    pub fn window(&self, login: Option<Login>) -> Window {
+        let started = self.started.clone().unwrap_or_else(|| Started {
+            window_since: i64::MIN,
+            ..Started::default()
+        });
+        let run = self.header.as_ref().map(|header| header.run_id.clone());
+        Window {
+            since: started.window_since,
+            postmaster: started.postmaster,
+            run_id: run.unwrap_or_default(),
+            tool_started: Some(started.tool_started),
+            unnamed_tool_from: started.unnamed_tool_from,
+            pooled: false,
+            logins: started.login.into_iter().chain(login).collect(),
+            fenced_since: self.fence.as_ref().and_then(|fence| fence.since),
+        }
     }
 
     /// Whether its rollback is due and was not done because of others.

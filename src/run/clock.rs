@@ -66,7 +66,7 @@ fn stamp_of(name: &str) -> Option<DateTime<Utc>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::context::{Environment, SilentMonitor, Stop};
+    use crate::context::{Environment, SessionCount, SilentMonitor, Stop};
 
     struct Fixed(DateTime<Utc>);
 
@@ -95,6 +95,7 @@ mod tests {
                 stop: Stop::never(),
                 run_id: "x".to_owned(),
                 environment: Arc::new(Environment::default()),
+                sessions: SessionCount::default(),
             };
             after_all(&ctx, directory.path()).now()
         };

@@ -7,12 +7,14 @@
 //! time before, and transaction ids have to say that nothing was committed between that look and the crash. Anything else is
 //! a gap, and withholds a rollback.
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::Result;
 use crate::pg::{Row, Session, Sql};
 use crate::rollback;
 
 /// One look, before the sessions are read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moment {
     /// `pg_current_snapshot()`.
     pub snapshot: String,
@@ -34,7 +36,7 @@ impl Moment {
 }
 
 /// How many sessions this database has had, and since when they are counted.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Tally {
     sessions: i64,
     postmaster: i64,
@@ -54,10 +56,15 @@ impl Tally {
             was_reset: row.bool("was_reset")?,
         })
     }
+
+    /// Whether the server was not started again since.
+    pub fn is_of_the_life_of(&self, moment: &Moment) -> bool {
+        self.postmaster == moment.postmaster
+    }
 }
 
 /// Sessions that the server counts while the tool is at work.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Count {
     /// What it said before.
     before: Tally,
@@ -81,7 +88,12 @@ impl Count {
     /// The tool has ended: sessions that are to be explained.
     pub fn end(&mut self, now: &Tally) -> i64 {
         self.open = false;
-        let new = now.sessions.saturating_sub(self.before.sessions);
+        self.new_until(now.sessions)
+    }
+
+    /// Likewise, where the server said so many.
+    pub fn new_until(&self, sessions: i64) -> i64 {
+        let new = sessions.saturating_sub(self.before.sessions);
         self.carried
             .saturating_add(new.saturating_sub(self.own).max(0))
     }
@@ -137,6 +149,11 @@ impl Again {
                 rollback::nothing_committed_before_the_crash(session, snapshot).await?;
         }
         Ok(again)
+    }
+
+    /// What the server says now.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// The count that goes on if nobody can have written unseen since the last look; `seen` sessions had begun by then since

@@ -10,6 +10,7 @@ mod driver;
 pub mod fence;
 mod gap;
 mod hand;
+mod heartbeat;
 mod hiding;
 mod keeping;
 mod lock;

@@ -13,6 +13,7 @@ use crate::pg::Session;
 use crate::rollback::Mark;
 use crate::run::chronicle::{Seen, Story};
 use crate::run::driver::withheld;
+use crate::run::heartbeat;
 use crate::run::outcome::EndedAs;
 
 /// Whether journals speak about an archive.
@@ -39,7 +40,7 @@ pub async fn refuse(
     match obstacle(session, stories, reader, ctx).await? {
         None => Ok(match known(stories, reader) {
             Known::Nothing => Speaks::Not,
-            Known::Against(_) | Known::Until(_) => Speaks::ForTheWay,
+            Known::Against(_) | Known::Interrupted(_) | Known::Until(_) => Speaks::ForTheWay,
         }),
         Some((run, seen)) => {
             let what = format!("the run {run}");
@@ -83,6 +84,10 @@ pub async fn obstacle(
     };
     let found = match known(stories, reader) {
         Known::Nothing => None,
+        Known::Interrupted(story) => match since_left(session, story, ctx).await? {
+            Some(why) => Some(Seen::because(why)),
+            None => heartbeat::objection(story, session, ctx).await?,
+        },
         Known::Against(seen) => Some(seen),
         Known::Until(mark) => mark
             .objection_now(session, ctx)
@@ -99,6 +104,8 @@ enum Known<'a> {
     Nothing,
     /// Others have, or may have, written.
     Against(Seen),
+    /// The newest run did not end: what its watch knew has to tell.
+    Interrupted(&'a Story),
     /// Nobody has, up to here.
     Until(&'a Mark),
 }
@@ -121,7 +128,9 @@ fn known<'a>(stories: &'a [Story], reader: &Reader) -> Known<'a> {
         let ending = story.ending.as_ref();
         let Some(ending) = ending.filter(|ending| ending.outcome != EndedAs::InDoubt) else {
             // A run: a person looks at it, and what its watch knew is above. A rollback by hand says nothing of others.
+            let is_newest = newest.is_none() && story.ending.is_none();
             match story.started.is_some() {
+                true if is_newest => return Known::Interrupted(story),
                 true => return Known::Nothing,
                 false => continue,
             }

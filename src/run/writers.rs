@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::gap::{Again, Count, Moment, Tally};
+use super::heartbeat::{Heartbeat, Keeper, Living};
 use super::outcome::OtherWriter;
 use super::sightings::{Sighting, Window, judge, server_time, sight, sight_at, writer};
 use crate::context::Context;
@@ -243,6 +244,21 @@ impl Collected {
         }
     }
 
+    /// What there is to be known if this look is the last one.
+    fn heartbeat(&self, window: &Window, moment: &Moment, living: &[Sighting]) -> Heartbeat {
+        Heartbeat {
+            moment: moment.clone(),
+            count: self.count.clone(),
+            seen: self.new.len(),
+            tool_was_seen: self.tool_was_seen,
+            living: living.iter().map(|seen| Living::of(window, seen)).collect(),
+            writers: self.writers.values().cloned().collect(),
+            gap: self.gap.clone(),
+            unseen: self.unseen,
+            asked: false,
+        }
+    }
+
     /// Those of `new` that are gone: a living one may not be counted yet, and is judged anyway.
     fn seen_and_gone(&self, living: &[Sighting]) -> usize {
         let lives = |(pid, begun): &&(i32, Begun)| match begun {
@@ -292,6 +308,7 @@ pub fn writers_among(window: &Window, sightings: &[Sighting]) -> Vec<OtherWriter
 #[derive(Debug)]
 pub struct Watch {
     collected: Arc<Mutex<Collected>>,
+    keeper: Arc<Mutex<Option<Keeper>>>,
     window: watch::Sender<Window>,
     task: JoinHandle<()>,
 }
@@ -300,19 +317,27 @@ impl Watch {
     /// Starts sampling on the lock's connection, and on one of its own should that be lost.
     pub fn start(session: Arc<Session>, target: Target, window: Window, ctx: Context) -> Self {
         let collected = Arc::new(Mutex::new(Collected::default()));
+        let keeper = Arc::new(Mutex::new(None));
         let (window, receiver) = watch::channel(window);
         let sampler = Sampler {
             target,
             ctx,
             window: receiver,
             collected: Arc::clone(&collected),
+            keeper: Arc::clone(&keeper),
         };
         let task = tokio::spawn(sampler.sample(session));
         Self {
             collected,
+            keeper,
             window,
             task,
         }
+    }
+
+    /// From the start of the tool on, what every look says is kept there.
+    pub fn keep(&self, keeper: Keeper) {
+        lock(&self.keeper).get_or_insert(keeper);
     }
 
     /// The tool is about to be started: counts the sessions until now and returns the server's
@@ -321,9 +346,9 @@ impl Watch {
         own_sessions_left(session, &self.window().run_id, open).await?;
         let counted = session_count(session).await?;
         let at = server_time(session).await?.now;
-        let living = sight(session).await?;
+        let (moment, living) = sight_at(session).await?;
         let window = self.window();
-        {
+        let heartbeat = {
             let mut collected = lock(&self.collected);
             collected.take(&window, &living);
             collected.numbered_before = collected.numbered;
@@ -334,7 +359,9 @@ impl Watch {
             collected.judged = false;
             collected.other_names.clear();
             collected.looks_left = MOST_LOOKS;
-        }
+            collected.heartbeat(&window, &moment, &living)
+        };
+        beat(&self.keeper, heartbeat);
         self.window
             .send_modify(|window| window.tool_started = Some(at));
         Ok(at)
@@ -446,6 +473,7 @@ struct Sampler {
     ctx: Context,
     window: watch::Receiver<Window>,
     collected: Arc<Mutex<Collected>>,
+    keeper: Arc<Mutex<Option<Keeper>>>,
 }
 
 impl Sampler {
@@ -469,12 +497,17 @@ impl Sampler {
             };
             let least = begun.elapsed() * PAUSES_PER_SAMPLE;
             let window = self.window.borrow().clone();
-            let pause = {
+            let (pause, heartbeat) = {
                 let mut collected = lock(&self.collected);
                 collected.take(&window, &sightings);
+                let is_due = window.tool_started.is_some();
+                let heartbeat = is_due.then(|| collected.heartbeat(&window, &moment, &sightings));
                 collected.last = Some(moment);
-                collected.pause()
+                (collected.pause(), heartbeat)
             };
+            if let Some(heartbeat) = heartbeat {
+                beat(&self.keeper, heartbeat);
+            }
             tokio::time::sleep(pause.max(least)).await;
         }
     }
@@ -500,9 +533,15 @@ impl Sampler {
     }
 }
 
-/// A panic of another holder cannot leave the map half-changed in a way that matters here.
-fn lock(collected: &Mutex<Collected>) -> std::sync::MutexGuard<'_, Collected> {
-    collected.lock().unwrap_or_else(PoisonError::into_inner)
+fn beat(keeper: &Mutex<Option<Keeper>>, heartbeat: Heartbeat) {
+    if let Some(keeper) = lock(keeper).as_mut() {
+        keeper.beat(heartbeat);
+    }
+}
+
+/// A panic of another holder cannot leave what it guards half-changed in a way that matters here.
+fn lock<T>(guarded: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    guarded.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

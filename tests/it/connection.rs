@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use pgbelay::context::{Context, Environment, Event, Monitor, Stop, SystemClock};
+use pgbelay::context::{Context, Environment, Event, Monitor, SessionCount, Stop, SystemClock};
 use pgbelay::error::{Error, Kind};
 use pgbelay::pg::{self, Inputs, Resolved, Secret, Session, Sql, Target};
 
@@ -34,6 +34,7 @@ pub fn context() -> (Context, Arc<Seen>) {
         monitor: seen.clone(),
         stop: Stop::never(),
         run_id: "c0nn3ct1".to_owned(),
+        sessions: SessionCount::default(),
         environment: Arc::new(Environment::default()),
     };
     (ctx, seen)

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use pgbelay::archive::Reader;
 use pgbelay::compare::{Difference, State, compare};
-use pgbelay::context::{Context, Environment, Event, Monitor, Stop, SystemClock};
+use pgbelay::context::{Context, Environment, Event, Monitor, SessionCount, Stop, SystemClock};
 use pgbelay::dump::{BackupReport, Destination, DumpOptions, backup};
 use pgbelay::error::Result;
 use pgbelay::pg::{self, Session, Sql, Target};
@@ -80,6 +80,7 @@ impl Bench {
                 monitor: recorder.clone(),
                 stop: Stop::never(),
                 run_id: "testtest".to_owned(),
+                sessions: SessionCount::default(),
                 environment: Arc::new(Environment::default()),
             },
             recorder,

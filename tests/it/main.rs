@@ -88,4 +88,5 @@ mod tls;
 mod undo;
 mod unfilled;
 mod unheld;
+mod unwatched;
 mod verify_checks;

@@ -287,16 +287,21 @@ on_servers! {
     fn p5_who_waits_for_a_table_commits_after_the_rollback(server) {
         let shop = Shop::at_head(server);
         let name = shop.database.name().to_owned();
-        let tables = shop.database.sql("SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p') AND oid >= 16384");
-        let locked = format!("SELECT count(*) >= {tables} FROM pg_locks JOIN pg_database d ON d.oid = database
-            WHERE datname = '{name}' AND mode = 'ShareLock' AND granted AND locktype = 'relation'");
-        let running = shop.call().env("PGBELAY_FAULT", "rollback-commit=error").start(&["run", "--json", "--", "sh", "-c", MOVES_AND_ALTERS]);
+        let waiting = format!("SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database
+            WHERE datname = '{name}' AND NOT granted AND locktype = 'relation'");
+        let faults = "journal-roll-back-intent-before@2=pause,rollback-commit=error";
+        let mut running = shop.call().env("PGBELAY_FAULT", faults).start(&["run", "--json", "--", "sh", "-c", MOVES_AND_ALTERS]);
+        running.wait_for_the_pause();
+        let insert = "INSERT INTO users (email) VALUES ('other1@y')";
+        let mut writer = server.client("psql", &name);
+        let mut writer = writer.args(["-Xq", "-c", insert]).spawn().expect("psql");
         let begun = Instant::now();
-        while server.psql("postgres", &locked) == "f" {
-            assert!(begun.elapsed() < Duration::from_secs(60), "no lock");
+        while server.psql("postgres", &waiting) == "0" {
+            assert!(begun.elapsed() < Duration::from_secs(60), "nobody waits");
         }
-        somebody_writes(&shop, 1);
+        running.signal(Signal::SIGCONT);
         let output = running.finish().assert_code(1);
+        assert!(writer.wait().expect("it ends").success());
         assert_eq!(output.json()["outcome"], "rolled-back", "{output}");
         output.assert_says("trying without changes in place");
         assert_eq!(others(&shop), "1");

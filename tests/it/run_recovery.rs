@@ -84,12 +84,12 @@ on_servers! {
         let shop = Shop::at_head(server);
         as_superuser(&shop).run(&["run", "--json", "--", "true"]).assert_code(0);
         let before = shop.database.dump();
+        // Nobody looks in between: on a server where others commit that is a session that may have written.
         let an_hour_ago = || as_superuser(&shop).env("PGBELAY_FAULT_CLOCK", "-3600");
         let killed = an_hour_ago().env("PGBELAY_FAULT", "child-ended=kill");
         let killed = killed.run(&["run", "--json", "--", "psql", "-Xqc", "DROP TABLE comps"]);
         assert_eq!(killed.code, -1, "{killed}");
         killed.assert_says("it was set back");
-        assert_ne!(shop.database.dump(), before);
         let output = an_hour_ago().run(&["recover", "--json"]).assert_code(0);
         assert_eq!(output.json()["outcome"], "rolled-back");
         shop.database.assert_is(&before);

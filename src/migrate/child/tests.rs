@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::sync::{Arc, Mutex};
 
 use super::*;
-use crate::context::{Monitor, Stop, StopSender, SystemClock};
+use crate::context::{Monitor, SessionCount, Stop, StopSender, SystemClock};
 use crate::error::Kind;
 
 #[derive(Default)]
@@ -29,6 +29,7 @@ fn context() -> (Context, StopSender, Arc<Recorded>) {
         monitor: Arc::clone(&recorded) as Arc<dyn Monitor>,
         stop,
         run_id: "test0000".to_owned(),
+        sessions: SessionCount::default(),
         environment: Arc::new(Environment {
             variables: BTreeMap::from([("PATH".to_owned(), path)]),
             foreign: BTreeMap::from([("BYTES".into(), OsString::from_vec(b"caf\xe9".to_vec()))]),

@@ -17,6 +17,8 @@ use crate::run::driver::tool::{self, Prospect, Tool, ToolReport};
 use crate::run::driver::transient;
 use crate::run::driver::verification;
 use crate::run::fence;
+use crate::run::heartbeat::Keeper;
+use crate::run::hiding;
 use crate::run::lock::RunLock;
 use crate::run::reach;
 use crate::run::sightings::Window;
@@ -73,6 +75,7 @@ pub async fn attempt(
         succeeded: report.succeeded,
         other_writers: ready.watch.seen(),
         tool_was_seen: ready.watch.tool_was_seen(),
+        mark: mark.clone(),
     };
     desk.record_if_possible(Step::Migrate, Stage::Outcome, &ended);
     if !report.succeeded {
@@ -104,6 +107,12 @@ async fn begin(desk: &mut Desk<'_>, ready: &Ready<'_>, number: u32) -> Result<()
     desk.ctx.stop.check("start the migration")?;
     let session = &ready.scene.session;
     writers::flush_own_count(session).await?;
+    if number == 1 {
+        let hide = hiding::secrets_of(&ready.scene.target);
+        ready
+            .watch
+            .keep(Keeper::create(desk.journal_path()?, hide)?);
+    }
     let tool_started = ready
         .watch
         .tool_starts(&ready.lock.session(), &[session.backend_pid()])
@@ -114,6 +123,7 @@ async fn begin(desk: &mut Desk<'_>, ready: &Ready<'_>, number: u32) -> Result<()
     }
     let window = ready.watch.window();
     let started = Started {
+        heartbeat: true,
         attempt: number,
         window_since: window.since,
         postmaster: window.postmaster,
@@ -250,6 +260,7 @@ fn not_run(desk: &mut Desk<'_>, error: Error, mark: Option<Mark>) -> Result<Fail
         succeeded: false,
         other_writers: Vec::new(),
         tool_was_seen: false,
+        mark: mark.clone(),
     };
     desk.record_if_possible(Step::Migrate, Stage::Outcome, &ended);
     desk.to(Event::ToolFailed)?;

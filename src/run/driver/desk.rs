@@ -3,6 +3,7 @@
 //! Every change of state goes through the pure machine; a refused event is a defect and ends the
 //! run. Times are added up per phase, so that `seconds` is complete whatever happens.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -12,6 +13,7 @@ use crate::error::{Error, Kind, Result};
 use crate::journal::{self, Journal, Stage, Step};
 use crate::rollback::{Commit, Mark};
 use crate::run::chronicle::{Ending, Seen};
+use crate::run::heartbeat;
 use crate::run::outcome::{Outcome, RunReport};
 use crate::run::state::{Event, State, next};
 
@@ -118,9 +120,7 @@ impl<'a> Desk<'a> {
     /// makes a later start look again.
     pub fn record_if_possible(&mut self, step: Step, stage: Stage, detail: &impl Serialize) {
         if let Err(error) = self.record(step, stage, detail) {
-            self.warn(format!(
-                "{error}; the next start will look at the database again"
-            ));
+            self.warn(unwritten(&error));
         }
     }
 
@@ -151,15 +151,36 @@ impl<'a> Desk<'a> {
             others: self.others.take(),
             mark: self.mark.take(),
         };
-        self.record_if_possible(Step::End, Stage::Outcome, &ending);
+        self.end_journal(&ending);
         self.spend("total", self.started.elapsed());
         let mut report = self.report;
         report.conclude(outcome, error);
         report
     }
 
+    fn end_journal(&mut self, ending: &Ending) {
+        match self.record(Step::End, Stage::Outcome, ending) {
+            Err(error) => self.warn(unwritten(&error)),
+            Ok(()) => {
+                if let Some(journal) = &self.journal {
+                    heartbeat::forget(journal.path(), self.ctx);
+                }
+            }
+        }
+    }
+
+    /// Where the journal is. Errors: there is none yet.
+    pub fn journal_path(&self) -> Result<&Path> {
+        let journal = self.journal.as_ref().map(Journal::path);
+        journal.ok_or_else(|| Error::operation("keep the run's journal").because("none was begun"))
+    }
+
     /// Stops writing the journal: another run has the lock and goes on with it.
     pub fn hand_over_journal(&mut self) {
         self.journal = None;
     }
+}
+
+fn unwritten(error: &Error) -> String {
+    format!("{error}; the next start will look at the database again")
 }

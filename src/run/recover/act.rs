@@ -12,18 +12,17 @@ use crate::journal::{self, Journal, Stage, Step};
 use crate::migrate::child;
 use crate::pg;
 use crate::rollback::{Commit, Mark, Settled, is_comparison};
-use crate::run::chronicle::{
-    Ending, Proven, PutBack, RollBackBegun, Seen, Started, Story, Verified,
-};
+use crate::run::chronicle::{Ending, Proven, PutBack, RollBackBegun, Seen, Story, Verified};
 use crate::run::driver::withheld::{self, Plight};
 use crate::run::driver::{Case, Doubt, Verdict, child_variables, judge, verification};
+use crate::run::heartbeat;
 use crate::run::keeping::OfJournal;
 use crate::run::lock::RunLock;
 use crate::run::others;
 use crate::run::outcome::{OtherWriter, Outcome};
 use crate::run::outside;
 use crate::run::recover::{Action, After, Place, Recovered, decide, left};
-use crate::run::sightings::{self, Login, Window};
+use crate::run::sightings::{self, Window};
 use crate::verify::{self, CommandSettings};
 
 /// Acts and appends the last record.
@@ -93,6 +92,9 @@ pub async fn act(
         place.ctx.note(line.clone());
     }
     let written = journal.append(Step::End, Stage::Outcome, journal::detail_of(&ending)?);
+    if written.is_ok() {
+        heartbeat::forget(journal.path(), place.ctx);
+    }
     Ok(with_what_was_written(recovered, written, place.ctx))
 }
 
@@ -351,18 +353,32 @@ async fn put_back(
     let archive = place.store.directory().join(&backup.archive);
     let login = sightings::own_login(place.session).await?;
     let since_left = others::since_left(place.session, story, place.ctx).await?;
+    let unwatched = heartbeat::objection(story, place.session, place.ctx).await?;
+    heartbeat::note_asked(journal.path(), story, unwatched.as_ref())?;
+    let mut seen_before = known_writers(story);
+    let unwatched = unwatched.and_then(|seen| match seen.writers.is_empty() {
+        true => Some(seen.why),
+        false => {
+            seen_before.extend(seen.writers);
+            None
+        }
+    });
     let case = Case {
         target: place.target,
         options: place.options,
         store: place.store,
         archive: &archive,
-        window: window_of(place, story, run, login),
+        window: Window {
+            pooled: place.target.pooled,
+            ..story.window(Some(login))
+        },
         watch: None,
-        seen_before: known_writers(story),
+        seen_before,
         withheld_before: withheld_before(story)
             .or_else(|| story.seen_before_the_attempt())
             .map(|seen| seen.why)
-            .or(since_left),
+            .or(since_left)
+            .or(unwatched),
         ended_at: None,
         begun: story.commit.clone(),
         tool_was_seen: story.had_no_unknown_tool(),
@@ -512,23 +528,5 @@ fn recovery_withheld(
             writers: writers.to_vec(),
         }),
         ..Recovered::ended(Outcome::Withheld, vec![line])
-    }
-}
-
-/// The interrupted run's window: its sessions are still known by their name.
-fn window_of(place: &Place<'_>, story: &Story, run: &str, login: Login) -> Window {
-    let started = story.started.clone().unwrap_or_else(|| Started {
-        window_since: i64::MIN,
-        ..Started::default()
-    });
-    Window {
-        since: started.window_since,
-        postmaster: started.postmaster,
-        run_id: run.to_owned(),
-        tool_started: Some(started.tool_started),
-        unnamed_tool_from: started.unnamed_tool_from,
-        pooled: place.target.pooled,
-        logins: started.login.into_iter().chain([login]).collect(),
-        fenced_since: story.fence.as_ref().and_then(|fence| fence.since),
     }
 }

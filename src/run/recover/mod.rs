@@ -267,7 +267,7 @@ fn with_its_fence(
 async fn with_lock(place: &Place<'_>, lock: &RunLock, path: PathBuf) -> Result<Option<Recovered>> {
     let (mut journal, records) = Journal::resume(&path, place.ctx.clock.clone())?;
     journal.hide_with(hiding::secrets_of(place.target));
-    let story = Story::of(&records)?;
+    let story = Story::beside(&path, &records)?;
     if !needs_attention(place, &story)? {
         return Ok(None);
     }
@@ -360,7 +360,8 @@ pub fn journals_of(store: &Store, facts: &Facts) -> Result<Vec<(PathBuf, Story)>
         if found.len() == MOST_STORIES {
             break;
         }
-        let read = Journal::read(&file.path).and_then(|records: Vec<Record>| Story::of(&records));
+        let read = Journal::read(&file.path)
+            .and_then(|records: Vec<Record>| Story::beside(&file.path, &records));
         match read {
             Ok(story) if story.is_about_any(&facts.system_identifier, &oids) => {
                 oids.extend(story.header.as_ref().map(|header| header.database_oid));

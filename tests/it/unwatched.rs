@@ -1,0 +1,179 @@
+//! P5 while pgbelay is dead: what others commit between a SIGKILL and the next start is not pulled away, and whom the
+//! watch had seen is not forgotten.
+
+use std::io::Write;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use crate::support::{Call, Server, Shop};
+
+/// Commits, and stays.
+const SCRIPT: &str = "psql -Xq -c 'DROP TABLE comps'; touch committed; sleep 600";
+const INSERT: &str = "INSERT INTO users (email) VALUES ('other@y')";
+
+fn others(shop: &Shop) -> String {
+    let count = "SELECT count(*) FROM users WHERE email LIKE 'other%@y'";
+    shop.database.sql(count)
+}
+
+fn wait_for(shop: &Shop, file: &str) {
+    let path = shop.workplace.directory().join(file);
+    for _ in 0..1200 {
+        if path.exists() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("the file {file} was never made");
+}
+
+/// Killed in the middle of its migration, after `meanwhile`.
+fn killed(shop: &Shop, meanwhile: impl FnOnce()) {
+    let running = shop
+        .call()
+        .start(&["run", "--json", "--", "sh", "-c", SCRIPT]);
+    wait_for(shop, "committed");
+    meanwhile();
+    // A look of the watch.
+    std::thread::sleep(Duration::from_millis(300));
+    running.signal(Signal::SIGKILL);
+    running.finish();
+}
+
+/// A client that is connected, and listens.
+fn connected(server: &Server, shop: &Shop) -> Child {
+    let mut psql: Command = server.client("psql", shop.database.name());
+    let psql = psql
+        .env("PGAPPNAME", "till")
+        .env("PGUSER", "app")
+        .arg("-Xq")
+        .stdin(Stdio::piped());
+    let mut child = psql.spawn().expect("psql");
+    say(&mut child, "SELECT 1 \\g /dev/null");
+    let there = format!(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND application_name = 'till' AND state = 'idle' \
+         AND query LIKE '%1%'",
+        shop.database.name()
+    );
+    for _ in 0..600 {
+        if server.psql("postgres", &there) == "1" {
+            return child;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("psql never came");
+}
+
+fn say(child: &mut Child, words: &str) {
+    let input = child.stdin.as_mut().expect("it listens");
+    writeln!(input, "{words}").expect("it hears");
+}
+
+fn with_fault<'s>(shop: &'s Shop, fault: &str) -> Call<'s> {
+    shop.call().env("PGBELAY_FAULT", fault)
+}
+
+on_three_servers! {
+    fn p5_what_others_write_after_a_kill_is_kept(server) {
+        let shop = Shop::at_head(server);
+        let before = shop.database.dump();
+        killed(&shop, || ());
+        shop.database.sql(INSERT);
+        // By hand, by a recovery, by the next run: whoever comes first, and whoever comes then.
+        for again in [&["rollback", "--json"][..], &["recover", "--json"], &["run", "--json", "--", "true"], &["rollback"]] {
+            let output = shop.call().run(again).assert_code(6);
+            output.assert_says("after pgbelay was killed nobody watched");
+            assert_eq!(others(&shop), "1", "{again:?}");
+        }
+        shop.call().run(&["rollback", "--discard-other-writes"]).assert_code(0);
+        shop.database.assert_is(&before);
+        shop.call().run(&["run", "--", "true"]).assert_code(0);
+    }
+}
+
+on_servers! {
+    fn p5_who_was_seen_before_a_kill_is_not_forgotten(server) {
+        for verb in ["recover", "rollback"] {
+            let shop = Shop::at_head(server);
+            killed(&shop, || {
+                shop.database.sql(&format!("{INSERT}; SELECT pg_sleep(0.3)"));
+            });
+            shop.call().run(&[verb]).assert_code(6).assert_says("other sessions may have written").assert_says("psql");
+            assert_eq!(others(&shop), "1");
+        }
+    }
+
+    /// A connection of before, idle for all that anybody saw.
+    fn p5_who_was_connected_at_a_kill_and_has_left_may_have_written(server) {
+        let shop = Shop::at_head(server);
+        let mut till = connected(server, &shop);
+        killed(&shop, || ());
+        say(&mut till, &format!("{INSERT};"));
+        say(&mut till, "\\q");
+        till.wait().expect("it ends");
+        shop.call().run(&["recover"]).assert_code(6).assert_says("1 session that had been connected ended");
+        assert_eq!(others(&shop), "1");
+    }
+
+    fn p5_what_others_write_while_a_killed_judgement_is_over_is_kept(server) {
+        for verb in ["recover", "rollback"] {
+            let shop = Shop::at_head(server);
+            let failing = "psql -Xq -c 'DROP TABLE comps'; exit 1";
+            with_fault(&shop, "compare=kill").run(&["run", "--", "sh", "-c", failing]).assert_code(-1);
+            shop.database.sql(INSERT);
+            shop.call().run(&[verb]).assert_code(6).assert_says("after pgbelay was killed rows were written");
+            assert_eq!(others(&shop), "1");
+        }
+    }
+
+    /// Whoever only looks is nobody's writer: nothing was committed on the whole server.
+    fn p6_a_look_after_a_kill_is_not_in_the_way(server) {
+        let shop = Shop::at_head(server.of_our_own());
+        let before = shop.database.dump();
+        let mut till = connected(shop.database.server(), &shop);
+        killed(&shop, || ());
+        assert_eq!(others(&shop), "0");
+        say(&mut till, "\\q");
+        till.wait().expect("it ends");
+        let output = shop.call().run(&["recover", "--json"]).assert_code(0);
+        assert_eq!(output.json()["outcome"], "rolled-back");
+        shop.database.assert_is(&before);
+    }
+
+    /// Replicas that wait for the recovery, and one that was killed in the middle of it.
+    fn p6_sessions_of_our_own_are_not_in_the_way(server) {
+        let shop = Shop::at_head(server);
+        let before = shop.database.dump();
+        killed(&shop, || ());
+        with_fault(&shop, "compare=kill").run(&["recover"]).assert_code(-1);
+        let mut first = with_fault(&shop, "compare=pause").start(&["recover", "--json"]);
+        first.wait_for_the_pause();
+        let second = shop.call().start(&["run", "--json", "--", "true"]);
+        std::thread::sleep(Duration::from_millis(500));
+        first.signal(Signal::SIGCONT);
+        first.finish().assert_code(0);
+        second.finish().assert_code(0);
+        shop.database.assert_is(&before);
+    }
+
+    /// What is lost tells nothing, and nothing is guessed.
+    fn p5_a_lost_heartbeat_withholds(server) {
+        let shop = Shop::at_head(server);
+        let before = shop.database.dump();
+        killed(&shop, || ());
+        let store = shop.workplace.directory().join("backups");
+        let kept = || {
+            let files = std::fs::read_dir(&store).expect("the store");
+            let names = files.map(|file| file.expect("a file").path());
+            names.filter(|path| path.extension().is_some_and(|end| end == "heartbeat")).collect::<Vec<_>>()
+        };
+        assert_eq!(kept().len(), 1);
+        std::fs::write(&kept()[0], "{\"moment\"").expect("torn");
+        shop.call().run(&["recover"]).assert_code(6).assert_says("had seen of other sessions is lost");
+        shop.call().run(&["rollback", "--discard-other-writes"]).assert_code(0);
+        shop.database.assert_is(&before);
+        assert!(kept().is_empty(), "{:?}", kept());
+    }
+}
