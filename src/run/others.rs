@@ -125,16 +125,17 @@ fn known<'a>(stories: &'a [Story], reader: &Reader) -> Known<'a> {
         if let Some(seen) = story.others() {
             return Known::Against(seen);
         }
-        let ending = story.ending.as_ref();
-        let Some(ending) = ending.filter(|ending| ending.outcome != EndedAs::InDoubt) else {
-            // A run: a person looks at it, and what its watch knew is above. A rollback by hand says nothing of others.
-            let is_newest = newest.is_none() && story.ending.is_none();
+        let Some(ending) = &story.ending else {
+            // A rollback by hand says nothing of others; what came after an interrupted run has judged it.
             match story.started.is_some() {
-                true if is_newest => return Known::Interrupted(story),
+                true if newest.is_none() => return Known::Interrupted(story),
                 true => return Known::Nothing,
                 false => continue,
             }
         };
+        if ending.outcome == EndedAs::InDoubt && story.started.is_none() {
+            continue;
+        }
         let Some(mark) = &ending.mark else {
             let why = "its journal does not tell whether others wrote after it had ended";
             return Known::Against(Seen::because(why.to_owned()));

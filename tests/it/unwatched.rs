@@ -128,6 +128,23 @@ on_servers! {
         }
     }
 
+    /// A role that is gone: a person has to make it again first, and others go on meanwhile. Without them the rollback goes
+    /// through (`outside::a_role_that_a_failed_migration_dropped_is_named`).
+    fn p5_what_others_write_after_a_run_ended_in_doubt_is_kept(server) {
+        let shop = Shop::at_head(server);
+        let role = format!("doubt_{}", shop.database.name());
+        shop.database.sql(&format!("CREATE ROLE {role}; GRANT SELECT ON orders TO {role}"));
+        let call = || shop.call().env("DATABASE_URL", shop.database.url_as("postgres"));
+        let failing = format!("psql -Xq -c 'DROP OWNED BY {role}; DROP ROLE {role}'; exit 1");
+        let doubt = call().run(&["run", "--", "sh", "-c", &failing]).assert_code(7);
+        doubt.assert_says("look at the database, then put it back");
+        shop.database.sql(&format!("CREATE ROLE {role}; {INSERT}"));
+        call().run(&["rollback"]).assert_code(6).assert_says("after it had ended rows were written");
+        assert_eq!(others(&shop), "1");
+        call().run(&["rollback", "--discard-other-writes"]).assert_code(0);
+        shop.database.sql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+    }
+
     /// Whoever only looks is nobody's writer: nothing was committed on the whole server.
     fn p6_a_look_after_a_kill_is_not_in_the_way(server) {
         let shop = Shop::at_head(server.of_our_own());

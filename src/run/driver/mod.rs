@@ -51,6 +51,8 @@ use withheld::Plight;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// How often a judgement is tried that the loss of a connection broke off.
 const JUDGED_AT_MOST: u32 = 4;
+/// How long the last look at the database may take.
+const MARK_WITHIN: Duration = Duration::from_secs(5);
 /// Bound of the pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
@@ -247,11 +249,13 @@ fn case<'a>(ready: &'a Ready<'_>, by_itself: bool) -> Case<'a> {
 
 /// For a rollback by hand, later: what is known of others now, and by what their later writes are told (P5).
 async fn remember_others(desk: &mut Desk<'_>, ready: &Ready<'_>, outcome: Outcome) {
-    if desk.report.attempts == 0 || outcome == Outcome::InDoubt {
+    if desk.report.attempts == 0 {
         return;
     }
     let session = &ready.scene.session;
-    desk.mark = Mark::read_if_possible(session).await;
+    // Whatever left it in doubt may still be in the way; nothing is waited for without end.
+    let mark = tokio::time::timeout(MARK_WITHIN, Mark::read_if_possible(session)).await;
+    desk.mark = mark.ok().flatten();
     if outcome != Outcome::Migrated {
         return;
     }

@@ -84,9 +84,7 @@ pub async fn act(
         ),
         migrated: story.started.is_some(),
         others: recovered.others.clone().or_else(|| unwatched(&recovered)),
-        mark: Mark::read_if_possible(place.session)
-            .await
-            .filter(|_| recovered.outcome != Outcome::InDoubt),
+        mark: Mark::read_if_possible(place.session).await,
     };
     for line in &recovered.lines {
         place.ctx.note(line.clone());
