@@ -25,7 +25,7 @@ use crate::support::{CorpusFile, Server, has_turn, note_figure, repository, want
 const CHANGE: &str = "-- change: ";
 
 /// How many generated changes of one file are tried, unless `PGBELAY_TEST_EVERYTHING=yes`.
-const GENERATED: usize = 30;
+const GENERATED: usize = 24;
 
 /// Of the generated changes at least this share can be made, in percent.
 const FEASIBLE: usize = 60;

@@ -48,7 +48,7 @@ fn repaired(bench: &Bench, before: &str, damage: &str, proof: ProofMode) -> Roll
     report
 }
 
-on_all_servers! {
+on_three_servers! {
     /// Changed, deleted, added, given another key, written without a change: the file stays, and by counts the other
     /// rows are not even read.
     fn newer_rows_are_put_back_alone(server) {
