@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use super::image::BeforeImage;
 use super::verdict::Proof;
 use crate::catalog;
 use crate::error::Result;
@@ -40,6 +41,12 @@ pub struct Commit {
 
 /// Whoever keeps the journal of a rollback.
 pub trait Ledger {
+    /// Writes down what there was before the first change; synced when this returns.
+    ///
+    /// # Errors
+    /// Of the file: nothing is changed then.
+    fn changes(&self, before: &BeforeImage) -> Result<()>;
+
     /// Writes down what is about to be committed; synced when this returns.
     ///
     /// # Errors
@@ -51,6 +58,10 @@ pub trait Ledger {
 pub(super) struct Unkept;
 
 impl Ledger for Unkept {
+    fn changes(&self, _before: &BeforeImage) -> Result<()> {
+        Ok(())
+    }
+
     fn commits(&self, _commit: &Commit) -> Result<()> {
         Ok(())
     }

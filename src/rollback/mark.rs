@@ -4,6 +4,7 @@
 //! of written rows and a digest of the definitions are compared. What cannot be known counts as a write: the operator
 //! decides, not a guess.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -167,13 +168,43 @@ impl Mark {
         if nothing_committed_since(session, &self.snapshot).await? {
             return self.values_taken(session).await;
         }
-        if let Some(doubt) = lasting_doubt(session, ctx).await? {
-            return Ok(Some(format!(
-                "transactions were committed on the server, and nobody can tell whether they wrote here: {doubt}"
-            )));
+        if let Some(doubt) = settled(session, ctx).await? {
+            return Ok(Some(doubt));
         }
         let now = Self::read(session).await?;
         Ok(self.objection(&now))
+    }
+
+    /// The same, where `written` tells what was counted and no hash over all tables does.
+    pub(super) async fn objection_counted(
+        &self,
+        session: &Session,
+        written: impl AsyncFnOnce(&Session) -> Result<Option<String>>,
+        ctx: &Context,
+    ) -> Result<Option<String>> {
+        if nothing_committed_since(session, &self.snapshot).await? {
+            return self.values_taken(session).await;
+        }
+        if let Some(doubt) = settled(session, ctx).await? {
+            return Ok(Some(doubt));
+        }
+        let now = Self {
+            written: written(session).await?,
+            ..Self::read(session).await?
+        };
+        Ok(self.objection(&now))
+    }
+
+    /// What was counted as written to all tables but these.
+    pub(super) async fn written_to_others(
+        session: &Session,
+        but: &BTreeSet<u32>,
+    ) -> Result<String> {
+        let moment = Sql::constant(include_str!("sql/moment.sql"));
+        let began = session.query_one(&moment).await?.number("began")?;
+        let mut written = catalog::read_counters(session).await?;
+        written.tables.retain(|oid, _| !but.contains(oid));
+        Ok(hash(began, &written))
     }
 }
 
@@ -191,6 +222,14 @@ fn hash(life: i64, written: &Counters) -> String {
         }
     }
     format!("{:032x}", hash.digest128())
+}
+
+/// Why nobody can tell from counts, once those who are connected had time to report.
+async fn settled(session: &Session, ctx: &Context) -> Result<Option<String>> {
+    let doubt = lasting_doubt(session, ctx).await?;
+    Ok(doubt.map(|doubt| {
+        format!("transactions were committed on the server, and nobody can tell whether they wrote here: {doubt}")
+    }))
 }
 
 /// Waits until the server has counted what those who are connected wrote; why it has not, if it does not come to that.

@@ -62,7 +62,8 @@ struct Attempt<'a> {
 impl Attempt<'_> {
     async fn run(&mut self) -> Result<Proof, Ended> {
         let ctx = self.held.scene.ctx;
-        self.save().await?;
+        let saved = self.save().await?;
+        transaction::note(&self.held.scene, None, &saved).await?;
         self.rebuild().await?;
         let phase = ctx.phase(Phase::Proof);
         let proof = self.prove().await?;
@@ -72,16 +73,17 @@ impl Attempt<'_> {
     }
 
     /// Keeps everybody out, and saves what it will remove (P4).
-    async fn save(&mut self) -> Result<()> {
+    async fn save(&mut self) -> Result<PathBuf> {
         let scene = &self.held.scene;
         let phase = scene.ctx.phase(Phase::Save);
         self.held.keep_everybody_out().await?;
         self.objects = LargeObjects::take(scene.session).await?;
         self.held.refuse_later_writes().await?;
         transaction::read_freely(scene.session).await?;
-        self.saved = Some(transaction::save(scene, None, None).await?);
+        let saved = transaction::save(scene, None, None).await?;
+        self.saved = Some(saved.clone());
         self.seconds.save = phase.elapsed().as_secs_f64();
-        Ok(())
+        Ok(saved)
     }
 
     async fn rebuild(&mut self) -> Result<()> {

@@ -1,8 +1,9 @@
 //! The transaction in which a rollback happens: opened, locked, saved from (P4), committed. What repair and rebuild share.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::fate::{Commit, Fate};
+use super::image::{BeforeImage, Touched};
 use super::mark::{self, Counts};
 use super::verdict::Proof;
 use super::{RollbackOptions, Scene};
@@ -237,6 +238,18 @@ pub(super) async fn run_all(session: &Session, statements: &[Statement]) -> Resu
         restore::run_statements(session, statements).await?;
     }
     Ok(())
+}
+
+/// Notes what there is before the first change.
+pub(super) async fn note(
+    scene: &Scene<'_>,
+    touched: Option<Touched<'_>>,
+    saved: &Path,
+) -> Result<(), Ended> {
+    let Some(image) = BeforeImage::take(scene, touched, saved).await? else {
+        return Ok(());
+    };
+    scene.ledger.changes(&image).map_err(Ended::NotNoted)
 }
 
 /// Commits what is proven; its id is written down before that. Where the answer is lost the server is asked on another

@@ -17,7 +17,7 @@ use super::sightings::{Login, Window};
 use crate::error::{Attempt, Result};
 use crate::journal::{self, Header, Record, Stage, Step};
 use crate::pg::target::Fenced;
-use crate::rollback::{Commit, Mark, SwapRecord};
+use crate::rollback::{BeforeImage, Commit, Mark, SwapRecord};
 
 /// Backup intent: what the run is about.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -244,6 +244,12 @@ pub struct RollBackBegun {
     /// Whether nothing was begun: the record only keeps the mark, for the next start.
     #[serde(default)]
     pub not_begun: bool,
+    /// When the database was judged; none where writes of others do not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged: Option<Mark>,
+    /// What there was, right before the first change; without it nothing was changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<BeforeImage>,
     /// Its transaction, right before COMMIT is sent; without it none was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<Commit>,
@@ -253,6 +259,27 @@ impl RollBackBegun {
     /// Whether it tells more than that a rollback was begun.
     fn says_something(&self) -> bool {
         self.mark.is_some() || self.other_database || self.not_begun
+    }
+
+    /// It is about to be begun; without a mark writes of others do not count.
+    pub fn judged_at(mark: Option<&Mark>) -> Self {
+        Self {
+            judged: mark.cloned(),
+            ..Self::default()
+        }
+    }
+
+    /// Whether a rollback begins with it.
+    fn is_the_first(&self) -> bool {
+        self.before.is_none() && self.commit.is_none() && !self.not_begun
+    }
+
+    /// The first change is about to be made.
+    pub fn about_to_change(before: &BeforeImage) -> Self {
+        Self {
+            before: Some(before.clone()),
+            ..Self::default()
+        }
     }
 
     /// What was begun is proven, and about to be committed.
@@ -303,6 +330,10 @@ pub struct Story {
     pub roll_back_intended: bool,
     /// How putting it back was begun, or left to be begun again.
     pub begun_with: RollBackBegun,
+    /// When the database was judged before a rollback was begun the last time.
+    pub judged: Option<Mark>,
+    /// What there was before the last one that may have changed something.
+    pub before: Option<BeforeImage>,
     /// The last transaction of a rollback that may have been committed.
     pub commit: Option<Commit>,
     /// The last record of a swap.
@@ -352,7 +383,7 @@ impl Story {
                 self.tool_ended = None;
                 self.roll_back_intended = false;
                 self.begun_with = RollBackBegun::default();
-                self.commit = None;
+                (self.judged, self.before, self.commit) = (None, None, None);
             }
             (Step::Migrate, Stage::Outcome) => self.tool_ended = Some(detail(record)?),
             (Step::Fence, stage) => self.take_fence(stage, detail(record)?),
@@ -360,6 +391,10 @@ impl Story {
                 let begun: RollBackBegun = detail(record)?;
                 self.roll_back_intended |= !begun.not_begun;
                 self.commit = begun.commit.clone().or(self.commit.take());
+                if begun.is_the_first() {
+                    (self.judged, self.before) = (begun.judged.clone(), None);
+                }
+                self.before = begun.before.clone().or(self.before.take());
                 // The first one speaks: a recovery begins again without saying more, or leaves it again, and what others
                 // wrote before that must be told all the same.
                 if !self.begun_with.says_something() {

@@ -57,6 +57,11 @@ impl Tally {
         })
     }
 
+    /// How many.
+    pub fn sessions(&self) -> i64 {
+        self.sessions
+    }
+
     /// Whether the server was not started again since.
     pub fn is_of_the_life_of(&self, moment: &Moment) -> bool {
         self.postmaster == moment.postmaster

@@ -48,7 +48,7 @@ pub async fn roll_back(
         false => refuse_writes_of_others(target, reader, store, &facts, ctx).await?,
     };
     let options = &RollbackOptions {
-        judged_at: judged.at,
+        judged_at: judged.at.clone(),
         ..options.clone()
     };
     // What an interrupted run left standing is no difference from the archive.
@@ -57,6 +57,7 @@ pub async fn roll_back(
     let target = &target.behind(left.map(|(_, record)| record.fenced()));
     let begun = RollBackBegun {
         mark: judged.settled,
+        judged: judged.at,
         other_database: options.other_database,
         ..RollBackBegun::default()
     };

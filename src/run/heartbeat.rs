@@ -15,17 +15,20 @@ use super::chronicle::{Seen, Story};
 use super::gap::{Again, Count, Moment};
 use super::outcome::OtherWriter;
 use super::sightings::{Sighting, Window, sight};
-use super::writers::{self, writers_among};
+use super::writers;
 use crate::compare::counted;
 use crate::context::Context;
 use crate::durable::{self, Slate};
 use crate::error::{Attempt, Result};
 use crate::journal::Hide;
 use crate::pg::{self, Session};
-use crate::rollback::{COLLECTOR_DELAY, COUNTS_SINCE, nothing_committed_since};
+use crate::rollback::{COLLECTOR_DELAY, COUNTS_SINCE, Mark, nothing_committed_since};
 
 /// Ends its name, which begins like the journal's.
 const SUFFIX: &str = "heartbeat";
+
+/// Where nobody counted either.
+const UNKNOWN: &str = "after pgbelay was killed nobody watched, and transactions were committed on the server: whose is not known";
 
 /// One look.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,9 +49,9 @@ pub struct Heartbeat {
     pub gap: Option<String>,
     /// Sessions that came and went unseen while the tool ran.
     pub unseen: u64,
-    /// Whether a recovery has asked already: the sessions since are its own, too.
+    /// When a recovery has asked already, and found nothing: the sessions since are its own, too.
     #[serde(default)]
-    pub asked: bool,
+    pub asked: Option<Mark>,
 }
 
 /// A session of this database.
@@ -160,17 +163,23 @@ pub fn forget(journal: &Path, ctx: &Context) {
     }
 }
 
-/// A recovery goes on from here: whoever comes after it, should it be killed in turn, cannot tell its sessions from those of others.
+/// A recovery goes on from here: whoever comes after it, should it be killed in turn, cannot tell its sessions from those of
+/// others, and goes by what was written since.
 ///
 /// # Errors
 /// Of the file.
-pub fn note_asked(journal: &Path, story: &Story, known: Option<&Seen>) -> Result<()> {
+pub async fn note_asked(
+    journal: &Path,
+    story: &Story,
+    known: Option<&Seen>,
+    session: &Session,
+) -> Result<()> {
     let Left::Found(heartbeat) = &story.heartbeat else {
         return Ok(());
     };
     let gap = known.map(|seen| seen.why.clone());
     let asked = Heartbeat {
-        asked: true,
+        asked: Mark::read_if_possible(session).await,
         gap: heartbeat.gap.clone().or(gap),
         ..Heartbeat::clone(heartbeat)
     };
@@ -178,8 +187,8 @@ pub fn note_asked(journal: &Path, story: &Story, known: Option<&Seen>) -> Result
     durable::write_whole(&beside(journal), format!("{text}\n").as_bytes())
 }
 
-/// Why others have, or may have, committed until now what a rollback of this interrupted run would discard. `session` is in no
-/// transaction.
+/// Why others have, or may have, committed until now what a rollback of this interrupted run would discard; those who are
+/// connected now are left to whoever asks. `session` is in no transaction.
 ///
 /// # Errors
 /// Of the server.
@@ -196,9 +205,7 @@ pub async fn objection(story: &Story, session: &Session, ctx: &Context) -> Resul
         }
         Left::Lost(_) | Left::Nothing => return Ok(None),
     };
-    let mut writers = heartbeat.writers.clone();
-    writers.extend(writers_among(&story.window(None), &sight(session).await?));
-    if let Some(seen) = Seen::of(writers) {
+    if let Some(seen) = Seen::of(heartbeat.writers.clone()) {
         return Ok(Some(seen));
     }
     // Behind a fence whoever connects cannot write.
@@ -208,15 +215,12 @@ pub async fn objection(story: &Story, session: &Session, ctx: &Context) -> Resul
     if let Some(why) = heartbeat.of_its_time() {
         return Ok(Some(Seen::because(why)));
     }
-    let begun = story.roll_back_intended || story.begun_with.not_begun;
-    if begun || heartbeat.asked {
+    if story.roll_back_intended || story.begun_with.not_begun {
         return Ok(None);
     }
-    let found = match story
-        .tool_ended
-        .as_ref()
-        .and_then(|ended| ended.mark.as_ref())
-    {
+    let ended = story.tool_ended.as_ref();
+    let ended = ended.and_then(|ended| ended.mark.as_ref());
+    let found = match heartbeat.asked.as_ref().or(ended) {
         Some(mark) => {
             let found = mark.objection_now(session, ctx).await?;
             found.map(|why| format!("after pgbelay was killed {why}"))
@@ -287,8 +291,12 @@ impl Heartbeat {
         let now = again.tally();
         let goes_on = now.is_of_the_life_of(&self.moment);
         if !self.count.is_open() {
-            // From the tool's end on pgbelay begins sessions of its own.
-            return Ok(0);
+            // From the tool's end on pgbelay begins sessions of its own: the last look tells how many there had been.
+            return match (goes_on, self.moment.sessions) {
+                (true, Some(then)) => Ok(now.sessions().saturating_sub(then)),
+                (true, None) => Err(UNKNOWN.to_owned()),
+                (false, _) => Err(restarted(None)),
+            };
         }
         if goes_on {
             let mut count = self.count.clone();
@@ -345,7 +353,7 @@ mod tests {
             writers: Vec::new(),
             gap: None,
             unseen: 0,
-            asked: false,
+            asked: None,
         }
     }
 
@@ -399,16 +407,6 @@ mod tests {
             };
             assert_eq!(*found, beat);
         }
-        let story = Story {
-            heartbeat: left(&journal, &with(true)),
-            ..with(true)
-        };
-        let seen = Seen::because("so".to_owned());
-        note_asked(&journal, &story, Some(&seen)).unwrap();
-        let Left::Found(asked) = left(&journal, &with(true)) else {
-            panic!("it was written");
-        };
-        assert!(asked.asked && asked.gap.as_deref() == Some("so"));
         durable::write_whole(&beside(&journal), b"{\"moment\":").unwrap();
         assert!(matches!(left(&journal, &with(true)), Left::Lost(_)));
     }

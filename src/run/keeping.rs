@@ -3,20 +3,22 @@
 
 use std::cell::{Cell, RefCell};
 
-use serde_json::json;
-
 use crate::error::Result;
 use crate::journal::{self, Journal, Stage, Step};
 use crate::pg::Session;
-use crate::rollback::{Commit, Custody, Ledger, SwapRecord};
+use crate::rollback::{BeforeImage, Commit, Custody, Ledger, Mark, SwapRecord};
 use crate::run::chronicle::RollBackBegun;
 use crate::run::driver::Desk;
 use crate::run::lock::RunLock;
 
 /// Whoever rolls back.
 pub trait Keeping: Custody {
-    /// Says that the database is about to be changed; synced when this returns.
-    fn intend(&mut self) -> Result<()>;
+    /// Says that the database, judged at this moment if writes of others count, is about to be changed; synced when this
+    /// returns.
+    fn intend(&mut self, judged: Option<&Mark>) -> Result<()>;
+
+    /// Says what there is before the first change; synced when this returns.
+    fn changes(&mut self, before: &BeforeImage) -> Result<()>;
 
     /// Says what is about to be committed; synced when this returns.
     fn commits(&mut self, commit: &Commit) -> Result<()>;
@@ -44,6 +46,12 @@ impl<'a> Noting<'a> {
 }
 
 impl Ledger for Noting<'_> {
+    fn changes(&self, before: &BeforeImage) -> Result<()> {
+        let noted = self.keeping.borrow_mut().changes(before);
+        self.failed.set(noted.is_err());
+        noted
+    }
+
     fn commits(&self, commit: &Commit) -> Result<()> {
         let noted = self.keeping.borrow_mut().commits(commit);
         self.failed.set(noted.is_err());
@@ -58,11 +66,16 @@ pub struct OfDesk<'a, 'b> {
 }
 
 impl Keeping for OfDesk<'_, '_> {
-    fn intend(&mut self) -> Result<()> {
-        self.desk
-            .record(Step::RollBack, Stage::Intent, &json!({}))?;
+    fn intend(&mut self, judged: Option<&Mark>) -> Result<()> {
+        let begun = RollBackBegun::judged_at(judged);
+        self.desk.record(Step::RollBack, Stage::Intent, &begun)?;
         self.desk.roll_back_intended = true;
         Ok(())
+    }
+
+    fn changes(&mut self, before: &BeforeImage) -> Result<()> {
+        let begun = RollBackBegun::about_to_change(before);
+        self.desk.record(Step::RollBack, Stage::Intent, &begun)
     }
 
     fn commits(&mut self, commit: &Commit) -> Result<()> {
@@ -92,9 +105,14 @@ pub struct OfJournal<'a> {
 }
 
 impl Keeping for OfJournal<'_> {
-    fn intend(&mut self) -> Result<()> {
-        let nothing = journal::detail_of(&json!({}))?;
-        self.journal.append(Step::RollBack, Stage::Intent, nothing)
+    fn intend(&mut self, judged: Option<&Mark>) -> Result<()> {
+        let begun = journal::detail_of(&RollBackBegun::judged_at(judged))?;
+        self.journal.append(Step::RollBack, Stage::Intent, begun)
+    }
+
+    fn changes(&mut self, before: &BeforeImage) -> Result<()> {
+        let begun = journal::detail_of(&RollBackBegun::about_to_change(before))?;
+        self.journal.append(Step::RollBack, Stage::Intent, begun)
     }
 
     fn commits(&mut self, commit: &Commit) -> Result<()> {

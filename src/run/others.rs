@@ -15,6 +15,8 @@ use crate::run::chronicle::{Seen, Story};
 use crate::run::driver::withheld;
 use crate::run::heartbeat;
 use crate::run::outcome::EndedAs;
+use crate::run::sightings;
+use crate::run::writers::writers_among;
 
 /// Whether journals speak about an archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +74,37 @@ pub async fn since_left(session: &Session, story: &Story, ctx: &Context) -> Resu
     Ok(found.map(|why| format!("after the run had left it to the next start {why}")))
 }
 
+/// What others wrote after a rollback of this story was begun, whose end nobody saw.
+///
+/// # Errors
+/// Of the server, and of the archive.
+pub async fn since_begun(
+    session: &Session,
+    story: &Story,
+    archive: &Path,
+    ctx: &Context,
+) -> Result<Option<String>> {
+    let is_fenced = story
+        .fence
+        .as_ref()
+        .is_some_and(|fence| fence.since.is_some());
+    if !story.roll_back_intended || is_fenced {
+        return Ok(None);
+    }
+    let found = match (&story.before, &story.judged) {
+        (Some(before), _) => {
+            let reader = Reader::open(archive)?;
+            before
+                .objection_now(session, reader.manifest(), ctx)
+                .await?
+        }
+        // Nothing was changed: what is counted is others'.
+        (None, Some(mark)) => mark.objection_now(session, ctx).await?,
+        (None, None) => None,
+    };
+    Ok(found.map(|why| format!("after the rollback had been interrupted {why}")))
+}
+
 /// Which run speaks against it, and why.
 pub async fn obstacle(
     session: &Session,
@@ -84,10 +117,7 @@ pub async fn obstacle(
     };
     let found = match known(stories, reader) {
         Known::Nothing => None,
-        Known::Interrupted(story) => match since_left(session, story, ctx).await? {
-            Some(why) => Some(Seen::because(why)),
-            None => heartbeat::objection(story, session, ctx).await?,
-        },
+        Known::Interrupted(story) => since_interrupted(session, story, reader, ctx).await?,
         Known::Against(seen) => Some(seen),
         Known::Until(mark) => mark
             .objection_now(session, ctx)
@@ -96,6 +126,26 @@ pub async fn obstacle(
     };
     let run = newest.header.as_ref().map(|header| header.run_id.clone());
     Ok(found.map(|seen| (run.unwrap_or_default(), seen)))
+}
+
+/// What a recovery would ask.
+async fn since_interrupted(
+    session: &Session,
+    story: &Story,
+    reader: &Reader,
+    ctx: &Context,
+) -> Result<Option<Seen>> {
+    if let Some(why) = since_left(session, story, ctx).await? {
+        return Ok(Some(Seen::because(why)));
+    }
+    if let Some(seen) = heartbeat::objection(story, session, ctx).await? {
+        return Ok(Some(seen));
+    }
+    if let Some(why) = since_begun(session, story, reader.path(), ctx).await? {
+        return Ok(Some(Seen::because(why)));
+    }
+    let now = sightings::sight(session).await?;
+    Ok(Seen::of(writers_among(&story.window(None), &now)))
 }
 
 /// What journals know about the time from an archive to the end of the newest run.

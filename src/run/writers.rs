@@ -255,7 +255,7 @@ impl Collected {
             writers: self.writers.values().cloned().collect(),
             gap: self.gap.clone(),
             unseen: self.unseen,
-            asked: false,
+            asked: None,
         }
     }
 

@@ -289,7 +289,7 @@ on_servers! {
         let name = shop.database.name().to_owned();
         let waiting = format!("SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database
             WHERE datname = '{name}' AND NOT granted AND locktype = 'relation'");
-        let faults = "journal-roll-back-intent-before@2=pause,rollback-commit=error";
+        let faults = "journal-roll-back-intent-before@3=pause,rollback-commit=error";
         let mut running = shop.call().env("PGBELAY_FAULT", faults).start(&["run", "--json", "--", "sh", "-c", MOVES_AND_ALTERS]);
         running.wait_for_the_pause();
         let insert = "INSERT INTO users (email) VALUES ('other1@y')";

@@ -179,8 +179,8 @@ on_servers! {
     #[cfg(feature = "fault-injection")]
     fn p6_a_recovery_that_cannot_write_down_what_it_did_says_what_it_did(server) {
         let mut told = 0;
-        // Its intent, its commit, its outcome, its end.
-        for record in 1..=4 {
+        // Its intent, what there was, its commit, its outcome, its end.
+        for record in 1..=5 {
             let shop = Shop::at_head(server);
             let before = shop.database.dump();
             let killed = as_superuser(&shop).env("PGBELAY_FAULT", "child-ended=kill");

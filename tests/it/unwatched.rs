@@ -11,6 +11,8 @@ use crate::support::{Call, Server, Shop};
 
 /// Commits, and stays.
 const SCRIPT: &str = "psql -Xq -c 'DROP TABLE comps'; touch committed; sleep 600";
+/// Takes no value from a sequence.
+const UPDATE: &str = "UPDATE users SET email = 'other@y' WHERE id = 2";
 const INSERT: &str = "INSERT INTO users (email) VALUES ('other@y')";
 
 fn others(shop: &Shop) -> String {
@@ -125,6 +127,65 @@ on_servers! {
             shop.database.sql(INSERT);
             shop.call().run(&[verb]).assert_code(6).assert_says("after pgbelay was killed rows were written");
             assert_eq!(others(&shop), "1");
+        }
+    }
+
+    /// It had succeeded, so the recovery would leave it; a person goes back all the same.
+    fn p5_what_others_write_after_a_kill_of_the_verification_is_kept(server) {
+        let shop = Shop::at_head(server);
+        let before = shop.database.dump();
+        let run = ["run", "--", "psql", "-Xqc", "DROP TABLE comps"];
+        with_fault(&shop, "journal-verify-outcome-before=kill").run(&run).assert_code(-1);
+        shop.database.sql(INSERT);
+        shop.call().run(&["rollback"]).assert_code(6).assert_says("after pgbelay was killed");
+        assert_eq!(others(&shop), "1");
+        shop.call().run(&["rollback", "--discard-other-writes"]).assert_code(0);
+        shop.database.assert_is(&before);
+    }
+
+    /// Before its first change, and before its commit: what it had written is undone, and counted all the same.
+    fn p5_what_others_write_after_a_killed_rollback_is_kept(server) {
+        let failing = "psql -Xq -c 'DROP TABLE comps' -c 'ALTER TABLE orders ADD COLUMN half int' -c \"UPDATE users SET email = email || '!' WHERE id = 1\" \
+                       -c 'SELECT pg_sleep(0.1)'; exit 1";
+        for strategy in ["repair", "rebuild"] {
+            for point in ["journal-roll-back-intent-after=kill", "rollback-commit=kill"] {
+                for writes in [true, false] {
+                    let shop = Shop::at_head(server);
+                    let before = shop.database.dump();
+                    let run = ["run", "--strategy", strategy, "--", "sh", "-c", failing];
+                    with_fault(&shop, point).run(&run).assert_code(-1);
+                    // The whole server is not quiet: transaction ids do not speak.
+                    server.psql("postgres", "SELECT pg_current_xact_id()");
+                    if writes {
+                        shop.database.sql(UPDATE);
+                    }
+                    let output = shop.call().run(&["recover"]).assert_code(if writes { 6 } else { 0 });
+                    if writes {
+                        output.assert_says("after the rollback had been interrupted rows");
+                    } else {
+                        shop.database.assert_is(&before);
+                    }
+                    assert_eq!(others(&shop), if writes { "1" } else { "0" }, "{strategy} {point}");
+                }
+            }
+        }
+    }
+
+    fn p5_what_others_write_after_a_killed_rollback_by_hand_is_kept(server) {
+        for writes in [true, false] {
+            let shop = Shop::at_head(server);
+            let before = shop.database.dump();
+            shop.call().run(&["run", "--", "psql", "-Xqc", "DROP TABLE comps"]).assert_code(0);
+            with_fault(&shop, "rollback-commit=kill").run(&["rollback"]).assert_code(-1);
+            server.psql("postgres", "SELECT pg_current_xact_id()");
+            if writes {
+                shop.database.sql(UPDATE);
+                shop.call().run(&["recover"]).assert_code(6).assert_says("after the rollback had been interrupted rows");
+                assert_eq!(others(&shop), "1");
+                continue;
+            }
+            shop.call().run(&["recover"]).assert_code(0);
+            shop.database.assert_is(&before);
         }
     }
 

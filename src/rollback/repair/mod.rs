@@ -21,12 +21,13 @@ mod way;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 
+use super::image::Touched;
 use super::sequences::{self, Wanted};
 use super::transaction::{self, Ended, Held};
 use super::verdict::{self, Proof};
 use super::{ProofMode, RollbackReport, RollbackSeconds, Scene, unheld};
 use crate::archive::TableDigest;
-use crate::catalog::{self, Catalog, Part};
+use crate::catalog::{self, Catalog, Part, Table};
 use crate::compare::{self, Difference, State};
 use crate::context::Phase;
 use crate::error::{Error, Kind, Result};
@@ -114,6 +115,8 @@ struct Attempt<'a> {
     in_place: bool,
     /// Whether no other session could read what this transaction has locked.
     alone: bool,
+    /// Whether something was given its recorded name back.
+    renamed: bool,
     /// Whether large objects that go were held before they went.
     objects_held: bool,
     /// By table identity, the rows that were deleted one by one.
@@ -130,6 +133,7 @@ impl<'a> Attempt<'a> {
             records: Records::new(scene.reader.manifest()),
             in_place,
             alone: false,
+            renamed: false,
             objects_held: false,
             gone: BTreeMap::new(),
             saved: None,
@@ -145,7 +149,13 @@ impl<'a> Attempt<'a> {
         let unmendable = self.unmendable(&live, &archive).await?;
         let found = self.look(&live, &archive, &unmendable).await?;
         let plan = self.plan(&live, &archive, &found, &unmendable)?;
-        self.save(&live, &plan, &found).await?;
+        let part = self.part_to_save(&live, &plan, &found).await?;
+        let saved = self.save(&live, &part).await?;
+        let touched = Touched {
+            renamed: self.renamed,
+            ..touched(&live, &plan, &part, &found)
+        };
+        transaction::note(&self.scene, Some(touched), &saved).await?;
         self.put_back(&live, &plan, &found).await?;
         let phase = self.scene.ctx.phase(Phase::Proof);
         let proof = self.prove(&live, &archive, &plan, &found).await?;
@@ -193,7 +203,7 @@ impl<'a> Attempt<'a> {
         if !renamed {
             return Ok(live);
         }
-        self.alone = true;
+        (self.alone, self.renamed) = (true, true);
         catalog::read_steady(session).await
     }
 
@@ -285,18 +295,17 @@ impl<'a> Attempt<'a> {
     }
 
     /// Saves what will go (P4).
-    async fn save(&mut self, live: &Catalog, plan: &Plan, found: &Found) -> Result<()> {
+    async fn save(&mut self, live: &Catalog, part: &Part) -> Result<PathBuf> {
         let phase = self.scene.ctx.phase(Phase::Save);
-        let part = self.part_to_save(live, plan, found).await?;
         // The version rows themselves may be as they were, and no part of what goes.
         let versions = live.version_tables.iter();
         let revisions = versions.map(|table| &table.revisions);
         let mut revisions = revisions.filter(|revisions| !revisions.is_empty());
         let revision = revisions.next().and_then(|one| revision_label(one));
-        let saved = transaction::save(&self.scene, revision, Some((live, &part))).await?;
-        self.saved = Some(saved);
+        let saved = transaction::save(&self.scene, revision, Some((live, part))).await?;
+        self.saved = Some(saved.clone());
         self.seconds.save = phase.elapsed().as_secs_f64();
-        Ok(())
+        Ok(saved)
     }
 
     async fn put_back(&mut self, live: &Catalog, plan: &Plan, found: &Found) -> Result<()> {
@@ -440,5 +449,23 @@ impl<'a> Attempt<'a> {
             true => "counters",
             false => "content",
         }
+    }
+}
+
+/// Tables that the repair is about to write rows to.
+fn touched<'a>(live: &Catalog, plan: &Plan, part: &'a Part, found: &Found) -> Touched<'a> {
+    let stays = |at: usize, table: &Table| {
+        plan.untouched.contains(&at) && !plan.patched.contains(&table.identity)
+    };
+    let tables = live.tables.iter().enumerate();
+    let touched = tables.filter(|(at, table)| !stays(*at, table));
+    let in_part = part.only.keys().filter_map(|identity| {
+        let rows = found.digests.get(identity)?;
+        Some((identity.as_str(), *rows))
+    });
+    Touched {
+        tables: touched.map(|(_, table)| table.oid).collect(),
+        in_part: in_part.collect(),
+        renamed: false,
     }
 }

@@ -178,7 +178,7 @@ async fn verdict(
         Some(_) => Plight::MayBeBack,
         None => Plight::OthersWrote,
     };
-    let known = case.withheld_before.clone().or(unsure);
+    let known = unsure.or_else(|| case.withheld_before.clone());
     let why = known.or_else(|| obstacle(&judged.observed));
     match why.filter(|_| case.options.on_other_writers != OnOtherWriters::Discard) {
         Some(why) => Ok(withheld(judged, why, plight, ctx)),
@@ -244,7 +244,6 @@ async fn put_back(
         mark,
         observed,
     } = judged;
-    keeping.intend()?;
     let is_fenced = case.window.fenced_since.is_some() && !observed.lifted;
     let options = RollbackOptions {
         rung: case.options.rung,
@@ -258,6 +257,8 @@ async fn put_back(
         accept_losses: AcceptedLosses::all(),
         ..RollbackOptions::default()
     };
+    let judged_at = options.judged_at.as_ref();
+    keeping.intend(judged_at.filter(|_| !options.discard_other_writes))?;
     let (target, store, rung) = (case.target, case.store, options.rung);
     let mut unnoted = false;
     let work = async {

@@ -350,17 +350,7 @@ async fn put_back(
     };
     let archive = place.store.directory().join(&backup.archive);
     let login = sightings::own_login(place.session).await?;
-    let since_left = others::since_left(place.session, story, place.ctx).await?;
-    let unwatched = heartbeat::objection(story, place.session, place.ctx).await?;
-    heartbeat::note_asked(journal.path(), story, unwatched.as_ref())?;
-    let mut seen_before = known_writers(story);
-    let unwatched = unwatched.and_then(|seen| match seen.writers.is_empty() {
-        true => Some(seen.why),
-        false => {
-            seen_before.extend(seen.writers);
-            None
-        }
-    });
+    let (seen_before, withheld_before) = known_of_others(place, journal, story, &archive).await?;
     let case = Case {
         target: place.target,
         options: place.options,
@@ -372,11 +362,7 @@ async fn put_back(
         },
         watch: None,
         seen_before,
-        withheld_before: withheld_before(story)
-            .or_else(|| story.seen_before_the_attempt())
-            .map(|seen| seen.why)
-            .or(since_left)
-            .or(unwatched),
+        withheld_before,
         ended_at: None,
         begun: story.commit.clone(),
         tool_was_seen: story.had_no_unknown_tool(),
@@ -431,6 +417,31 @@ fn unwatched(recovered: &Recovered) -> Option<Seen> {
 /// Why the run withheld its rollback.
 fn withheld_before(story: &Story) -> Option<Seen> {
     story.others().filter(|_| story.is_withheld())
+}
+
+/// Possible writers that were seen; and why it is withheld whoever is seen now.
+async fn known_of_others(
+    place: &Place<'_>,
+    journal: &Journal,
+    story: &Story,
+    archive: &Path,
+) -> Result<(Vec<OtherWriter>, Option<String>)> {
+    let (session, ctx) = (place.session, place.ctx);
+    let since_left = match others::since_left(session, story, ctx).await? {
+        Some(why) => Some(why),
+        None => others::since_begun(session, story, archive, ctx).await?,
+    };
+    let unwatched = heartbeat::objection(story, session, ctx).await?;
+    heartbeat::note_asked(journal.path(), story, unwatched.as_ref(), session).await?;
+    let (writers, why) = match unwatched {
+        Some(seen) if seen.writers.is_empty() => (Vec::new(), Some(seen.why)),
+        Some(seen) => (seen.writers, None),
+        None => (Vec::new(), None),
+    };
+    let before = withheld_before(story).or_else(|| story.seen_before_the_attempt());
+    let before = before.map(|seen| seen.why);
+    let known = known_writers(story).into_iter().chain(writers);
+    Ok((known.collect(), before.or(since_left).or(why)))
 }
 
 /// Possible writers that the run had seen.
