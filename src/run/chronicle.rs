@@ -466,7 +466,9 @@ impl Story {
     pub fn had_no_unknown_tool(&self) -> bool {
         let ended = self.tool_ended.as_ref();
         // One that succeeded has ended by itself.
-        self.started.is_none() || ended.is_some_and(|ended| ended.tool_was_seen || ended.succeeded)
+        let known = ended.is_some_and(|ended| ended.tool_was_seen || ended.succeeded);
+        let seen = matches!(&self.heartbeat, Left::Found(last) if last.tool_was_seen);
+        self.started.is_none() || known || seen
     }
 
     /// Checks that the run was told to make, and these options do not name.

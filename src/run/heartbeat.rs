@@ -49,7 +49,7 @@ pub struct Heartbeat {
     pub gap: Option<String>,
     /// Sessions that came and went unseen while the tool ran.
     pub unseen: u64,
-    /// When a recovery has asked already, and found nothing: the sessions since are its own, too.
+    /// When a recovery has asked already: the sessions since are its own, too. What it found is in `gap`.
     #[serde(default)]
     pub asked: Option<Mark>,
 }
@@ -234,10 +234,7 @@ impl Heartbeat {
     /// What the watch itself would withhold for.
     fn of_its_time(&self) -> Option<String> {
         if self.unseen > 0 {
-            let sessions = counted(self.unseen, "session", "sessions");
-            return Some(format!(
-                "{sessions} came and went while the migration ran, and nobody saw whose"
-            ));
+            return Some(unseen_then(self.unseen));
         }
         let gap = self.gap.as_ref()?;
         Some(format!(
@@ -248,7 +245,8 @@ impl Heartbeat {
     /// Who came or left since.
     async fn since(&self, session: &Session, ctx: &Context) -> Result<Option<String>> {
         if nothing_committed_since(session, &self.moment.snapshot).await? {
-            return Ok((self.unexplained_then() > 0).then(|| unseen(self.unexplained_then(), 0)));
+            let unexplained = self.unexplained_then();
+            return Ok((unexplained > 0).then(|| unseen_then(unexplained)));
         }
         if session.version().major() >= COUNTS_SINCE {
             writers::flush_own_count(session).await?;
@@ -315,6 +313,13 @@ impl Heartbeat {
 fn restarted(why: Option<&'static str>) -> String {
     let why = why.unwrap_or("the server was started again, and transactions were committed on it");
     format!("after pgbelay was killed {why}")
+}
+
+fn unseen_then(came: u64) -> String {
+    format!(
+        "{} came and went while the migration ran, and nobody saw whose",
+        counted(came, "session", "sessions")
+    )
 }
 
 fn unseen(came: u64, left: u64) -> String {

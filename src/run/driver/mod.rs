@@ -39,7 +39,7 @@ use attempt::Failure;
 pub(in crate::run) use attempt::Ready;
 pub(in crate::run) use desk::Desk;
 pub(in crate::run) use doubt::Doubt;
-pub(in crate::run) use judge::{Case, Verdict, judge};
+pub(in crate::run) use judge::{Case, Verdict, end_tool_sessions, judge};
 pub use refusals::refusals;
 pub use scene::tidy;
 pub(in crate::run) use scene::{Scene, connect};

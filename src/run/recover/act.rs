@@ -14,7 +14,9 @@ use crate::pg;
 use crate::rollback::{Commit, Mark, Settled, is_comparison};
 use crate::run::chronicle::{Ending, Proven, PutBack, RollBackBegun, Seen, Story, Verified};
 use crate::run::driver::withheld::{self, Plight};
-use crate::run::driver::{Case, Doubt, Verdict, child_variables, judge, verification};
+use crate::run::driver::{
+    Case, Doubt, Verdict, child_variables, end_tool_sessions, judge, verification,
+};
 use crate::run::heartbeat;
 use crate::run::keeping::OfJournal;
 use crate::run::lock::RunLock;
@@ -350,20 +352,22 @@ async fn put_back(
     };
     let archive = place.store.directory().join(&backup.archive);
     let login = sightings::own_login(place.session).await?;
+    let window = Window {
+        pooled: place.target.pooled,
+        ..story.window(Some(login))
+    };
+    let ended_at = ended_at(place, &window, story).await;
     let (seen_before, withheld_before) = known_of_others(place, journal, story, &archive).await?;
     let case = Case {
         target: place.target,
         options: place.options,
         store: place.store,
         archive: &archive,
-        window: Window {
-            pooled: place.target.pooled,
-            ..story.window(Some(login))
-        },
+        window,
         watch: None,
         seen_before,
         withheld_before,
-        ended_at: None,
+        ended_at,
         begun: story.commit.clone(),
         tool_was_seen: story.had_no_unknown_tool(),
         by_itself: false,
@@ -417,6 +421,17 @@ fn unwatched(recovered: &Recovered) -> Option<Seen> {
 /// Why the run withheld its rollback.
 fn withheld_before(story: &Story) -> Option<Seen> {
     story.others().filter(|_| story.is_withheld())
+}
+
+/// Before anybody is asked for: whoever commits after that is told by the judgement, whoever did before it by what is asked. None
+/// where something of the tool may still be at work, which would look like a write of others.
+async fn ended_at(place: &Place<'_>, window: &Window, story: &Story) -> Option<Mark> {
+    if !story.had_no_unknown_tool() {
+        return None;
+    }
+    let ended = end_tool_sessions(place.session, window, false, place.ctx).await;
+    ended.ok()?;
+    Mark::read_if_possible(place.session).await
 }
 
 /// Possible writers that were seen; and why it is withheld whoever is seen now.
