@@ -11,6 +11,7 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -358,12 +359,29 @@ impl LogFile {
 }
 
 /// One short text that is replaced again and again: what a process knows while it lives, for whoever finds that it was
-/// killed. Nothing waits for the disk, but now and then: only a machine that goes down may take the newest text with it.
+/// killed. Nothing waits for the disk; now and then it is synced beside: only a machine that goes down may take the newest
+/// text with it.
 #[derive(Debug)]
 pub struct Slate {
     path: PathBuf,
-    file: File,
+    file: Arc<File>,
+    length: u64,
     synced: Option<Instant>,
+}
+
+/// What brings a [`Slate`]'s text to the disk, which may take a while.
+#[derive(Debug)]
+pub struct SlateSync {
+    path: PathBuf,
+    file: Arc<File>,
+}
+
+impl SlateSync {
+    /// Waits for the disk.
+    pub fn run(&self) -> Result<()> {
+        let synced = faults::io(Point::SlateSync).and_then(|()| self.file.sync_data());
+        synced.map_err(|error| write_failed(&self.path, error))
+    }
 }
 
 impl Slate {
@@ -379,27 +397,35 @@ impl Slate {
         sync_directory(parent_of(path))?;
         Ok(Self {
             path: path.to_owned(),
-            file,
+            file: Arc::new(file),
+            length: 0,
             synced: None,
         })
     }
 
-    /// Replaces the text, which is one line; whoever is killed meanwhile leaves the old one or the new one.
-    pub fn write(&mut self, text: &str) -> Result<()> {
+    /// Replaces the text, which is one line; whoever is killed meanwhile leaves the old one or the new one. Where a sync is due, it
+    /// is returned: the caller chooses who waits for it.
+    pub fn write(&mut self, text: &str) -> Result<Option<SlateSync>> {
         let line = format!("{text}\n");
-        let written = faults::io(Point::SlateWrite)
+        let length = line.len() as u64;
+        faults::io(Point::SlateWrite)
             .and_then(|()| self.file.write_all_at(line.as_bytes(), 0))
-            .and_then(|()| self.file.set_len(line.len() as u64));
-        written.map_err(|error| write_failed(&self.path, error))?;
-        if self
-            .synced
-            .is_none_or(|last| last.elapsed() >= Self::SYNC_EVERY)
-        {
-            let synced = faults::io(Point::SlateSync).and_then(|()| self.file.sync_data());
-            synced.map_err(|error| write_failed(&self.path, error))?;
-            self.synced = Some(Instant::now());
+            // What a longer one left behind follows the line, and is only in the way.
+            .and_then(|()| match length < self.length {
+                true => self.file.set_len(length),
+                false => Ok(()),
+            })
+            .map_err(|error| write_failed(&self.path, error))?;
+        self.length = length;
+        let is_due = |last: Instant| last.elapsed() >= Self::SYNC_EVERY;
+        if !self.synced.is_none_or(is_due) {
+            return Ok(None);
         }
-        Ok(())
+        self.synced = Some(Instant::now());
+        Ok(Some(SlateSync {
+            path: self.path.clone(),
+            file: Arc::clone(&self.file),
+        }))
     }
 
     /// The text that a dead process left; none if there is none.
@@ -618,7 +644,9 @@ mod tests {
         assert_eq!(Slate::read(&path).unwrap(), None);
         assert_eq!(mode(&path), FILE_MODE);
         for text in ["a longer one", "short"] {
-            slate.write(text).unwrap();
+            if let Some(sync) = slate.write(text).unwrap() {
+                sync.run().unwrap();
+            }
             assert_eq!(Slate::read(&path).unwrap().as_deref(), Some(text));
         }
         Slate::create(&path).unwrap_err();

@@ -129,8 +129,11 @@ impl Keeper {
         let written = serde_json::to_string(&heartbeat)
             .attempt(|| "write a heartbeat".to_owned())
             .and_then(|text| self.slate.write(&text));
-        if let Err(error) = written {
-            tracing::debug!(%error, "no heartbeat");
+        match written {
+            Err(error) => tracing::debug!(%error, "no heartbeat"),
+            Ok(None) => {}
+            // A slow disk must not keep the watch from its next look.
+            Ok(Some(sync)) => drop(tokio::task::spawn_blocking(move || sync.run())),
         }
     }
 }
@@ -385,8 +388,8 @@ mod tests {
         assert_eq!(ended.unexplained_then(), 0);
     }
 
-    #[test]
-    fn p5_what_a_run_should_have_left_and_did_not_is_lost() {
+    #[tokio::test]
+    async fn p5_what_a_run_should_have_left_and_did_not_is_lost() {
         let directory = tempfile::tempdir().unwrap();
         let journal = directory.path().join("20261122_055309_shop.journal");
         let with = |kept: bool| Story {
