@@ -156,6 +156,11 @@ impl Again {
         Ok(again)
     }
 
+    /// Whether a crash has ended every session of then, and nobody had committed anything by it.
+    pub fn is_quiet_until_its_crash(&self) -> bool {
+        self.nothing_before_the_crash
+    }
+
     /// What the server says now.
     pub fn tally(&self) -> &Tally {
         &self.tally

@@ -269,7 +269,10 @@ impl Heartbeat {
         let unexplained = now.saturating_sub(come).saturating_sub(ctx.sessions.get());
         let left = self.living.iter().filter(|one| one.other);
         let left = left.filter(|one| !living.iter().any(|seen| one.is(seen)));
-        let left = left.count() as u64;
+        let left = match again.is_quiet_until_its_crash() {
+            true => 0,
+            false => left.count() as u64,
+        };
         let unexplained = u64::try_from(unexplained).unwrap_or(0);
         Ok((unexplained > 0 || left > 0).then(|| unseen(unexplained, left)))
     }

@@ -220,6 +220,33 @@ on_servers! {
         shop.database.assert_is(&before);
     }
 
+    /// The whole machine: nothing was committed between the last look and the crash, and who is not back has written nothing.
+    fn p6_a_crash_of_the_server_with_it_is_recovered(server) {
+        for writes in [false, true] {
+            let shop = Shop::at_head(server.of_our_own());
+            let (server, before) = (shop.database.server(), shop.database.dump());
+            let call = || shop.call().env("DATABASE_URL", shop.database.url_as("postgres"));
+            let mut till = connected(server, &shop);
+            let running = call().start(&["run", "--json", "--", "sh", "-c", SCRIPT]);
+            wait_for(&shop, "committed");
+            std::thread::sleep(Duration::from_millis(300));
+            running.signal(Signal::SIGKILL);
+            running.finish();
+            if writes {
+                say(&mut till, &format!("{INSERT};"));
+                while others(&shop) == "0" {}
+            }
+            server.crash_and_recover();
+            till.wait().expect("it ends");
+            server.psql("postgres", "SELECT pg_current_xact_id()");
+            call().run(&["recover"]).assert_code(if writes { 6 } else { 0 });
+            assert_eq!(others(&shop), if writes { "1" } else { "0" });
+            if !writes {
+                shop.database.assert_is(&before);
+            }
+        }
+    }
+
     /// Replicas that wait for the recovery, and one that was killed in the middle of it.
     fn p6_sessions_of_our_own_are_not_in_the_way(server) {
         let shop = Shop::at_head(server);
