@@ -26,7 +26,7 @@ pub struct BeforeImage {
     pub mark: Mark,
     /// OIDs of the tables that were about to be written to; none for all of them.
     pub touched: Option<BTreeSet<u32>>,
-    /// What was saved: the rows of these, and of all that were about to go.
+    /// The archive of what was about to go; in the journal its name, because stores are moved.
     pub saved: PathBuf,
     /// By identity, rows of tables of which only some were saved: count and digest.
     #[serde(default)]
@@ -70,7 +70,7 @@ impl BeforeImage {
                 ..mark.clone()
             },
             touched: tables,
-            saved: saved.to_owned(),
+            saved: saved.file_name().map(PathBuf::from).unwrap_or_default(),
             rows: rows.collect(),
             renamed,
         }))

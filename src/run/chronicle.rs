@@ -351,6 +351,9 @@ impl Story {
     pub fn beside(journal: &Path, records: &[Record]) -> Result<Self> {
         let mut story = Self::of(records)?;
         story.heartbeat = heartbeat::left(journal, &story);
+        if let Some(before) = &mut story.before {
+            before.saved = journal.with_file_name(&before.saved);
+        }
         Ok(story)
     }
 

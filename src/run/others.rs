@@ -77,7 +77,7 @@ pub async fn since_left(session: &Session, story: &Story, ctx: &Context) -> Resu
 /// What others wrote after a rollback of this story was begun, whose end nobody saw.
 ///
 /// # Errors
-/// Of the server, and of the archive.
+/// Of the server.
 pub async fn since_begun(
     session: &Session,
     story: &Story,
@@ -93,7 +93,10 @@ pub async fn since_begun(
     }
     let found = match (&story.before, &story.judged) {
         (Some(before), _) => {
-            let reader = Reader::open(archive)?;
+            // Without it nothing is put back; the judgement says what then.
+            let Ok(reader) = Reader::open(archive) else {
+                return Ok(None);
+            };
             before
                 .objection_now(session, reader.manifest(), ctx)
                 .await?

@@ -87,17 +87,6 @@ impl Reader {
     }
 }
 
-fn wait_for(shop: &Shop, file: &str) {
-    let path = shop.workplace.directory().join(file);
-    for _ in 0..1200 {
-        if path.exists() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    panic!("the file {file} was never made");
-}
-
 /// A run behind a fence that is killed after its tool has committed; the tool ends, too.
 fn kill_behind_the_fence(shop: &Shop) {
     let command = [
@@ -110,7 +99,7 @@ fn kill_behind_the_fence(shop: &Shop) {
         COMMITS_WAITS_FAILS,
     ];
     let running = shop.call().start(&command);
-    wait_for(shop, "committed");
+    shop.wait_for("committed");
     running.signal(Signal::SIGKILL);
     shop.workplace.write("go-on", "");
     running.finish();
@@ -192,7 +181,7 @@ on_servers! {
         ));
         let (before, settings_before) = (shop.database.dump(), settings(&shop.database));
         let running = shop.call().start(&["run", "--fence", "writes", "--", "sh", "-c", COMMITS_WAITS_FAILS]);
-        wait_for(&shop, "committed");
+        shop.wait_for("committed");
         assert!(settings(&shop.database).contains("default_transaction_read_only=on"));
         running.signal(Signal::SIGKILL);
         shop.workplace.write("go-on", "");
@@ -254,7 +243,7 @@ on_servers! {
     fn p5_who_lifts_the_fence_for_itself_and_writes_is_seen(server) {
         let shop = Shop::at_head(server);
         let running = shop.call().start(&["run", "--json", "--fence", "writes", "--", "sh", "-c", COMMITS_WAITS_FAILS]);
-        wait_for(&shop, "committed");
+        shop.wait_for("committed");
         shop.database.sql(
             "BEGIN READ WRITE; SET LOCAL SESSION AUTHORIZATION app; INSERT INTO users (email) VALUES ('new@example.org'); SELECT pg_sleep(0.5); COMMIT",
         );
@@ -270,7 +259,7 @@ on_servers! {
         let shop = Shop::at_head(server);
         let before = shop.database.dump();
         let running = shop.call().start(&["run", "--json", "--fence", "writes", "--", "sh", "-c", COMMITS_WAITS_FAILS]);
-        wait_for(&shop, "committed");
+        shop.wait_for("committed");
         for _ in 0..5 {
             shop.database.sql_as_owner("SELECT count(*) FROM users; SELECT pg_sleep(0.06)");
         }
@@ -282,7 +271,7 @@ on_servers! {
     fn p5_a_fence_that_somebody_lifted_for_all_is_none(server) {
         let shop = Shop::at_head(server);
         let running = shop.call().start(&["run", "--json", "--fence", "writes", "--", "sh", "-c", COMMITS_WAITS_FAILS]);
-        wait_for(&shop, "committed");
+        shop.wait_for("committed");
         let name = shop.database.name();
         // As the warning about a fence that stands says it; `ALTER DATABASE` alone is held back too.
         shop.database.sql(&format!(
@@ -299,7 +288,7 @@ on_servers! {
         let before = shop.database.dump();
         let options = ["run", "--json", "--fence", "writes", "--strategy", "rebuild", "--", "sh", "-c", COMMITS_WAITS_FAILS];
         let running = shop.call().start(&options);
-        wait_for(&shop, "committed");
+        shop.wait_for("committed");
         let reader = Reader::start(&shop.database);
         shop.workplace.write("go-on", "");
         running.finish().assert_code(1).assert_says("application reporting");
@@ -397,7 +386,7 @@ on_servers! {
     fn a_session_that_may_not_be_ended_refuses_the_run_by_name(server) {
         let shop = Shop::at_head(server);
         let mut guest = connected(&shop, "postgres", "there", "SELECT pg_sleep(60)");
-        wait_for(&shop, "there");
+        shop.wait_for("there");
         let output = shop.run(&["--fence", "writes"], &["touch", "started"]).assert_code(3);
         output.assert_says("of postgres (somebody").assert_says("disconnect it, or run as a superuser");
         assert!(!shop.workplace.directory().join("started").exists());
@@ -413,7 +402,7 @@ on_servers! {
     fn a_superuser_ends_whoever_is_there_after_a_while(server) {
         let shop = Shop::at_head(server);
         let mut guest = connected(&shop, "app", "there", "BEGIN; INSERT INTO users (email) VALUES ('half'); SELECT pg_sleep(60)");
-        wait_for(&shop, "there");
+        shop.wait_for("there");
         let doctor = shop.call().run(&["doctor", "--", "true"]).assert_code(0);
         doctor.assert_says("--fence writes would end process");
         let before = shop.database.dump();
@@ -430,7 +419,7 @@ on_servers! {
             let before = shop.database.dump();
             let script = "psql -Xq -c 'DROP TABLE comps'; touch committed; exec sleep 60";
             let running = shop.call().start(&["run", "--json", "--fence", "writes", "--", "sh", "-c", script]);
-            wait_for(&shop, "committed");
+            shop.wait_for("committed");
             running.signal(signal);
             running.finish().assert_code(code);
             assert_eq!(settings(&shop.database), "");

@@ -188,7 +188,7 @@ on_servers! {
             let before = shop.database.dump();
             let script = "psql -Xq -c 'DROP TABLE comps'; touch committed; sleep 60";
             let running = shop.call().start(&["run", "--json", "--", "sh", "-c", script]);
-            wait_for(&shop, "committed");
+            shop.wait_for("committed");
             running.signal(signal);
             running.finish().assert_code(code);
             shop.database.assert_is(&before);
@@ -244,13 +244,4 @@ fn version(revision: &str, after: &str, body: &str) -> String {
         "import sqlalchemy as sa\nfrom alembic import op\nrevision = '{revision}'\ndown_revision = '{after}'\n\
          def upgrade():{body}\n\ndef downgrade():\n    raise NotImplementedError\n"
     )
-}
-
-fn wait_for(shop: &Shop, name: &str) {
-    let path = shop.workplace.directory().join(name);
-    let found = (0..600).any(|_| {
-        std::thread::sleep(std::time::Duration::from_millis(50));
-        path.exists()
-    });
-    assert!(found, "the migration never made the file {name}");
 }

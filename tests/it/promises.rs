@@ -18,17 +18,6 @@ const COMMITS_WAITS_FAILS: &str = "
 const WRITE_OF_ANOTHER: &str =
     "INSERT INTO users (email) VALUES ('new@example.org'); SELECT pg_sleep(1)";
 
-fn wait_for_file(workplace: &Workplace, name: &str) {
-    let path = workplace.directory().join(name);
-    for _ in 0..1200 {
-        if path.exists() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    panic!("the migration never made the file {name}");
-}
-
 on_servers! {
     fn p1_no_migration_starts_until_a_complete_backup_is_written_and_checked(server) {
         let shop = Shop::at_head(server);
@@ -95,7 +84,7 @@ on_servers! {
         let shop = Shop::at_head(server);
         let before = shop.database.dump();
         let running = shop.call().start(&["run", "--json", "--", "sh", "-c", COMMITS_WAITS_FAILS]);
-        wait_for_file(&shop.workplace, "committed");
+        shop.wait_for("committed");
         shop.database.sql(WRITE_OF_ANOTHER);
         shop.workplace.write("go-on", "");
         let output = running.finish().assert_code(6);
@@ -111,7 +100,7 @@ on_servers! {
         let before = shop.database.dump();
         let options = ["run", "--json", "--on-other-writers", "discard", "--", "sh", "-c", COMMITS_WAITS_FAILS];
         let running = shop.call().start(&options);
-        wait_for_file(&shop.workplace, "committed");
+        shop.wait_for("committed");
         shop.database.sql(WRITE_OF_ANOTHER);
         shop.workplace.write("go-on", "");
         running.finish().assert_code(1);
@@ -123,7 +112,7 @@ on_servers! {
         let shop = Shop::at_head(server.of_our_own());
         let before = shop.database.dump();
         let running = shop.call().start(&["run", "--json", "--", "sh", "-c", COMMITS_WAITS_FAILS]);
-        wait_for_file(&shop.workplace, "committed");
+        shop.wait_for("committed");
         // A look of the watch.
         std::thread::sleep(Duration::from_millis(300));
         running.signal(Signal::SIGKILL);
@@ -139,7 +128,7 @@ on_servers! {
         let shop = Shop::at_head(server);
         let before = shop.database.dump();
         let running = shop.call().start(&["run", "--", "sh", "-c", COMMITS_WAITS_FAILS]);
-        wait_for_file(&shop.workplace, "committed");
+        shop.wait_for("committed");
         running.signal(Signal::SIGKILL);
         shop.workplace.write("go-on", "");
         running.finish();

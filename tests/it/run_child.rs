@@ -8,16 +8,6 @@ use nix::sys::signal::Signal;
 
 use crate::support::Shop;
 
-/// Waits until the child has made this file.
-fn wait_for(shop: &Shop, file: &str) {
-    let path = shop.workplace.directory().join(file);
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !path.exists() {
-        assert!(Instant::now() < deadline, "the file {file} was never made");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
 /// Waits until a query of the superuser answers `t`.
 fn wait_until(shop: &Shop, query: &str) {
     let deadline = Instant::now() + Duration::from_secs(60);
@@ -69,7 +59,7 @@ on_servers! {
         let before = shop.database.dump();
         let script = "psql -Xq -c 'DROP TABLE comps'; touch half; while [ ! -e go-on ]; do sleep 0.05; done; exit 1";
         let running = shop.call().start(&["run", "--json", "--", "sh", "-c", script]);
-        wait_for(&shop, "half");
+        shop.wait_for("half");
         // From another database: whoever does it from this one may have written.
         let ended = server.psql("postgres", &format!(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \

@@ -6,17 +6,6 @@ use nix::sys::signal::Signal;
 
 use crate::support::{Call, Shop};
 
-fn wait_for(shop: &Shop, file: &str) {
-    let path = shop.workplace.directory().join(file);
-    for _ in 0..1200 {
-        if path.exists() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    panic!("the file {file} was never made");
-}
-
 /// As a superuser, who sees what other sessions do.
 fn as_superuser(shop: &Shop) -> Call<'_> {
     shop.call()
@@ -29,7 +18,7 @@ on_servers! {
         let before = shop.database.dump();
         let script = "touch started; psql -Xq -c 'DROP TABLE comps' -c 'SELECT pg_sleep(600)'";
         let running = as_superuser(&shop).start(&["run", "--json", "--", "sh", "-c", script]);
-        wait_for(&shop, "started");
+        shop.wait_for("started");
         std::thread::sleep(Duration::from_secs(1));
         running.signal(Signal::SIGKILL);
         running.finish();
@@ -47,7 +36,7 @@ on_servers! {
         // Between two statements: no session of it is there to be ended.
         let script = "psql -Xq -c 'DROP TABLE comps'; touch committed; sleep 2; psql -Xq -c 'DROP TABLE users CASCADE'";
         let running = as_superuser(&shop).start(&["run", "--json", "--", "setsid", "--wait", "sh", "-c", script]);
-        wait_for(&shop, "committed");
+        shop.wait_for("committed");
         running.signal(Signal::SIGKILL);
         running.finish();
         as_superuser(&shop).run(&["recover", "--json"]).assert_code(0).assert_says("had left running");
@@ -66,7 +55,7 @@ on_servers! {
             shop.database.name()
         );
         let running = as_superuser(&shop).start(&["run", "--json", "--", "sh", "-c", script]);
-        wait_for(&shop, "committed");
+        shop.wait_for("committed");
         let mut running = running;
         while !running.has_ended() {
             server.psql("postgres", &cut);
@@ -124,7 +113,7 @@ on_servers! {
         let before = shop.database.dump();
         let script = "psql -Xq -c 'DROP TABLE comps'; touch committed; while [ ! -e go-on ]; do sleep 0.05; done; exit 1";
         let running = shop.call().start(&["run", "--json", "--wait", "1s", "--", "sh", "-c", script]);
-        wait_for(&shop, "committed");
+        shop.wait_for("committed");
         let limit = |count: &str| {
             server.psql("postgres", &format!("ALTER DATABASE {} CONNECTION LIMIT {count}", shop.database.name()));
         };
@@ -205,7 +194,7 @@ on_servers! {
         let script = "psql -Xq -c 'DROP TABLE comps'; touch committed; \
                       while [ ! -e go-on ]; do sleep 0.05; done; exit 1";
         let running = as_superuser(&shop).start(&["run", "--json", "--", "sh", "-c", script]);
-        wait_for(&shop, "committed");
+        shop.wait_for("committed");
         shop.database.sql("INSERT INTO users (email) VALUES ('new@example.org'); SELECT pg_sleep(0.2)");
         shop.workplace.write("go-on", "");
         let output = running.finish().assert_code(6);

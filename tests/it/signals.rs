@@ -37,11 +37,6 @@ fn wait_for_log(workplace: &Workplace, text: &str) {
     });
 }
 
-fn wait_for_file(shop: &Shop, name: &str) {
-    let path = shop.workplace.directory().join(name);
-    wait_until(name, || path.exists());
-}
-
 #[track_caller]
 fn wait_until(what: &str, happened: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);
@@ -139,7 +134,7 @@ on_servers! {
         let script = "psql -Xq -c 'DROP TABLE comps'; touch committed; while [ ! -e go-on ]; do sleep 0.05; done; exit 1";
         let options = ["run", "--json", "--log-file", "said", "--grace", "1s", "--", "sh", "-c", script];
         let running = shop.call().start(&options);
-        wait_for_file(&shop, "committed");
+        shop.wait_for("committed");
         let limit = |count: &str| {
             server.psql("postgres", &format!("ALTER DATABASE {} CONNECTION LIMIT {count}", shop.database.name()));
         };
@@ -183,7 +178,7 @@ on_servers! {
         let shop = with_many_rows(server);
         let before = shop.database.dump();
         let run = start(&shop, &[], &committing("psql -Xqc 'SELECT pg_sleep(60)'"));
-        wait_for_file(&shop, "committed");
+        shop.wait_for("committed");
         run.0.signal(signal);
         wait_for_log(&shop.workplace, "stopping safely");
         run.0.signal(signal);
@@ -199,7 +194,7 @@ on_servers! {
         let shop = Shop::at_head(server);
         let before = shop.database.dump();
         let run = start(&shop, &[], &committing("exec sleep 60"));
-        wait_for_file(&shop, "committed");
+        shop.wait_for("committed");
         run.0.signal(Signal::SIGHUP);
         let output = finish(&shop, run).assert_code(143).assert_says("SIGHUP: stopping safely");
         assert_eq!(output.json()["outcome"], "rolled-back", "{output}");
@@ -209,7 +204,7 @@ on_servers! {
         let call = shop.call().env("DATABASE_URL", shop.database.url_as("postgres"));
         let script = "touch committed; psql -Xqc 'CREATE TABLE later (x int)'; sleep 1";
         let run = call.within(&["env", "--ignore-signal=HUP,INT"]).start(&["run", "--json", "--", "sh", "-c", script]);
-        wait_for_file(&shop, "committed");
+        shop.wait_for("committed");
         run.signal(Signal::SIGHUP);
         run.signal(Signal::SIGINT);
         let output = run.finish().assert_code(0);
@@ -224,7 +219,7 @@ on_servers! {
         // Another process of its group, which ignores them as well, goes with it.
         let deaf = format!("trap '' INT TERM HUP; {}", committing("(sleep 61; touch late) & while true; do sleep 1; done"));
         let run = start(&shop, &["--grace", "2s"], &deaf);
-        wait_for_file(&shop, "committed");
+        shop.wait_for("committed");
         run.0.signal(signal);
         let output = finish(&shop, run).assert_code(code);
         output.assert_says("killing it");
@@ -236,7 +231,7 @@ on_servers! {
         let shop = Shop::at_head(server);
         let before = shop.database.dump();
         let run = start(&shop, &[], &committing("trap 'exit 0' TERM; while true; do sleep 0.1; done"));
-        wait_for_file(&shop, "committed");
+        shop.wait_for("committed");
         run.0.signal(Signal::SIGTERM);
         finish(&shop, run).assert_code(143);
         shop.database.assert_is(&before);
@@ -247,7 +242,7 @@ on_servers! {
         let shop = Shop::at_head(server);
         let before = shop.database.dump();
         let run = start(&shop, &["--verify-command", "sh -c 'touch verifying; exec sleep 60'"], &committing("exit 0"));
-        wait_for_file(&shop, "verifying");
+        shop.wait_for("verifying");
         run.0.signal(signal);
         let output = finish(&shop, run).assert_code(code);
         assert_eq!(output.json()["outcome"], "rolled-back", "{output}");
@@ -352,12 +347,12 @@ on_servers! {
         let running = call
             .within(&["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"])
             .start(&["run", "--json", "--strategy", "rebuild", "--", "sh", "-c", &script]);
-        wait_for_file(&shop, "ready");
+        shop.wait_for("ready");
         let first = only_child_of(running.id());
         let inside = std::fs::read_to_string(format!("/proc/{first}/status")).unwrap();
         assert!(inside.lines().any(|line| line.starts_with("NSpid:") && line.ends_with("\t1")), "{inside}");
         kill(Pid::from_raw(first), signal).unwrap();
-        wait_for_file(&shop, "heard");
+        shop.wait_for("heard");
         // Once the child is gone nothing of its family is left, as a zombie or otherwise.
         wait_until("the child's end", || children_of(first).iter().all(|child| !is_group_of_tool(*child)));
         let output = running.finish().assert_code(code);

@@ -20,23 +20,12 @@ fn others(shop: &Shop) -> String {
     shop.database.sql(count)
 }
 
-fn wait_for(shop: &Shop, file: &str) {
-    let path = shop.workplace.directory().join(file);
-    for _ in 0..1200 {
-        if path.exists() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    panic!("the file {file} was never made");
-}
-
 /// Killed in the middle of its migration, after `meanwhile`.
 fn killed(shop: &Shop, meanwhile: impl FnOnce()) {
     let running = shop
         .call()
         .start(&["run", "--json", "--", "sh", "-c", SCRIPT]);
-    wait_for(shop, "committed");
+    shop.wait_for("committed");
     meanwhile();
     // A look of the watch.
     std::thread::sleep(Duration::from_millis(300));
@@ -159,7 +148,11 @@ on_servers! {
                     if writes {
                         shop.database.sql(UPDATE);
                     }
-                    let output = shop.call().run(&["recover"]).assert_code(if writes { 6 } else { 0 });
+                    // The volume is mounted elsewhere by now.
+                    let directory = shop.workplace.directory();
+                    std::fs::rename(directory.join("backups"), directory.join("moved")).expect("the store");
+                    let recover = shop.call().run(&["recover", "--store", "moved"]);
+                    let output = recover.assert_code(if writes { 6 } else { 0 });
                     if writes {
                         output.assert_says("after the rollback had been interrupted rows");
                     } else {
@@ -187,6 +180,37 @@ on_servers! {
             shop.call().run(&["recover"]).assert_code(0);
             shop.database.assert_is(&before);
         }
+    }
+
+    /// Between the look at what was left and the judgement.
+    fn p5_what_others_write_while_a_recovery_asks_is_kept(server) {
+        let shop = Shop::at_head(server);
+        let before = shop.database.dump();
+        let stays = "psql -Xq -c 'DROP TABLE comps' -c '\\! touch committed' -c 'SELECT pg_sleep(600)'";
+        let running = shop.call().start(&["run", "--json", "--", "sh", "-c", stays]);
+        shop.wait_for("committed");
+        std::thread::sleep(Duration::from_millis(300));
+        running.signal(Signal::SIGKILL);
+        running.finish();
+        let mut recovery = with_fault(&shop, "file-replace=pause").start(&["recover"]);
+        recovery.wait_for_the_pause();
+        shop.database.sql(INSERT);
+        recovery.signal(Signal::SIGCONT);
+        recovery.finish().assert_code(6);
+        assert_eq!(others(&shop), "1");
+        shop.call().run(&["rollback", "--discard-other-writes"]).assert_code(0);
+        shop.database.assert_is(&before);
+    }
+
+    /// Without its archive nothing is put back, whoever wrote.
+    fn p6_a_killed_rollback_whose_archive_is_lost_is_left_to_a_person(server) {
+        let shop = Shop::at_head(server);
+        let failing = "psql -Xq -c 'DROP TABLE comps' -c 'SELECT pg_sleep(0.1)'; exit 1";
+        with_fault(&shop, "rollback-commit=kill").run(&["run", "--", "sh", "-c", failing]).assert_code(-1);
+        let lost = shop.workplace.archives().remove(0);
+        std::fs::remove_file(lost).expect("it is removed");
+        server.psql("postgres", "SELECT pg_current_xact_id()");
+        shop.call().run(&["recover"]).assert_code(7).assert_says("bring a copy of the archive back");
     }
 
     /// A role that is gone: a person has to make it again first, and others go on meanwhile. Without them the rollback goes
@@ -228,12 +252,13 @@ on_servers! {
             let call = || shop.call().env("DATABASE_URL", shop.database.url_as("postgres"));
             let mut till = connected(server, &shop);
             let running = call().start(&["run", "--json", "--", "sh", "-c", SCRIPT]);
-            wait_for(&shop, "committed");
+            shop.wait_for("committed");
             std::thread::sleep(Duration::from_millis(300));
             running.signal(Signal::SIGKILL);
             running.finish();
             if writes {
-                say(&mut till, &format!("{INSERT};"));
+                // Else the crash may take it away, and nobody has to keep it.
+                say(&mut till, &format!("SET synchronous_commit = on; {INSERT};"));
                 while others(&shop) == "0" {}
             }
             server.crash_and_recover();

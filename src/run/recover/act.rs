@@ -447,7 +447,11 @@ async fn known_of_others(
         None => others::since_begun(session, story, archive, ctx).await?,
     };
     let unwatched = heartbeat::objection(story, session, ctx).await?;
-    heartbeat::note_asked(journal.path(), story, unwatched.as_ref(), session).await?;
+    let noted = heartbeat::note_asked(journal.path(), story, unwatched.as_ref(), session).await;
+    if let Err(error) = noted {
+        // Only whoever comes after a recovery that was killed, too, would miss it, and withhold.
+        ctx.warn(error.to_string());
+    }
     let (writers, why) = match unwatched {
         Some(seen) if seen.writers.is_empty() => (Vec::new(), Some(seen.why)),
         Some(seen) => (seen.writers, None),

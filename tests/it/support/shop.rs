@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::{Call, Database, Output, Server, Workplace, repository};
 
@@ -54,6 +55,17 @@ impl Shop {
         Self {
             workplace,
             database: Database::copy_of(server, &template),
+        }
+    }
+
+    /// Waits for a file that the migration makes in the workplace.
+    #[track_caller]
+    pub fn wait_for(&self, file: &str) {
+        let path = self.workplace.directory().join(file);
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !path.exists() {
+            assert!(Instant::now() < deadline, "the file {file} was never made");
+            std::thread::sleep(Duration::from_millis(20));
         }
     }
 
