@@ -145,6 +145,19 @@ on_three_servers! {
         drop(blocker);
     }
 
+    /// Who holds a lock and has written nothing loses nothing: it is waited for. So does, for a moment, each writer whom the
+    /// fence refuses.
+    fn p5_a_lock_alone_withholds_nothing(server) {
+        let bench = Bench::of_corpus(server, "everyday.sql");
+        let before = bench.database.dump();
+        let reader = bench.archive();
+        bench.database.sql_as_owner("DELETE FROM shop.fast");
+        let blocker = Blocker::with(&bench, "BEGIN; LOCK shop.empty IN ROW EXCLUSIVE MODE; SELECT pg_sleep(2)");
+        bench.roll_back(&reader).expect("a rollback");
+        drop(blocker);
+        bench.database.assert_is(&before);
+    }
+
     /// The archive of another database is refused unless it is asked for.
     fn another_databases_archive_is_refused(server) {
         let bench = Bench::of_corpus(server, "everyday.sql");
