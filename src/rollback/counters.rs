@@ -86,7 +86,9 @@ pub(super) async fn comparable<'a>(
     }
     let now = catalog::read_counters(session).await?;
     if now.reset != before.reset {
-        return Ok(Err("counts were reset since the backup".to_owned()));
+        return Ok(Err(
+            "counting began or was reset since the backup".to_owned()
+        ));
     }
     Ok(Ok((before, now)))
 }

@@ -114,6 +114,18 @@ fn shuffled(seed: usize) -> String {
     script
 }
 
+/// Writes every table of the database anew, with its indexes, its own catalogs included. Not those of
+/// the cluster: whoever holds `pg_authid` or `pg_database` exclusively keeps all other tests from
+/// connecting, and waits for each of their transactions.
+fn rewrite_catalogs(database: &Database) {
+    let statements = database.sql(
+        "SELECT format('VACUUM FULL %s;', oid::regclass) FROM pg_class
+          WHERE relkind IN ('r', 'm') AND NOT relisshared AND relpersistence <> 't'",
+    );
+    assert!(statements.lines().count() > 60, "{statements}");
+    database.restore_plain(statements.as_bytes());
+}
+
 on_servers! {
     /// Two backups of an unchanged database agree in every byte of their entries, also after the
     /// catalogs were rewritten in another order.
@@ -121,11 +133,9 @@ on_servers! {
         let bench = rich(server);
         let first = entries_of(&bench, &bench.database, "1");
         assert_same(&first, &entries_of(&bench, &bench.database, "2"), "again");
-        bench.database.sql("VACUUM FULL");
-        bench.database.sql(&format!("REINDEX DATABASE {}", bench.database.name()));
-        bench.database.sql(&format!("REINDEX SYSTEM {}", bench.database.name()));
+        rewrite_catalogs(&bench.database);
         bench.database.sql("ANALYZE");
-        assert_same(&first, &entries_of(&bench, &bench.database, "3"), "after VACUUM FULL and REINDEX");
+        assert_same(&first, &entries_of(&bench, &bench.database, "3"), "after VACUUM FULL");
     }
 
     /// A copy has other OIDs and the same entries in the same order; and its copy again.
