@@ -3,7 +3,7 @@
 //! An error says what was attempted and on what, why it failed, what is true about the database
 //! now, and what to do next. `Display` prints one level (`attempted: reason`); the renderer in
 //! `cli/` adds the rest, so a failure appears once. Lower layers choose a [`Kind`]; a verb may
-//! narrow [`Kind::Operation`] to what it means for its command. Exit codes live in `cli/exit.rs`.
+//! narrow [`Kind::Operation`] to what it means for its command. Exit codes live in `exit.rs`.
 //! No error ever holds a secret: connection targets are named in their masked form.
 
 use std::error::Error as StdError;

@@ -13,6 +13,7 @@ pub mod drill;
 pub mod dump;
 pub mod durable;
 pub mod error;
+pub mod exit;
 pub mod faults;
 pub mod journal;
 pub mod migrate;

@@ -26,7 +26,7 @@ const ROWS: &[&[&str]] = &[
         "migrate", "verify", "rollback", "compare", "drill", "dump", "restore",
     ],
     &["catalog", "archive", "journal", "store", "pg"],
-    &["durable", "context", "error", "faults"],
+    &["durable", "context", "exit", "error", "faults"],
 ];
 
 /// Arrows within a row, each with its reason. Read as: the left may use the right.
@@ -46,6 +46,7 @@ const PEERS: &[(&str, &str)] = &[
     ("durable", "faults"),   // and make files fail
     ("faults", "error"),     // as an operation would
     ("durable", "error"),    // failures of files
+    ("exit", "error"),       // a kind of error has its code
 ];
 
 /// A piece of code text and the only places that may contain it.

@@ -9,7 +9,6 @@ mod args;
 mod commands;
 mod duration;
 mod environment;
-mod exit;
 mod hints;
 mod render;
 mod report;

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::exit;
 use super::render::{Mask, Row, Summary, error_json, error_rows};
 use crate::context::Phase;
 use crate::error::{Error, Kind};
+use crate::exit::Exit;
 
 /// The end of a command that did its work; the work's answer may still be "no".
 #[derive(Debug, Clone, Default)]
@@ -51,9 +51,14 @@ impl Done {
     }
 
     /// The answer "no": exit 8.
-    pub(crate) fn difference(mut self) -> Self {
-        self.code = exit::of_kind(Kind::Difference);
-        self.outcome = exit::outcome_of_kind(Kind::Difference).into();
+    pub(crate) fn difference(self) -> Self {
+        self.ending(Kind::Difference)
+    }
+
+    /// Ends as an error of that kind would.
+    pub(crate) fn ending(mut self, kind: Kind) -> Self {
+        self.code = Exit::from(kind).code();
+        outcome_of_kind(kind).clone_into(&mut self.outcome);
         self
     }
 
@@ -72,15 +77,29 @@ impl Done {
     }
 }
 
+/// The word for `outcome` in `--json` when a command ended with an error.
+fn outcome_of_kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Usage | Kind::Refused => "refused",
+        Kind::LockTimeout => "lock-timeout",
+        Kind::BackupFailed => "backup-failed",
+        Kind::Failed => "failed",
+        Kind::Withheld => "withheld",
+        Kind::InDoubt => "in-doubt",
+        Kind::Difference => "difference",
+        Kind::Interrupted(_) => "interrupted",
+        Kind::Operation => "error",
+    }
+}
+
 /// The end of a command that failed.
 pub(crate) fn failed(error: &Error) -> Done {
     let mut done = Done {
-        code: exit::of_kind(error.kind()),
-        outcome: exit::outcome_of_kind(error.kind()).into(),
         rows: error_rows(error),
         last_line: last_line_of(error),
         ..Done::default()
-    };
+    }
+    .ending(error.kind());
     done.json.insert("error".into(), error_json(error));
     done
 }
@@ -167,7 +186,7 @@ pub(crate) fn final_object(
         "run": run_id,
         "outcome": done.outcome,
         "exit_code": done.code,
-        "meaning": exit::meaning(done.code),
+        "meaning": Exit::meaning_of(done.code),
         "message": done.last_line,
         "seconds": seconds_object(seconds, total),
         "error": null,

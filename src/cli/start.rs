@@ -18,6 +18,7 @@ use super::{commands, environment, signals, trace};
 use crate::context::{Clock, Context, Environment, SessionCount, Stop, SystemClock};
 use crate::durable::LogFile;
 use crate::error::{Attempt, Error, Kind, Result};
+use crate::exit::Exit;
 use crate::pg::Secret;
 
 /// How long a command that changes nothing may go on after a signal.
@@ -45,7 +46,7 @@ fn not_parsed(error: &clap::Error) -> ExitCode {
     let _ = error.print();
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
-        _ => ExitCode::from(super::exit::of_kind(Kind::Usage)),
+        _ => ExitCode::from(Exit::from(Kind::Usage).code()),
     }
 }
 

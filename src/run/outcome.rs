@@ -1,7 +1,6 @@
 //! How a run ended: the one word, the exit code, and the report (design.md §9).
 //!
-//! This is the only place that maps an outcome to an exit code; `cli/exit.rs` maps errors of the
-//! other commands with the same numbers.
+//! Here an outcome gets its meaning for the caller; numbers are given in `exit.rs` alone.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,6 +9,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::drill::DrillReport;
 use crate::error::{Error, Kind};
+use crate::exit::Exit;
 use crate::rollback::Kept;
 use crate::run::changes::ChangeReport;
 use crate::run::fence::FenceReport;
@@ -132,23 +132,28 @@ impl Outcome {
         }
     }
 
-    /// The process's exit code.
-    pub fn exit_code(self) -> u8 {
+    /// What the process's exit code tells.
+    pub fn exit(self) -> Exit {
         match self {
             Self::Migrated
             | Self::NothingToDo
             | Self::Recovered { .. }
-            | Self::AlreadyRolledBack => 0,
-            Self::Unchanged | Self::RolledBack => 1,
-            Self::Usage => 2,
-            Self::Refused => 3,
-            Self::LockTimeout => 4,
-            Self::BackupFailed => 5,
-            Self::Withheld => 6,
-            Self::InDoubt => 7,
-            Self::Difference => 8,
-            Self::Interrupted { signal, .. } => signal_exit_code(signal),
+            | Self::AlreadyRolledBack => Exit::Done,
+            Self::Unchanged | Self::RolledBack => Exit::Failed,
+            Self::Usage => Exit::Usage,
+            Self::Refused => Exit::Refused,
+            Self::LockTimeout => Exit::LockTimeout,
+            Self::BackupFailed => Exit::BackupFailed,
+            Self::Withheld => Exit::Withheld,
+            Self::InDoubt => Exit::InDoubt,
+            Self::Difference => Exit::Difference,
+            Self::Interrupted { signal, .. } => Exit::of_signal(signal),
         }
+    }
+
+    /// The process's exit code.
+    pub fn exit_code(self) -> u8 {
+        self.exit().code()
     }
 
     /// What the code means, for the summary's last line.
@@ -202,12 +207,6 @@ impl Serialize for Outcome {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())
     }
-}
-
-/// 130 for SIGINT, 143 for SIGTERM, as shells do; SIGHUP counts as SIGTERM (docs/exit-codes.md).
-fn signal_exit_code(signal: i32) -> u8 {
-    const SIGINT: i32 = 2;
-    if signal == SIGINT { 130 } else { 143 }
 }
 
 /// One check of the database after the migration.

@@ -6,7 +6,6 @@ use crate::archive::Reader;
 use crate::cli::app::App;
 use crate::cli::args::DrillArguments;
 use crate::cli::duration;
-use crate::cli::exit;
 use crate::cli::render::{Row, units};
 use crate::cli::report::Done;
 use crate::drill::{self, DrillOptions, DrillReport, Fate, Verdict};
@@ -67,8 +66,7 @@ fn told(report: &DrillReport) -> Done {
     if report.verdict != Verdict::Passed {
         done = done.difference();
     } else if matches!(report.scratch_now, Fate::LeftBehind { .. }) {
-        done.code = exit::of_kind(Kind::Failed);
-        done.outcome = exit::outcome_of_kind(Kind::Failed).into();
+        done = done.ending(Kind::Failed);
     } else {
         "proven".clone_into(&mut done.outcome);
     }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::items::{Item, Row, Summary, done_text};
 use super::paint::Painter;
-use crate::cli::exit;
+use crate::exit::Exit;
 
 /// How text looks.
 #[derive(Debug, Clone)]
@@ -142,7 +142,11 @@ impl TextForm {
             lines.push(self.stamped(at, "  the migration tool's own last lines:"));
             lines.extend(summary.child_lines.iter().map(|line| self.child(at, line)));
         }
-        let meaning = format!("  exit {}: {}", summary.code, exit::meaning(summary.code));
+        let meaning = format!(
+            "  exit {}: {}",
+            summary.code,
+            Exit::meaning_of(summary.code)
+        );
         lines.push(self.stamped(at, &meaning));
         lines.push(last);
         lines

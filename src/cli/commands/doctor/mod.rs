@@ -16,7 +16,7 @@ use crate::cli::app::App;
 use crate::cli::args::DoctorArguments;
 use crate::cli::render::{Item, Row, units};
 use crate::cli::report::Done;
-use crate::cli::{exit, hints, settings};
+use crate::cli::{hints, settings};
 use crate::error::{Error, Kind, Result, by_cause, each_once};
 use crate::pg::settings::{Provenance, Resolved};
 use crate::run::preflight::{Finding, Severity};
@@ -149,11 +149,10 @@ fn told(app: &App, findings: &Findings) -> Done {
     app.reporter.show(&Item::Report(text(findings, &hints)));
     let mut done = Done::brief(last_line);
     done.json = object(findings, &hints);
-    if !refusing.is_empty() {
-        done.code = exit::of_kind(Kind::Refused);
-        done.outcome = exit::outcome_of_kind(Kind::Refused).into();
+    match refusing.is_empty() {
+        true => done,
+        false => done.ending(Kind::Refused),
     }
-    done
 }
 
 /// Each hint once, and none that stands below its finding already.
