@@ -1,5 +1,6 @@
 //! One state, whatever others do meanwhile: locks, snapshots, workers, retries (spec §3.9, §3.10).
 
+use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -166,9 +167,13 @@ on_servers! {
                 }
             })
         };
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let began = Instant::now();
         let mut archives = Vec::new();
-        while Instant::now() < deadline {
+        let enough = |archives: &[PathBuf]| archives.len() > 5 && steps.load(Ordering::Relaxed) > 10;
+        // Longer on a machine that is busy with something else.
+        while began.elapsed() < Duration::from_secs(20)
+            || !enough(&archives) && began.elapsed() < Duration::from_secs(180)
+        {
             match bench.backup() {
                 Ok(report) => archives.push(report.archive),
                 Err(error) => assert!(error.is_transient(), "{error}"),
@@ -176,8 +181,10 @@ on_servers! {
         }
         stop.store(true, Ordering::Relaxed);
         definer.join().expect("the loop of changes ends");
-        assert!(steps.load(Ordering::Relaxed) > 10, "hardly any change was made");
-        assert!(archives.len() > 5, "only {} archives", archives.len());
+        assert!(
+            enough(&archives),
+            "{} archives, {} changes", archives.len(), steps.load(Ordering::Relaxed)
+        );
         for (place, archive) in archives.iter().enumerate() {
             let script = String::from_utf8(gunzip(archive)).expect("text");
             let found = numbers(&script);
