@@ -43,8 +43,14 @@ pub(super) fn plan(live: &Catalog, manifest: &Manifest, archive: &State, rights:
         ..Plan::default()
     };
     for (index, record) in manifest.entries.iter().enumerate() {
-        let is_kept = kept.contains(record.identity.as_str())
-            || (public_same && attached_to(PUBLIC, record, &manifest.entries));
+        // `public` stays where it differs, too, and its owner is given again after it was reset.
+        let is_kept = match record.identity == PUBLIC {
+            true => public_same,
+            false => {
+                kept.contains(record.identity.as_str())
+                    || (public_same && attached_to(PUBLIC, record, &manifest.entries))
+            }
+        };
         if is_kept {
             plan.present.insert(index);
         }

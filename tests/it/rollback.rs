@@ -4,9 +4,11 @@ use pgbelay::archive::{Reader, Writer, compress};
 use pgbelay::catalog::{AcceptedLosses, Loss};
 use pgbelay::dump::DumpOptions;
 use pgbelay::error::Kind;
-use pgbelay::rollback::{RollbackOptions, RollbackOutcome, RollbackReport, Rung, Strategy};
+use pgbelay::rollback::{
+    RollbackOptions, RollbackOutcome, RollbackReport, Rung, Strategy, roll_back,
+};
 
-use crate::data::Bench;
+use crate::data::{Bench, wait};
 
 /// What a failed migration may leave behind, as the plain owner.
 pub const DAMAGE: [&str; 13] = [
@@ -81,6 +83,39 @@ on_three_servers! {
             };
             bench.restore_by(role, &copy, &saved).expect("a restore of what was saved");
             copy.assert_is(&damaged);
+        }
+    }
+
+    /// Owner, grants and comment of `public` come back, which has no grants at all where it was made again.
+    fn p3_public_is_put_back_as_it_was(server) {
+        let again = "DROP SCHEMA public CASCADE; CREATE SCHEMA public";
+        let owned = "ALTER SCHEMA public OWNER TO app";
+        let usual_owner = if server.major < 15 { "postgres" } else { "pg_database_owner" };
+        let looks_usual = format!("{again}; ALTER SCHEMA public OWNER TO {usual_owner}; \
+            COMMENT ON SCHEMA public IS 'standard public schema'");
+        let damages = [
+            again, &looks_usual, owned, "ALTER SCHEMA public OWNER TO reader",
+            "GRANT USAGE ON SCHEMA public TO PUBLIC", "REVOKE USAGE ON SCHEMA public FROM PUBLIC",
+        ];
+        let before = ["SELECT 1", owned, again, &format!("{again}; {owned}")];
+        for (turn, before) in before.into_iter().enumerate() {
+            let bench = Bench::empty(server);
+            bench.database.sql(before);
+            bench.database.sql("CREATE TABLE public.t (a integer); ALTER TABLE public.t OWNER TO app");
+            let dump = bench.database.dump();
+            let reader = Reader::open(&bench.backup_as("postgres").expect("a backup").archive).expect("an archive");
+            let target = bench.target_as("postgres");
+            for (place, damage) in damages.into_iter().enumerate() {
+                bench.database.sql(damage);
+                if bench.database.dump() == dump {
+                    continue;
+                }
+                let rung = if (turn + place).is_multiple_of(2) { Rung::Auto } else { Rung::Rebuild };
+                let options = RollbackOptions { rung, ..RollbackOptions::default() };
+                let report = wait(roll_back(&target, &reader, &bench.store, &options, &bench.ctx)).expect(damage);
+                assert_eq!(report.outcome, RollbackOutcome::RolledBack, "{before} {damage}");
+                bench.database.assert_is(&dump);
+            }
         }
     }
 

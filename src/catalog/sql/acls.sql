@@ -112,7 +112,9 @@ SELECT b.class::oid AS class, b.object, b.part, b.keyword, b.target, b.quoted_co
           FROM aclexplode(b.built_in) x WHERE x.grantee = b.owner) AS all_privileges
 FROM based b
 LEFT JOIN pg_catalog.pg_roles ow ON ow.oid = b.owner
-WHERE (b.acl IS NOT NULL OR b.has_init OR b.schema = 'information_schema')
+-- A schema public that was made again has no ACL, and PUBLIC no use of it: that differs from its base.
+WHERE (b.acl IS NOT NULL OR b.has_init OR b.schema = 'information_schema'
+       OR b.keyword = 'SCHEMA' AND b.target = 'public')
   -- Before 15 what is unchanged about public is not what a newer server's public has.
   AND (coalesce(b.acl, b.built_in) IS DISTINCT FROM b.base
        OR b.keyword = 'SCHEMA' AND b.target = 'public' AND current_setting('server_version_num')::integer < 150000)
