@@ -31,6 +31,8 @@ pub(super) struct Constraint {
     pub is_valid: bool,
     pub is_local: bool,
     pub no_inherit: bool,
+    /// A NOT NULL whose name another constraint of the schema has: as a default it would get another one.
+    pub shares_name: bool,
     pub first_column: Option<String>,
     pub definition: String,
 }
@@ -175,6 +177,7 @@ fn constraint(row: &Row) -> Result<Constraint> {
         is_valid: row.bool("validated")? && row.bool("enforced")?,
         is_local: row.bool("is_local")?,
         no_inherit: row.bool("no_inherit")?,
+        shares_name: row.bool("shares_name")?,
         first_column: row.opt_string("first_column")?,
         definition: row.string("definition")?,
     })
@@ -319,7 +322,7 @@ fn add_named_not_null(
         return add_hidden(reading, constraint, node, table);
     }
     let default_name = format!("{}_{}_not_null", relation.name, column.name);
-    let name = if constraint.name == default_name {
+    let name = if constraint.name == default_name && !constraint.shares_name {
         String::new()
     } else {
         format!("CONSTRAINT {} ", constraint.quoted)

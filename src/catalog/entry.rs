@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::acl;
 use super::loss::Loss;
 use super::rights::Need;
-use super::spelling;
+use super::{spelling, usual_names};
 use crate::archive::Section;
 use crate::pg::Sql;
 
@@ -222,7 +222,7 @@ impl Entry {
 
     /// The text that two states are compared by. Grants mean a set: their order is free
     /// (spec §10.1), so their lines are sorted. Expressions are compared as the server writes them after it has read its own
-    /// words ([`spelling`]).
+    /// words ([`spelling`]), names that a default would give are left out ([`usual_names`]).
     pub fn canonical(&self) -> String {
         canonical_text(self.kind.name(), &self.create)
     }
@@ -231,7 +231,7 @@ impl Entry {
 /// As [`Entry::canonical`], for an entry read back from an archive.
 pub fn canonical_text(kind: &str, create: &str) -> String {
     if kind != Kind::Acl.name() && kind != Kind::DefaultAcl.name() {
-        return spelling::settled(create).into_owned();
+        return usual_names::left_out(&spelling::settled(create)).into_owned();
     }
     let mut lines: Vec<String> = acl::own_words(create)
         .lines()

@@ -55,6 +55,7 @@ mod table_data;
 mod table_ddl;
 mod triggers;
 mod types;
+mod usual_names;
 mod version_tables;
 mod views;
 

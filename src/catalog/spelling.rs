@@ -160,7 +160,7 @@ fn type_length(text: &str) -> Option<usize> {
 }
 
 /// The length of what is quoted at the beginning of a text: a string, a name, or a body in dollars; none if nothing is.
-fn quoted(text: &str) -> Option<usize> {
+pub(super) fn quoted(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     match bytes.first()? {
         b'E' if bytes.get(1) == Some(&b'\'') => Some(1 + string_length(&text[1..], true)),
@@ -213,7 +213,7 @@ fn dollars_length(text: &str) -> Option<usize> {
     Some(tag + end + tag)
 }
 
-fn next_character(text: &str) -> usize {
+pub(super) fn next_character(text: &str) -> usize {
     text.chars().next().map_or(1, char::len_utf8)
 }
 

@@ -10,3 +10,9 @@ CREATE TABLE refers(id int, CONSTRAINT loose_key FOREIGN KEY (id) REFERENCES key
 INSERT INTO keyed VALUES (1, -5); INSERT INTO refers VALUES (77);
 CREATE TABLE p(a int NOT NULL, b int CONSTRAINT named NOT NULL) PARTITION BY LIST (a);
 CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1); CREATE TABLE p2(b int CONSTRAINT named NOT NULL, a int CONSTRAINT other NOT NULL); ALTER TABLE p ATTACH PARTITION p2 FOR VALUES IN (2);
+-- Default names that other tables have, too: of a detached partition, of a copy by LIKE, of a child no more, of a person's choice.
+CREATE TABLE events(id int NOT NULL, k int) PARTITION BY LIST (k);
+CREATE TABLE e2024 PARTITION OF events FOR VALUES IN (1); ALTER TABLE events DETACH PARTITION e2024;
+CREATE TABLE ids(a int NOT NULL); CREATE TABLE "T"(LIKE ids); INSERT INTO ids VALUES (1);
+CREATE TABLE zp(a int NOT NULL); CREATE TABLE ac() INHERITS (zp); ALTER TABLE ac NO INHERIT zp;
+CREATE TABLE users(id int NOT NULL); CREATE TABLE accounts(id int CONSTRAINT users_id_not_null NOT NULL);

@@ -15,6 +15,10 @@ SELECT k.oid,
        k.connoinherit AS no_inherit,
        (SELECT a.attname FROM pg_catalog.pg_attribute a
          WHERE a.attrelid = k.conrelid AND a.attnum = k.conkey[1]) AS first_column,
+       -- A default name is the first that is free in the schema: one that others have must be said.
+       k.contype = 'n' AND EXISTS (SELECT FROM pg_catalog.pg_constraint o
+                                    WHERE o.conname = k.conname AND o.connamespace = k.connamespace
+                                      AND o.oid <> k.oid) AS shares_name,
        pg_get_constraintdef(k.oid) AS definition
 FROM pg_catalog.pg_constraint k
 JOIN pg_catalog.pg_namespace n ON n.oid = k.connamespace
