@@ -17,6 +17,8 @@ const FINISH_WITHIN: Duration = Duration::from_secs(5);
 const FIRST_LOOK: Duration = Duration::from_secs(2);
 /// Time between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How long ago whoever was in the way may have been seen: a look after the wait has ended in vain finds nobody.
+const SEEN_WITHIN: Duration = Duration::from_secs(5);
 
 /// Carries out `work`, which waits for locks in sessions of this run, and looks who holds them.
 ///
@@ -48,7 +50,7 @@ pub async fn watched<T>(
         session: &session,
         may_end,
         since: BTreeMap::new(),
-        last: Vec::new(),
+        last: None,
         told: BTreeSet::new(),
         ctx,
     };
@@ -64,9 +66,15 @@ pub async fn watched<T>(
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
     };
-    let last = std::mem::take(&mut watch.last);
+    let last = watch
+        .last
+        .take()
+        .filter(|(at, _)| at.elapsed() < SEEN_WITHIN);
     session.close().await;
-    result.map_err(|error| named(error, &last))
+    match last {
+        Some((_, holders)) => result.map_err(|error| named(error, &holders)),
+        None => result,
+    }
 }
 
 struct Watch<'a> {
@@ -74,8 +82,8 @@ struct Watch<'a> {
     may_end: bool,
     /// When each process was first seen in the way.
     since: BTreeMap<i32, Instant>,
-    /// Who was in the way when it was last looked, in words.
-    last: Vec<String>,
+    /// When somebody was last seen in the way, and who, in words.
+    last: Option<(Instant, Vec<String>)>,
     /// Processes that were ended, and told.
     told: BTreeSet<i32>,
     ctx: &'a Context,
@@ -100,8 +108,10 @@ impl Watch<'_> {
             found.insert(pid, who);
         }
         self.since.retain(|pid, _| found.contains_key(pid));
-        self.last = found.values().cloned().collect();
         let now = Instant::now();
+        if !found.is_empty() {
+            self.last = Some((now, found.values().cloned().collect()));
+        }
         let mut due = Vec::new();
         for pid in found.keys() {
             let since = *self.since.entry(*pid).or_insert(now);
@@ -126,10 +136,10 @@ impl Watch<'_> {
     }
 }
 
-fn named(error: Error, last: &[String]) -> Error {
-    if error.sqlstate() != Some(LOCK_NOT_AVAILABLE) || last.is_empty() {
+fn named(error: Error, holders: &[String]) -> Error {
+    if error.sqlstate() != Some(LOCK_NOT_AVAILABLE) {
         return error;
     }
     let reason = error.reason().unwrap_or_default();
-    error.because(format!("{reason}; in the way: {}", last.join("; ")))
+    error.because(format!("{reason}; in the way: {}", holders.join("; ")))
 }
