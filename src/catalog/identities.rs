@@ -10,12 +10,20 @@ use crate::pg::{Session, Sql};
 /// What `sql/row_identities.sql` reads.
 const ROWS_DEPEND_ON: [&str; 3] = ["pg_enum", "pg_namespace", "server"];
 
-/// All definitions of the database as one digest: two that are equal had no committed change between them.
+/// All definitions of the database as one digest, what is only read as rows (comments, settings …) among them: two
+/// that are equal had no committed change between them.
 ///
 /// # Errors
 /// Of the server.
 pub async fn definitions_digest(session: &Session) -> Result<String> {
-    Ok(Identities::read(session).await?.digest())
+    let mut all = Identities::read(session).await?;
+    let mut sql = Sql::constant(include_str!("sql/row_definitions.sql"));
+    if session.version().major() >= 15 {
+        let newer = include_str!("sql/row_definitions_15.sql");
+        sql = sql.then("UNION ALL\n").then(newer);
+    }
+    all.0.extend(Identities::of(session, &sql).await?.0);
+    Ok(all.digest())
 }
 
 /// Count and hash by catalog.

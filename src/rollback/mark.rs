@@ -284,6 +284,28 @@ pub(super) async fn refuse_later_writes(scene: &Scene<'_>, counts: Counts) -> Re
     }
 }
 
+/// Behind each reading of definitions that the rollback goes by: locks hold tables that there were, and nothing else. What somebody
+/// made, changed or dropped since the judgement would be taken for the migration's doing (P5). Those who only wait for
+/// our locks are in nobody's way.
+pub(super) async fn refuse_later_definitions(scene: &Scene<'_>) -> Result<()> {
+    let options = scene.options;
+    let mark = options.judged_at.as_ref();
+    let Some(mark) = mark.filter(|_| !options.discard_other_writes) else {
+        return Ok(());
+    };
+    if nothing_committed_since(scene.session, &mark.snapshot).await? {
+        return Ok(());
+    }
+    // What this transaction did itself is not seen from there.
+    let session = pg::connect(scene.target, pg::Purpose::Witness, scene.ctx).await?;
+    let now = catalog::definitions_digest(&session).await;
+    session.close().await;
+    match now? == mark.definitions {
+        true => Ok(()),
+        false => Err(withheld(scene, DEFINITIONS)),
+    }
+}
+
 /// Sessions that may have written rows of the user and were at work since.
 async fn active_since(session: &Session, at: i64, ctx: &Context) -> Result<usize> {
     let sql = Sql::constant(include_str!("sql/active_since.sql"));

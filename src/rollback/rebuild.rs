@@ -6,6 +6,7 @@
 
 use std::path::PathBuf;
 
+use super::mark;
 use super::sequences::{self, Wanted};
 use super::transaction::{self, Ended, Held};
 use super::unheld::LargeObjects;
@@ -96,6 +97,7 @@ impl Attempt<'_> {
         let phase = ctx.phase(Phase::Rollback);
         sequences::hold(&self.held.scene, &Wanted::All).await?;
         let live = catalog::read_steady(session).await?;
+        mark::refuse_later_definitions(&self.held.scene).await?;
         let archive = State::of_archive(reader)?;
         let rights = Rights::of(session).await?;
         self.objects.refuse_written(session).await?;

@@ -33,6 +33,11 @@ impl Moment {
             sessions: row.opt_number("sessions")?,
         })
     }
+
+    /// Whether no transaction that has an id ended between the two, on the whole server.
+    pub fn is_same_state(&self, other: &Self) -> bool {
+        (&self.snapshot, self.postmaster) == (&other.snapshot, other.postmaster)
+    }
 }
 
 /// How many sessions this database has had, and since when they are counted.

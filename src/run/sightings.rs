@@ -261,7 +261,9 @@ pub fn judge(window: &Window, seen: &Sighting) -> Option<&'static str> {
         return None;
     }
     if seen.hidden {
-        return Some("this role may not see what it did (grant pg_read_all_stats)");
+        return Some(
+            "what it did cannot be seen: by this role (grant pg_read_all_stats), or because track_activities is off",
+        );
     }
     match seen.active {
         Some(active) if active >= window.since => Some("it was active after the backup began"),

@@ -44,6 +44,8 @@ const CONNECT_EVERY: Duration = Duration::from_millis(50);
 const CONNECT_LATER: Duration = Duration::from_secs(1);
 /// See there.
 const AWAY_FOR: Duration = Duration::from_secs(10);
+/// Why one that was connected may have written.
+const LEFT: &str = "it was connected and left meanwhile, and what it did last nobody saw";
 /// How long our own closed sessions may take to leave the server before the tool is started.
 const LEAVE_WITHIN: Duration = Duration::from_secs(2);
 
@@ -131,6 +133,8 @@ struct Collected {
     last: Option<Moment>,
     /// The connection that is looked through.
     line: Weak<Session>,
+    /// Sessions of others at the last look: one that is gone at the next may have written in between, and said so to nobody.
+    others: BTreeMap<(i32, Option<i64>), Sighting>,
     /// Whether the database is being judged: who comes later is told by a mark, and a swap wants nobody to connect.
     judged: bool,
     /// Of sessions while the tool runs.
@@ -166,6 +170,7 @@ impl Collected {
             let mut hidden = sightings.iter().filter(|seen| seen.started.is_none());
             hidden.any(|seen| seen.pid == *pid)
         });
+        self.note_departures(window, sightings);
         for seen in sightings {
             self.note(window, seen);
             let Some(why) = judge(window, seen) else {
@@ -178,6 +183,32 @@ impl Collected {
 }
 
 impl Collected {
+    /// A pool that retires a connection looks like this, too; but what it did since the last look nobody knows.
+    fn note_departures(&mut self, window: &Window, sightings: &[Sighting]) {
+        let is_other = |seen: &&Sighting| {
+            !seen.background
+                && !window.is_ours(seen)
+                && !window.is_tool(seen)
+                && !window.is_unborn(seen)
+        };
+        let present: BTreeMap<_, _> = sightings
+            .iter()
+            .map(|seen| ((seen.pid, seen.started), seen))
+            .collect();
+        let before = std::mem::take(&mut self.others);
+        let gone = before
+            .into_iter()
+            .filter(|(key, _)| !present.contains_key(key));
+        // Behind a fence they could not write.
+        for (key, seen) in gone.filter(|_| window.fenced_since.is_none()) {
+            self.writers
+                .entry(key)
+                .or_insert_with(|| writer(&seen, LEFT));
+        }
+        let others = present.into_iter().filter(|(_, seen)| is_other(seen));
+        self.others = others.map(|(key, seen)| (key, seen.clone())).collect();
+    }
+
     fn note(&mut self, window: &Window, seen: &Sighting) {
         if window.is_tool(seen) {
             let key = (seen.pid, seen.started);
@@ -285,6 +316,8 @@ impl Collected {
             Ok(count) => {
                 if count.is_of_another_life(&self.count) {
                     self.new.clear();
+                    // The server's end disconnected them.
+                    self.others.clear();
                 }
                 self.count = count;
             }
@@ -499,6 +532,14 @@ impl Sampler {
             let window = self.window.borrow().clone();
             let (pause, heartbeat) = {
                 let mut collected = lock(&self.collected);
+                if collected
+                    .last
+                    .as_ref()
+                    .is_some_and(|last| last.is_same_state(&moment))
+                {
+                    // Nothing was committed since the last look: who left has not written.
+                    collected.others.clear();
+                }
                 collected.take(&window, &sightings);
                 let is_due = window.tool_started.is_some();
                 let heartbeat = is_due.then(|| collected.heartbeat(&window, &moment, &sightings));
@@ -566,6 +607,35 @@ mod tests {
             let found = unseen(counted, gone, tool);
             assert_eq!(found, expected, "{counted} {gone} {tool}");
         }
+    }
+
+    #[test]
+    fn p5_one_that_was_connected_and_is_gone_may_have_written() {
+        let idle = |pid, application| Sighting {
+            pid,
+            started: Some(500),
+            ..seen(application, 600)
+        };
+        let there = [
+            idle(7, "web"),
+            idle(8, "pgbelay abcd1234 lock"),
+            idle(9, "cron"),
+        ];
+        let mut collected = Collected::default();
+        collected.take(&window(), &there);
+        assert!(collected.writers.is_empty());
+        collected.take(&window(), &there[2..]);
+        let gone: Vec<i32> = collected.writers.values().map(|one| one.pid).collect();
+        assert_eq!(gone, [7]);
+        // Behind a fence it could not write.
+        let fenced = Window {
+            fenced_since: Some(400),
+            ..window()
+        };
+        let mut collected = Collected::default();
+        collected.take(&fenced, &there);
+        collected.take(&fenced, &[]);
+        assert!(collected.writers.is_empty());
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! P5 after a run has ended: what others committed is not pulled away by the next start, nor by a rollback by hand, unless
 //! the operator says so.
 
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -281,6 +283,102 @@ on_servers! {
         let running = shop.call().env("PGBELAY_FAULT", COMPARE).start(&run);
         writes_at_the_pause(&shop, running).assert_code(6);
         assert_eq!(others(&shop), "1");
+    }
+
+    /// What others define after the definitions were read is no migration's doing for the next try, which reads them again.
+    fn p5_what_is_defined_while_the_rollback_is_at_work_is_kept(server) {
+        let shop = Shop::at_head(server);
+        let faults = "journal-roll-back-intent-before@3=pause,rollback-commit=error";
+        let running = shop.call().env("PGBELAY_FAULT", faults).start(&["run", "--json", "--", "sh", "-c", MOVES_AND_ALTERS]);
+        let theirs = "CREATE TABLE theirs AS SELECT 42 AS a";
+        at_the_pause(&shop, running, || drop(shop.database.sql(theirs))).assert_code(6).assert_says("definitions were changed");
+        assert_eq!(shop.database.sql("SELECT a FROM theirs"), "42");
+    }
+
+    /// A pool that retires a connection: it was idle, writes, and is gone before anybody looks again.
+    fn p5_who_was_connected_and_leaves_may_have_written(server) {
+        let shop = Shop::at_head(server);
+        let mut idle = server.client("psql", shop.database.name());
+        let mut idle = idle.arg("-Xq").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("psql");
+        let connected = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'psql'";
+        let begun = Instant::now();
+        while shop.database.sql(connected) != "2" {
+            assert!(begun.elapsed() < Duration::from_secs(60), "nobody connects");
+        }
+        let script = format!("touch at_work; while ! test -e written; do sleep 0.05; done; {MOVES_AND_ALTERS}");
+        let running = shop.call().start(&["run", "--json", "--", "sh", "-c", &script]);
+        shop.wait_for("at_work");
+        let mut input = idle.stdin.take().expect("a pipe");
+        input.write_all(b"INSERT INTO users (email) VALUES ('other1@y');\n\\q\n").expect("it reads");
+        drop(input);
+        assert!(idle.wait().expect("psql ends").success());
+        shop.workplace.write("written", "");
+        running.finish().assert_code(6);
+        assert_eq!(others(&shop), "1");
+    }
+
+    /// Comments, settings, default privileges, large objects: nothing of it is counted, and no lock holds it.
+    fn p5_what_no_count_tells_is_kept_by_a_rollback_by_hand(server) {
+        for change in [
+            "COMMENT ON TABLE comps IS 'theirs'",
+            "SELECT lo_create(4242)",
+            "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO reader",
+            "ALTER DATABASE here SET work_mem = '9MB'",
+            "REVOKE CONNECT ON DATABASE here FROM PUBLIC",
+            "COMMENT ON DATABASE here IS 'theirs'",
+        ] {
+            let shop = Shop::two_behind(server);
+            shop.run(&[], &["alembic", "upgrade", "head"]).assert_code(0);
+            shop.database.sql(&change.replace("here", shop.database.name()));
+            let before = shop.database.dump();
+            shop.call().run(&["rollback"]).assert_code(6);
+            shop.database.assert_is(&before);
+        }
+    }
+
+    /// What cannot be seen is not taken for nothing.
+    fn p5_who_does_not_tell_what_it_does_counts(server) {
+        let shop = Shop::at_head(server);
+        let script = format!(
+            "env PGAPPNAME=web PGOPTIONS='-c track_activities=off' PGUSER=postgres PGHOST={} psql -Xq \
+             -c \"INSERT INTO users (email) VALUES ('other1@y')\" -c 'SELECT pg_sleep(0.5)' >&2; {MOVES_AND_ALTERS}",
+            server.socket.display()
+        );
+        // Who sees what all sessions do.
+        let url = format!("postgresql://postgres@/{}?host={}&port={}", shop.database.name(), server.socket.display(), server.port);
+        let run = ["run", "--json", "--", "sh", "-c", &script];
+        let output = shop.call().env("DATABASE_URL", url).run(&run).assert_code(6);
+        assert_eq!(others(&shop), "1", "{output}");
+    }
+
+    /// `timeout` exits, and the statement of its tool goes on in the server and commits.
+    fn p8_a_wrapper_that_gives_up_leaves_a_statement_at_work(server) {
+        let shop = Shop::at_head(server);
+        let before = shop.database.dump();
+        let late = "timeout 1 env PGAPPNAME=own psql -Xq -c 'SELECT pg_sleep(4); CREATE TABLE late (a int)'";
+        let output = shop.run(&[], &["sh", "-c", late]);
+        let after = shop.database.dump();
+        std::thread::sleep(Duration::from_secs(4));
+        assert_eq!(shop.database.dump(), after, "{output}");
+        if output.code == 1 {
+            shop.database.assert_is(&before);
+        }
+    }
+
+    /// Its commit writes nothing, so that no fence keeps it off.
+    fn p5_what_is_prepared_before_the_migration_is_a_persons_affair(server) {
+        let server = server.with_settings(&[("max_prepared_transactions", "5")]);
+        let shop = Shop::at_head(server);
+        let writer = "BEGIN; INSERT INTO users (email) VALUES ('other1@y'); SELECT pg_sleep(4); PREPARE TRANSACTION 'theirs'";
+        let mut psql = server.client("psql", shop.database.name());
+        let mut psql = psql.args(["-Xq", "-d", &shop.database.url()]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("psql");
+        let mut input = psql.stdin.take().expect("a pipe");
+        input.write_all(format!("{writer};\n").as_bytes()).expect("it reads");
+        drop(input);
+        let output = shop.run(&["--fence", "writes"], &["sh", "-c", MOVES_AND_ALTERS]);
+        psql.wait().expect("psql ends");
+        shop.database.sql("ROLLBACK PREPARED 'theirs'");
+        output.assert_code(3).assert_says("prepared transaction theirs");
     }
 
     /// Whoever waits for a table goes on after the rollback, not between its tries.

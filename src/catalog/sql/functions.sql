@@ -9,6 +9,10 @@ SELECT p.oid,
        p.prokind AS kind,
        pg_get_functiondef(p.oid) AS definition,
        p.pronargs AS arguments,
+       -- Recorded only where the server has read the body already (SQL-standard bodies).
+       EXISTS (SELECT FROM pg_catalog.pg_depend d
+                WHERE d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid
+                  AND d.refclassid = 'pg_catalog.pg_proc'::regclass AND d.refobjid = p.oid) AS calls_itself,
        (SELECT to_json(array_agg(format_type(a.type, NULL) ORDER BY a.place))
           FROM unnest(p.proargtypes) WITH ORDINALITY a(type, place)) AS argument_types
 FROM pg_catalog.pg_proc p

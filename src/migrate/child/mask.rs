@@ -260,6 +260,17 @@ fn forms_of(secret: &str) -> Vec<String> {
     forms.push(backslashed.replace('\'', "\\'"));
     forms.push(backslashed.replace('"', "\\\""));
     forms.push(backslashed);
+    // A string in SQL; a word of a shell, as Python's `shlex.quote` and people write it; HTML.
+    forms.push(secret.replace('\'', "''"));
+    forms.push(secret.replace('\'', "'\"'\"'"));
+    forms.push(secret.replace('\'', "'\\''"));
+    let html = secret
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;");
+    let quoted = html.replace('"', "&quot;");
+    forms.extend(["&#x27;", "&#39;", "&apos;"].map(|apostrophe| quoted.replace('\'', apostrophe)));
+    forms.push(html);
     forms
 }
 
@@ -307,6 +318,21 @@ mod tests {
         ] {
             let shown = mask.apply(&format!("postgresql://app:{form}@db/shop"));
             assert_eq!(shown, "postgresql://app:***@db/shop", "{form}");
+        }
+    }
+
+    #[test]
+    fn forms_of_other_languages_are_masked() {
+        let mask = Mask::new(&[Secret::new("Zq7&x@9\"k w%41'Y")]);
+        for form in [
+            "Zq7&x@9\"k w%41''Y",
+            "Zq7&x@9\"k w%41'\"'\"'Y",
+            "Zq7&x@9\"k w%41'\\''Y",
+            "Zq7&amp;x@9&quot;k w%41&#x27;Y",
+            "Zq7&amp;x@9&quot;k w%41&#39;Y",
+            "Zq7&amp;x@9\"k w%41'Y",
+        ] {
+            assert_eq!(mask.apply(&format!("'{form}'")), "'***'", "{form}");
         }
     }
 

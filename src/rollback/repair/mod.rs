@@ -22,6 +22,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 
 use super::image::Touched;
+use super::mark;
 use super::sequences::{self, Wanted};
 use super::transaction::{self, Ended, Held};
 use super::verdict::{self, Proof};
@@ -168,6 +169,7 @@ impl<'a> Attempt<'a> {
     async fn with_names_back(&mut self, archive: &State) -> Result<Catalog> {
         let session = self.scene.session;
         let live = catalog::read_steady(session).await?;
+        mark::refuse_later_definitions(&self.scene).await?;
         if !self.in_place {
             return Ok(live);
         }
@@ -204,7 +206,9 @@ impl<'a> Attempt<'a> {
             return Ok(live);
         }
         (self.alone, self.renamed) = (true, true);
-        catalog::read_steady(session).await
+        let live = catalog::read_steady(session).await?;
+        mark::refuse_later_definitions(&self.scene).await?;
+        Ok(live)
     }
 
     /// What changing in place does not do: tried and taken back, so that what is saved is as it was.

@@ -20,6 +20,7 @@ use crate::run::fence;
 use crate::run::heartbeat::Keeper;
 use crate::run::hiding;
 use crate::run::lock::RunLock;
+use crate::run::preflight;
 use crate::run::reach;
 use crate::run::sightings::Window;
 use crate::run::state::Event;
@@ -108,6 +109,7 @@ async fn begin(desk: &mut Desk<'_>, ready: &Ready<'_>, number: u32) -> Result<()
     let session = &ready.scene.session;
     writers::flush_own_count(session).await?;
     if number == 1 {
+        preflight::refuse_prepared(session).await?;
         let hide = hiding::secrets_of(&ready.scene.target);
         ready
             .watch

@@ -193,7 +193,8 @@ async fn still_at_work(
     ctx: &Context,
 ) -> Result<Option<Verdict>> {
     let found = end_tool_sessions(session, &case.window, case.by_itself, ctx).await?;
-    match case.by_itself || case.tool_was_seen || found {
+    // One that exited may have been a wrapper (`timeout 60 …`), whose tool has a statement at work in the server.
+    match case.tool_was_seen || found {
         true => Ok(None),
         false => lingering::wait(session, &case.window, ctx).await,
     }

@@ -87,6 +87,16 @@ pub async fn examine(
     })
 }
 
+/// Refuses transactions that were prepared since, right before the migration starts: their COMMIT PREPARED writes nothing, so
+/// that no fence keeps it off, and a rollback would take away what it committed (P5).
+///
+/// # Errors
+/// Of the server; a refusal that names them.
+pub async fn refuse_prepared(session: &Session) -> Result<()> {
+    let findings = checks::prepared(session).await?;
+    refusal("start the migration", &findings).map_or(Ok(()), Err)
+}
+
 /// Everything that this role could not read for a backup, each with its cure (spec §5.1).
 pub async fn unreadable(session: &Session) -> Result<Vec<Finding>> {
     let mut findings = checks::unreadable(session).await?;

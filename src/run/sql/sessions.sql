@@ -1,7 +1,7 @@
 -- The sessions of this database that can write, but ours; asked many times while the migration
 -- runs, so it must stay cheap, and it reads no catalog, so it locks none (P7). Times are
 -- microseconds since the epoch, by the server's clock. A role without pg_read_all_stats gets nulls
--- for what other roles' sessions do: `hidden`. `running`: since when a transaction or a statement is at work, 0 where one is and
+-- for what other roles' sessions do, and nobody is told where track_activities is off: `hidden`. `running`: since when a transaction or a statement is at work, 0 where one is and
 -- nobody says since when. Processes without a role are the server's own
 -- (autovacuum).
 SELECT a.pid,
@@ -9,7 +9,7 @@ SELECT a.pid,
        a.usesysid = us.usesysid AS same_role,
        coalesce(a.application_name, '') AS application,
        coalesce(pg_catalog.host(a.client_addr), 'local') AS client,
-       a.backend_type IS NULL AS hidden,
+       a.backend_type IS NULL OR coalesce(a.state, '') = 'disabled' AS hidden,
        coalesce(a.backend_type, 'client backend') <> 'client backend' AS background,
        (extract(epoch FROM a.backend_start) * 1000000)::bigint AS started,
        (extract(epoch FROM greatest(a.xact_start, a.query_start, a.state_change)) * 1000000)::bigint
