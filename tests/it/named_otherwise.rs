@@ -124,10 +124,10 @@ on_servers! {
     /// The name can be mended before anything fails.
     fn a_tool_with_a_name_of_its_own_is_told_of(server) {
         let shop = Shop::at_head(server);
-        let script = format!("PGAPPNAME={NAME} psql -Xqc 'SELECT pg_sleep(0.5)'");
+        let script = format!("PGAPPNAME={NAME} psql -Xqc 'SELECT pg_sleep(1.5)'");
         let output = shop.run(&[], &["sh", "-c", &script]).assert_code(0);
         output.assert_says("PGAPPNAME").assert_says(NAME);
-        let named = shop.run(&[], &["psql", "-Xqc", "SELECT pg_sleep(0.3)"]).assert_code(0);
+        let named = shop.run(&[], &["psql", "-Xqc", "SELECT pg_sleep(1)"]).assert_code(0);
         assert!(!named.stderr.contains("PGAPPNAME"), "{named}");
     }
 }

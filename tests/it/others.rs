@@ -299,7 +299,7 @@ on_servers! {
     fn p5_who_was_connected_and_leaves_may_have_written(server) {
         let shop = Shop::at_head(server);
         let mut idle = server.client("psql", shop.database.name());
-        let mut idle = idle.arg("-Xq").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("psql");
+        let mut idle = idle.args(["-Xq", "-d", &shop.database.url()]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("psql");
         let connected = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'psql'";
         let begun = Instant::now();
         while shop.database.sql(connected) != "2" {

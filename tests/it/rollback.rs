@@ -119,6 +119,38 @@ on_three_servers! {
         }
     }
 
+    /// A function in standard SQL that calls itself, which the server only takes when there is one already (pg_dump's copy fails).
+    fn p3_a_function_that_calls_itself_comes_back(server) {
+        let bench = Bench::empty(server);
+        bench.database.own_public();
+        bench.database.sql_as_owner(
+            "CREATE FUNCTION itself(n int) RETURNS int LANGUAGE sql IMMUTABLE RETURN 1;
+             CREATE OR REPLACE FUNCTION itself(n int) RETURNS int LANGUAGE sql IMMUTABLE
+                RETURN CASE WHEN n <= 0 THEN 0 ELSE itself(n - 1) + 1 END;
+             CREATE FUNCTION \"counts;down\"(n int, OUT a int, OUT b text) RETURNS SETOF record LANGUAGE sql
+                BEGIN ATOMIC SELECT 1, 'x' AS b; END;
+             CREATE OR REPLACE FUNCTION \"counts;down\"(n int, OUT a int, OUT b text) RETURNS SETOF record LANGUAGE sql
+                BEGIN ATOMIC SELECT n, ';' AS b UNION ALL SELECT r.a, r.b FROM \"counts;down\"(n - 1) r WHERE n > 0; END;
+             CREATE TABLE uses (a int GENERATED ALWAYS AS (itself(2)) STORED, b int); INSERT INTO uses (b) VALUES (1)",
+        );
+        let before = bench.database.dump();
+        let reader = bench.archive();
+        let copy = bench.database.sibling();
+        copy.own_public();
+        bench.restore_into(&copy, &reader).expect("a restore");
+        copy.assert_is(&before);
+        let by_psql = bench.database.sibling();
+        by_psql.restore_plain(&crate::support::gunzip(reader.path()));
+        assert_eq!(by_psql.sql("SELECT count(*) FROM \"counts;down\"(2)"), "3");
+        bench.database.sql_as_owner("DROP FUNCTION itself CASCADE; DROP FUNCTION \"counts;down\"");
+        proven(&bench, &reader, &before);
+        assert_eq!(bench.database.sql("SELECT itself(3)"), "3");
+        // What no server reads back is refused before, not found out after.
+        bench.database.sql_as_owner("CREATE FUNCTION semi(text, e text) RETURNS text LANGUAGE sql RETURN $1 || e");
+        let refused = bench.backup().expect_err("a refusal");
+        assert!(refused.to_string().contains("semi"), "{refused}");
+    }
+
     /// P2: a migration whose transactions all aborted leaves nothing to do, and nothing is done.
     fn p2_nothing_committed_nothing_touched(server) {
         let bench = Bench::of_corpus(server, "everyday.sql");

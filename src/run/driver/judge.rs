@@ -193,8 +193,10 @@ async fn still_at_work(
     ctx: &Context,
 ) -> Result<Option<Verdict>> {
     let found = end_tool_sessions(session, &case.window, case.by_itself, ctx).await?;
-    // One that exited may have been a wrapper (`timeout 60 …`), whose tool has a statement at work in the server.
-    match case.tool_was_seen || found {
+    // One that exited may have been a wrapper (`timeout 60 …`), whose tool has a statement at work in the server. Behind a fence
+    // it has a transaction id when it writes, and is ended with the fence.
+    let behind_the_fence = case.by_itself && case.window.fenced_since.is_some();
+    match case.tool_was_seen || found || behind_the_fence {
         true => Ok(None),
         false => lingering::wait(session, &case.window, ctx).await,
     }
