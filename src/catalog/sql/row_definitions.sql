@@ -1,7 +1,8 @@
 -- What identities.sql leaves out because it obeys the snapshot, for telling two moments apart: comments, labels,
 -- properties and settings of the database, default privileges, user mappings, large objects' owners and grants, subscriptions.
 -- A row is known by its xmin where everybody may read that, else by what everybody may read of it. The setting that a
--- run's fence is made of comes and goes with the fence. Of pg_database only what commands set: VACUUM writes there, too.
+-- run's fence is made of comes and goes with the fence. Of pg_database only what commands set: VACUUM writes there, too; and not
+-- the connection limit, which a person raises to let a recovery in.
 WITH this AS MATERIALIZED (
   SELECT d.* FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()
 ), rows (catalog, value) AS (
@@ -17,7 +18,7 @@ WITH this AS MATERIALIZED (
               FROM this, pg_catalog.pg_db_role_setting o, pg_catalog.unnest(o.setconfig) line
               WHERE o.setdatabase = this.oid
                 AND NOT (o.setrole = 0 AND pg_catalog.starts_with(line, 'default_transaction_read_only='))
-  UNION ALL SELECT 'pg_database', ROW(datdba, datacl, datconnlimit, dattablespace, datistemplate)::pg_catalog.text FROM this
+  UNION ALL SELECT 'pg_database', ROW(datdba, datacl, dattablespace, datistemplate)::pg_catalog.text FROM this
   UNION ALL SELECT 'pg_default_acl', ROW(o.oid, o.xmin)::pg_catalog.text FROM pg_catalog.pg_default_acl o
   UNION ALL SELECT 'pg_user_mapping', ROW(o.umid, o.umuser, o.umoptions)::pg_catalog.text FROM pg_catalog.pg_user_mappings o
   UNION ALL SELECT 'pg_largeobject_metadata', ROW(o.oid, o.xmin)::pg_catalog.text FROM pg_catalog.pg_largeobject_metadata o
