@@ -4,7 +4,7 @@
 //! of that name before, and one with an argument that has no name is refused where the server writes it as `""`.
 
 use super::address::PROC;
-use super::entry::Kind;
+use super::entry::{Kind, Uncovered};
 use super::graph::{Give, Node};
 use super::loss::Loss;
 use super::read::{Reading, owner};
@@ -12,6 +12,10 @@ use super::source::Source;
 use super::spelling::{next_character, quoted};
 use crate::error::Result;
 use crate::pg::{Row, Sql};
+
+/// Why such a function is no entry.
+const NAMELESS: &str = "its body uses an argument without a name, which the server writes as \"\" and does not read: \
+                        give all of its arguments names, or none";
 
 pub(super) async fn add(reading: &mut Reading, source: &Source<'_>) -> Result<()> {
     let rows = source
@@ -38,9 +42,17 @@ fn add_one(reading: &mut Reading, row: &Row) -> Result<()> {
     let definition = row.text("definition")?.trim_end_matches('\n');
     let parsed = definition.split_at(parsed_body(definition).unwrap_or(definition.len()));
     if names_nothing(parsed.1) {
-        let reason = "its body uses an argument without a name, which the server writes as \"\" and does not read: \
-                      give all of its arguments names, or none";
-        reading.refuse(Loss::UnknownObject, identity.clone(), "pg_proc", reason);
+        reading.uncovered.push(Uncovered {
+            loss: Loss::UnknownObject,
+            description: identity.clone(),
+            catalog: "pg_proc".into(),
+            reason: NAMELESS.to_owned(),
+            drop: Some(format!("DROP {target};")),
+        });
+        let mut node = Node::new(kind, row.opt("schema")?, row.text("name")?, identity);
+        node.is_dummy = true;
+        reading.graph.add(address, node);
+        return Ok(());
     }
     let stand_in = match row.bool("calls_itself")? && !parsed.1.is_empty() {
         true => format!("{}AS '';\n", parsed.0),

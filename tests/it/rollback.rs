@@ -149,6 +149,16 @@ on_three_servers! {
         bench.database.sql_as_owner("CREATE FUNCTION semi(text, e text) RETURNS text LANGUAGE sql RETURN $1 || e");
         let refused = bench.backup().expect_err("a refusal");
         assert!(refused.to_string().contains("semi"), "{refused}");
+        // Whoever accepts that gets an archive that restores, without it.
+        let accept = AcceptedLosses::of([Loss::UnknownObject]);
+        let options = DumpOptions { accept: accept.clone(), ..DumpOptions::default() };
+        let report = bench.backup_with(&options).expect("a backup");
+        let copy = bench.database.sibling();
+        copy.own_public();
+        bench.restore_into(&copy, &Reader::open(&report.archive).expect("an archive")).expect("a restore");
+        copy.assert_is(&before);
+        // One that the migration made goes.
+        proven(&bench, &reader, &before);
     }
 
     /// P2: a migration whose transactions all aborted leaves nothing to do, and nothing is done.
